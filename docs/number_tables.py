@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sciencegen.api.properties import range_text
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import MetricNote
 from sciencegen.items import Direction, Property

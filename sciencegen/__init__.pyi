@@ -8,21 +8,20 @@ import numpy as np
 
 from sciencegen.api.campaign.proposal import Proposal
 from sciencegen.api.compress import Coded
-from sciencegen.api.cutout import CutItems
 from sciencegen.api.encode import Latents
 from sciencegen.api.evaluate import Evaluated
 from sciencegen.api.latent_map import Mapped
+from sciencegen.api.optimize import Optimized
 from sciencegen.api.predictors.folder import TrainedPredictor
 from sciencegen.api.properties import Properties
 from sciencegen.api.record import Recorded
 from sciencegen.api.replay import Replayed, Rows
 from sciencegen.api.run import Finished
+from sciencegen.api.survey import CutItems
 from sciencegen.api.train import Log, Trained
-from sciencegen.api.writing.letters import VariantScores
-from sciencegen.api.writing.optimized import Optimized
 from sciencegen.api.writing.plates import Backtested
 from sciencegen.api.writing.results import Result as Result
-from sciencegen.api.writing.results import Scored
+from sciencegen.api.writing.results import Scored, VariantScores
 from sciencegen.browser.server import LocalServer
 from sciencegen.config.base import OracleSettings, ProgramSettings
 from sciencegen.config.drawing import GenerateFurther

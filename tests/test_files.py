@@ -19,7 +19,7 @@ from sciencegen.api.campaign.measurements import read_measured
 from sciencegen.api.campaign.notes import CampaignReportSettings, read_campaign
 from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.models.completion import read_latents
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.sources.tables import find_card
 from sciencegen.config import read_settings
 from sciencegen.errors import ConfigError, SciencegenError

@@ -58,7 +58,8 @@ API_FLOORS = (
     "science", "sources", "models", "predictors", "criteria", "sampling", "scores", "search", "writing", "maps",
     "campaign", "reports", "verbs", "workflow", "run",
 )  # fmt: skip
-"""Packages of `api`, lowest first: each may import those before it. `verbs` are its files; `run` stands above all."""
+"""Packages and files of `api`, lowest first: each may import those before it. `verbs` are its other files; `run` stands
+above all."""
 
 HEAVY = {
     "torch", "rdkit", "e3nn", "lightning", "pandas", "sklearn", "botorch", "numpy", "scipy", "matplotlib", "pyarrow",
@@ -132,8 +133,7 @@ def floor_of(name: str) -> str | None:
     parts = name.split(".")
     if parts[:2] != ["sciencegen", "api"] or len(parts) == 2:
         return None
-    package = len(parts) > 3 or (PACKAGE / "api" / parts[2]).is_dir()
-    return parts[2] if package or parts[2] == "run" else "verbs"
+    return parts[2] if parts[2] in API_FLOORS or (PACKAGE / "api" / parts[2]).is_dir() else "verbs"
 
 
 def test_arrows_point_down_inside_api() -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import LoadedModel, open_model
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.search.space import search_space
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
@@ -33,13 +33,8 @@ COLUMNS = (
 for methods of other packages, of which it is not known."""
 
 
-@dataclass(frozen=True)
-class Case:
-    """One run of a benchmark. task: its name without the prefix `suite:`; seed: of the search."""
-
-    task: str
-    method: str
-    seed: int
+Case = tuple[str, str, int]
+"""One run of a benchmark: the task without the prefix `suite:`, the method, and the seed of the search."""
 
 
 class SuitePlan:
@@ -66,19 +61,20 @@ class SuitePlan:
             yield self.rows[-1]
 
     def _run(self, case: Case, space: SearchSpace) -> dict[str, Any]:
-        name, began = f"{self.suite}:{case.task}", perf_counter()
+        task, method, seed = case
+        name, began = f"{self.suite}:{task}", perf_counter()
         goal = Goal(f"maximize {name}", name, "maximize")
-        objective = Objective([goal], {name: self.oracles[case.task]}, self.model.domain.items.key, self.budget)
+        objective = Objective([goal], {name: self.oracles[task]}, self.model.domain.items.key, self.budget)
         drawn: set[str] = set()
         if self.model.recipe.language_model:
             space = _noting_draws(space, objective, drawn)
-        load_method(case.method)(space, objective, np.random.default_rng(case.seed), SearchSettings())
+        load_method(method)(space, objective, np.random.default_rng(seed), SearchSettings())
         best = sorted((e.scalar for e in objective.trace if e.failure is None), reverse=True)
         area = auc_top_k(objective.trace, 10, self.budget)
         figures = (area, best[0] if best else 0.0, float(np.mean(best[:10])) if best else 0.0)
         seconds, by_model = round(perf_counter() - began, 1), sum(e.key in drawn for e in objective.trace)
-        how = by_model, case.method in WITH_SURROGATE if case.method in METHODS else None
-        cells = case.task, case.method, case.seed, *figures, len(objective.trace), seconds, *how
+        how = by_model, method in WITH_SURROGATE if method in METHODS else None
+        cells = *case, *figures, len(objective.trace), seconds, *how
         return dict(zip(COLUMNS, cells, strict=True))
 
     def open(self, output: str, overwrite: bool = False) -> OutputWriter:
@@ -142,7 +138,7 @@ def resolve_benchmark(suite: str, settings: BenchmarkSettings) -> SuitePlan:
     tasks = settings.tasks or [task for task in every if task not in missing]
     oracles = {task: book.resolve(f"{suite}:{task}") for task in tasks}
     cases = [
-        Case(task, method, seed)
+        (task, method, seed)
         for task in oracles
         for method in (settings.methods or [DEFAULT_METHOD])
         for seed in range(settings.seeds)

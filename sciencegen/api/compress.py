@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.compression.archive import (
     CodingReport,
     ImagePart,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import parse_conditions
+from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.models.completion import check_latents, read_latents
 from sciencegen.api.models.folder import Encoded, LoadedModel, are_reconstructed, encode_rows, open_model
 from sciencegen.api.sampling.judge import measure_all
@@ -182,8 +182,8 @@ def decode_latents(
     """Decode all latents of an array or a file, in order. called: their name in the origin of the output."""
     if not called:
         called = "given latents" if isinstance(latents, np.ndarray) else plain_path(str(latents))
-    origin = origin_of("decode", domain, settings.model, Criteria([*settings.where, f"from {called}"]))
     loaded = open_model(domain, settings.model, settings)
+    origin = origin_of("decode", loaded, Criteria([*settings.where, f"from {called}"]))
     if settings.where and loaded.recipe.latent_alone:
         raise ConfigError(
             f"Expected no `where`: latents of this model ({loaded.config['recipe']}) hold everything, and conditions "
@@ -288,7 +288,7 @@ def interpolate_items(domain: str, start: Given, end: Given, steps: int, setting
     loaded = open_model(domain, settings.model, settings)
     ends = [one_text(loaded.domain, start), one_text(loaded.domain, end)]
     criteria = Criteria([f"from {plain_path(ends[0])}", f"to {plain_path(ends[1])}"])
-    origin, names = origin_of("interpolate", domain, settings.model, criteria), settings.include
+    origin, names = origin_of("interpolate", loaded, criteria), settings.include
     encoded = encode_rows(loaded, [Row(1, ends[0]), Row(2, ends[1])], settings)
     if encoded.refused:
         _, item, reason = encoded.refused[0]

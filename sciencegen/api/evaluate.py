@@ -8,20 +8,20 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sciencegen.api.criteria.goals import parse_conditions
-from sciencegen.api.models.folder import describe_model, resolve_device
-from sciencegen.api.sampling.generation import calibrate, check_calibrated
-from sciencegen.api.science.forms import domain_of, in_form, plain_name
-from sciencegen.api.scores.rows import figures_of_model
+from sciencegen.api.criteria import parse_conditions
+from sciencegen.api.models.folder import ModelDescription, describe_model, resolve_device
+from sciencegen.api.sampling.generation import calibrate
+from sciencegen.api.science import domain_of, in_form, plain_name
+from sciencegen.api.scores import figures_of_model
 from sciencegen.api.sources.tables import form_of_folder, read_texts
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_json
 from sciencegen.config import EvaluateSettings, build_settings
-from sciencegen.data.threads import use_threads
+from sciencegen.data.threads import inference_threads, use_threads
 from sciencegen.devices import computing_on
 from sciencegen.domains.base import Domain, ReportingEvaluate
 from sciencegen.domains.capabilities import ReferenceSets
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
 from sciencegen.runs import sha256_of
@@ -114,7 +114,7 @@ def evaluate(domain: str, samples: str | Path, *, column: str | None = None, **o
     import pandas as pd
 
     request = resolve_evaluate(domain, samples, build_settings(EvaluateSettings, options), column)
-    metrics = compare(request)
+    metrics = request.compare()
     table = pd.DataFrame(explained(request.domain, metrics), columns=["metric", "value", "unit", "meaning"])
     units = {name: known.unit for name, known in domain_of(request.domain).properties.items()}
     write = lambda path, overwrite: write_json(str(path), metrics)  # noqa: E731
@@ -124,7 +124,7 @@ def evaluate(domain: str, samples: str | Path, *, column: str | None = None, **o
 @dataclass(frozen=True)
 class EvaluateRequest:
     """A comparison with checked settings. domain: name of the items' domain or form. texts: the samples. reference,
-    training: the name of a set that the domain ships, else items as text."""
+    training: the name of a set that the domain ships, else items as text. model: the one to evaluate, or None."""
 
     domain: str
     settings: EvaluateSettings
@@ -132,55 +132,56 @@ class EvaluateRequest:
     texts: Sequence[str]
     reference: str | Sequence[str]
     training: str | Sequence[str] | None
+    model: ModelDescription | None
+
+    def compare(self, report: Report = silent) -> dict[str, Any]:
+        """The domain's metrics by name, the calibration, and the names of the compared sets."""
+        settings, evaluate = self.settings, domain_of(self.domain).evaluate
+        use_threads(settings.threads)
+        if isinstance(evaluate, ReportingEvaluate):
+            evaluate = evaluate.reporting(report)
+        with computing_on(resolve_device(settings.device)):
+            metrics: dict[str, Any] = dict(evaluate(self.texts, self.reference, self.training))
+        if self.model is not None:
+            model = self.model.load(settings.device, inference_threads(settings.threads))
+            if settings.calibrate:
+                metrics["conditions"] = calibrate(model, settings, report)
+            if settings.model is not None:
+                metrics |= figures_of_model(self.domain, model, self.reference)
+        about = {"against": settings.against, "samples": self.samples.name, "samples_sha256": sha256_of(self.samples)}
+        return {**metrics, **about, **({"training": settings.training} if settings.training else {})}
 
 
 def resolve_evaluate(
     domain: str, samples: str | Path, settings: EvaluateSettings, column: str | None = None
 ) -> EvaluateRequest:
     """Read the items to compare; calibrating a property that the model isn't conditioned on is an error."""
-    against, path = check_against(settings), Path(samples)
+    against, path = set_to_compare(settings), Path(samples)
     domain = in_form(domain, settings.form or form_of_folder(domain, against))
     science = domain_of(domain)
-    if settings.calibrate:
-        known = describe_model(plain_name(domain), settings.model).representation.properties
-        check_calibration(science, settings.calibrate, known)
+    wanted = bool(settings.calibrate) or settings.model is not None
+    model = describe_model(plain_name(domain), settings.model) if wanted else None
+    if model is not None:
+        check_calibration(science, settings.calibrate, model.representation.properties)
     texts = [row.text for row in islice(science.items.read(path, column), settings.limit)]
     if not any(texts):
         raise DataError(f"Expected items in {samples}, found none.")
     reference = _reference(domain, against, "held_out", settings.offline)
     training = settings.training and _reference(domain, settings.training, "training", settings.offline)
-    return EvaluateRequest(domain, settings, path, texts, reference, training)
+    return EvaluateRequest(domain, settings, path, texts, reference, training, model)
 
 
 def check_calibration(science: Domain, calibrate: Mapping[str, Sequence[float]], conditions: Collection[str]) -> None:
     """Raise an error for a property that a model isn't conditioned on, or an impossible value."""
-    check_calibrated(calibrate, conditions)
+    for name in calibrate:
+        if name not in conditions:
+            raise unknown_name("condition of the model", name, conditions)
     for name, values in calibrate.items():
         for value in values:
             parse_conditions([f"{name} = {value:.12g}"], science)
 
 
-def compare(request: EvaluateRequest, report: Report = silent) -> dict[str, Any]:
-    """The domain's metrics by name, the calibration, and the names of the compared sets."""
-    settings, evaluate = request.settings, domain_of(request.domain).evaluate
-    use_threads(settings.threads)
-    if isinstance(evaluate, ReportingEvaluate):
-        evaluate = evaluate.reporting(report)
-    with computing_on(resolve_device(settings.device)):
-        metrics: dict[str, Any] = dict(evaluate(request.texts, request.reference, request.training))
-    if settings.calibrate:
-        metrics = {**metrics, "conditions": calibrate(plain_name(request.domain), settings, report)}
-    if settings.model is not None:
-        metrics |= figures_of_model(request.domain, settings, request.reference)
-    about = {
-        "against": settings.against,
-        "samples": request.samples.name,
-        "samples_sha256": sha256_of(request.samples),
-    }
-    return {**metrics, **about, **({"training": settings.training} if settings.training else {})}
-
-
-def check_against(settings: EvaluateSettings) -> str:
+def set_to_compare(settings: EvaluateSettings) -> str:
     """The set to compare with; an error if the settings have none."""
     if settings.against is None:
         raise ConfigError("Expected what to compare with, got nothing. Pass `against` with a set/split or a file.")

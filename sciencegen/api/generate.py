@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from sciencegen.api.models.completion import Completer, completer
-from sciencegen.api.models.folder import LoadedModel, name_suffixes, open_model
+from sciencegen.api.models.folder import name_suffixes, open_model
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.request import (
     DrawRequest,
     drawing_words,
+    given_task,
     resolve_draws,
     set_drawing,
-    set_tries,
-    task_words,
 )
 from sciencegen.api.writing.output_record import (
     Criteria,
@@ -164,22 +163,17 @@ def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest
     model = open_model(domain, settings.model, settings)
     completed_by = settings.complete or model.config.get("complete")
     set_drawing(model, settings, required=not completed_by)
-    set_tries(model, settings)
     draws = resolve_draws(model, settings)
     complete = completer(model.config["domain"], completed_by, settings.seed, settings, draws.scaffold)
     if complete is not None:
         set_drawing(complete.model, settings, required=False)
-    made_of = ingredients_of("generate", domain, settings, model.device)
-    return GenerateRequest(draws, complete, _origin(domain, model, draws), made_of)
-
-
-def _origin(domain: str, model: LoadedModel, draws: DrawRequest) -> Origin:
-    settings, observation = draws.settings, model.representation.observation
-    free = ["noise-free"] * settings.settings.noise_free
-    texts = [*settings.where, *free, *drawing_words(settings), *task_words(settings)]
-    origin = origin_of("generate", domain, model.folder, Criteria(texts, settings.keep, settings.forbid), settings.seed)
+    task = [f"{name} {value}" for name, value in given_task(settings).items()]
+    texts = [*settings.where, *["noise-free"] * settings.settings.noise_free, *drawing_words(settings), *task]
+    origin = origin_of("generate", model, Criteria(texts, settings.keep, settings.forbid), settings.seed)
+    observation = model.representation.observation
     notes = observation.notes if draws.observes and observation is not None else ()
-    return replace(origin, notes=notes)
+    made_of = ingredients_of("generate", domain, settings, model, complete)
+    return GenerateRequest(draws, complete, replace(origin, notes=notes), made_of)
 
 
 __all__ = ["GenerateRequest", "Generation", "generate", "resolve_generate"]

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import Condition, check_domains, parse_conditions, read_goals
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import (
+    Condition,
+    OracleBook,
+    check_domains,
+    parse_conditions,
+    read_goals,
+    scales_of,
+    with_constraints,
+)
 from sciencegen.api.models.completion import Completer, completer
-from sciencegen.api.models.folder import LoadedModel, name_columns, name_suffixes, open_model, results_of_model
+from sciencegen.api.models.folder import LoadedModel, describe_model, name_columns, name_suffixes
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.request import check_limits, checked_conditions, condition_notes
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
-from sciencegen.api.search.oracles import Known, learned_notes, read_known, search_oracles, with_predictors
-from sciencegen.api.search.space import check_methods, resolve_blocks, search_space, start_notes, start_rows
+from sciencegen.api.science import NameSuffixes, check_kept, constraint_of, domain_of, exempt_motifs, in_form
+from sciencegen.api.search.space import (
+    METHODS,
+    Known,
+    learned_notes,
+    makeable_starts,
+    read_known,
+    search_oracles,
+    search_space,
+    space_of_blocks,
+    start_notes,
+    start_rows,
+    with_predictors,
+)
 from sciencegen.api.search.tables import (
     FOUND_BY,
     Pooled,
@@ -34,20 +53,50 @@ from sciencegen.api.search.tables import (
     trace_table,
     variety_of,
 )
-from sciencegen.api.sources.blocks import Blocks, check_blocks
-from sciencegen.api.writing.optimized import Optimized, SearchRecord
-from sciencegen.api.writing.output_record import Criteria, Ingredients, ingredients_of, origin_of
+from sciencegen.api.sources.blocks import Blocks, blocks_of, check_blocks
+from sciencegen.api.writing.output_record import (
+    Criteria,
+    Ingredients,
+    Written,
+    check_record,
+    ingredients_of,
+    origin_of,
+    write_record,
+)
+from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.writer import (
+    check_complete,
+    check_endings,
+    csv_beside,
+    write_candidates,
+    write_json,
+    write_rejected,
+    write_structures,
+)
 from sciencegen.config import OptimizeSettings, as_texts, build_settings
-from sciencegen.items import Cell, Item, Origin
-from sciencegen.optimization.goals import Goal
+from sciencegen.data.threads import inference_threads
+from sciencegen.data.writers import Refused, write_table
+from sciencegen.domains.base import Domain
+from sciencegen.domains.recipes import Representation
+from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.files import claim_output, reserved
+from sciencegen.items import Cell, Item, Json, Origin
+from sciencegen.optimization.goals import Goal, parse_goals
 from sciencegen.optimization.objective import AllFailed, Evaluation, Objective, ScoringOptions
-from sciencegen.optimization.pareto import are_optimal
+from sciencegen.optimization.pareto import are_optimal, nondominated
 from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.options import takes
 from sciencegen.records import to_record
 from sciencegen.scoring.oracles import Oracle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sciencegen.figures.style import Figure
+    from sciencegen.report.content import GoalAxis
+
 
 Log = Callable[[str], None]
 
@@ -126,48 +175,42 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: object) ->
 
 def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:
     """Load and check everything that a search needs; errors are raised before any item is scored."""
-    named = results_of_model(domain, settings.model)
-    science = domain_of(named)
-    _, options = check_search(named, settings)
-    criteria = Criteria(
-        [*settings.criteria, f"method {settings.method}, budget {settings.budget}"],
-        settings.keep,
-        settings.forbid,
-        settings.start,
-    )
-    origin = origin_of("optimize", domain, settings.model, criteria, settings.seed)
-    model = open_model(domain, settings.model, settings)
-    made_of = ingredients_of("optimize", domain, settings, model.device)
-    conditions, goals, told = _criteria(model, settings)
-    book = OracleBook(named, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
-    key = science.items.key
-    oracles = search_oracles(book, goals, settings, key)
-    known, notes = _known(named, settings, model, log)
-    beside = known.items if settings.blocks is None else None  # a route is a better sign than known environments
-    space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible, beside, conditions)
-    blocks, space = resolve_blocks(science, settings, space)
-    space = replace(space, variety=diversity_filter(science, settings.settings.maximum_share))
-    complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
-    known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
-    notes = (*told, *exempt_motifs(science, model.reference, settings.forbid), *notes)
-    notes = (*(() if blocks is None else blocks.notes), *oracles.notes, *(kept if settings.novel else ()), *notes)
-    found = oracles.goals, oracles.further
-    return OptimizeRequest(
-        settings, goals, options, model, *found, space, known, complete, origin, made_of, notes, blocks
-    )
-
-
-def _criteria(model: LoadedModel, settings: OptimizeSettings) -> tuple[list[Condition], list[Goal], list[str]]:
-    """The conditions of the model's draws, the goals, with those of the conditions that can be checked, and notes."""
-    conditions = parse_conditions(settings.where, model.domain, model.representation)
-    check_limits(model.representation, conditions)
-    checked = checked_conditions(model, conditions, settings.predictors, model.oracles)
-    further = [one.goal for one in checked]
-    goals = read_goals(model.domain, settings.goals, model.representation.measures, further)
+    found = describe_model(domain, settings.model)
+    science, representation = domain_of(found.results), found.representation
+    formed = domain_of(in_form(domain, found.recipe.form))
+    conditions, goals, options = search_criteria(science, settings, formed, representation)
+    model = found.load(settings.device, inference_threads(settings.threads))
+    check_limits(representation, conditions)
+    checked = checked_conditions(model, conditions, settings.predictors)
+    goals = with_constraints(goals, [one.goal for one in checked], scales_of(formed, representation.measures))
     notes = condition_notes(model, conditions, checked)
     if settings.where and settings.blocks is not None:
         notes.append("items from building blocks aren't drawn under the conditions of `where`, which only filter")
-    return conditions, goals, notes
+
+    book = OracleBook(found.results, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
+    key = science.items.key
+    oracles, further, cached = search_oracles(book, goals, settings, key)
+    known, unknown = _known(found.results, settings, model, log)
+    beside = known.items if settings.blocks is None else None  # a route is a better sign than known environments
+    space = search_space(model, settings.start, settings.keep, settings.forbid, settings.plausible, beside, conditions)
+    blocks, makeable = blocks_of(science, settings), list[str]()
+    if blocks is not None:
+        start, about_starts = makeable_starts(science, space.start if settings.start else (), blocks.moves)
+        makeable, space = [*blocks.notes, *about_starts], space_of_blocks(space, blocks.moves, start)
+    space = replace(space, variety=diversity_filter(science, settings.settings.maximum_share))
+    complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
+    known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
+    motifs = exempt_motifs(science, model.reference, settings.forbid)
+
+    texts = [*settings.criteria, f"method {settings.method}, budget {settings.budget}"]
+    origin = origin_of(
+        "optimize", model, Criteria(texts, settings.keep, settings.forbid, settings.start), settings.seed
+    )
+    made_of = ingredients_of("optimize", domain, settings, model, complete)
+    told = (*makeable, *cached, *(kept if settings.novel else ()), *notes, *motifs, *unknown)
+    return OptimizeRequest(
+        settings, goals, options, model, oracles, further, space, known, complete, origin, made_of, told, blocks
+    )
 
 
 def _known(domain: str, settings: OptimizeSettings, model: LoadedModel, log: Log) -> tuple[Known, tuple[str, ...]]:
@@ -212,27 +255,32 @@ def search(
     return found
 
 
-def check_search(
-    domain: str, settings: OptimizeSettings, further: Collection[str] = ()
-) -> tuple[list[Goal], SearchSettings]:
-    """Check goals and settings of the method, before a model is loaded or trained.
+def search_criteria(
+    science: Domain, settings: OptimizeSettings, formed: Domain, representation: Representation | None = None,
+    trained: Collection[str] = (),
+) -> tuple[list[Condition], list[Goal], SearchSettings]:  # fmt: skip
+    """The conditions, the goals and the settings of the method. All that can be checked before a model is loaded or
+    trained is: patterns, blocks, limits of classes.
 
-    further: names of predictors in addition to those of the settings.
+    science: of the candidates. formed, representation: of the model's items, where it is known. trained: names of
+    predictors in addition to those of the settings.
     """
-    science = domain_of(domain)
-    for name in (settings.method, *settings.controls):
+    methods = (settings.method, *settings.controls)
+    for name in methods:
         load_method(name)
     if settings.blocks is not None:
         check_blocks(science, settings.blocks)
-        check_methods((settings.method, *settings.controls))
+        if wrong := next((name for name in methods if name not in METHODS), None):
+            known = ", ".join(METHODS)
+            raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
     constraint_of(science, settings.keep, settings.forbid, None)
     check_kept(science, {"keep": settings.keep}, settings.plausible)
     diversity_filter(science, settings.settings.maximum_share)
     options = to_record(SearchSettings, settings.settings.of_method, "search settings")
-    parse_conditions(settings.where, science)
-    goals = read_goals(science, settings.goals)
-    check_domains(goals, {*settings.predictors, *further})
-    return goals, options
+    conditions = parse_conditions(settings.where, formed, representation)
+    goals = read_goals(formed, settings.goals, None if representation is None else representation.measures)
+    check_domains(goals, {*settings.predictors, *trained})
+    return conditions, goals, options
 
 
 def _found(request: OptimizeRequest, pooled: Pooled) -> SearchRecord:
@@ -310,4 +358,220 @@ def _candidates(
     return table
 
 
-__all__ = ["AllFailed", "OptimizeRequest", "Optimized", "check_search", "optimize", "resolve_optimize", "search"]
+# The files of a search: candidates, their structures, and details.
+
+DETAILS = ("trace.csv", "scored.parquet", "summary.json")
+"""Files in the folder of details: progress, scored items and summary."""
+
+Table = Mapping[str, Sequence[Cell]]
+"""Columns by name."""
+
+
+@dataclass(frozen=True)
+class SearchFiles:
+    """output: the candidates, as Parquet and CSV, or as CSV only. structures: their structures. details: a folder for
+    `DETAILS`."""
+
+    output: str
+    structures: str | None = None
+    details: str | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        """All files that may be written, except the rejects."""
+        within = [] if self.details is None else [str(Path(self.details) / name) for name in DETAILS]
+        structures = [] if self.structures is None else [self.structures]
+        return [self.output, *csv_beside(self.output), *structures, *within]
+
+    def claim(self, domain: str, overwrite: bool, complete: str | None = None) -> None:
+        """Raise an error for files that exist or can't be written. complete: the completing model."""
+        for path in self.paths:
+            claim_output(path, overwrite)
+            check_record(path)
+        check_endings(domain, self.output, self.structures)
+        check_complete(complete, self.output, self.structures)
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """Results of a search. domain: name of the domain, or of the form that the model generates. table: the candidates.
+    trace: method, call, top_10, feasible. scored: all scored items. failed: items that could not be scored. complete:
+    computes structures of candidates for files, or None. name_suffixes: suffixes of names in such files. made_of: for
+    the records beside the files of candidates."""
+
+    domain: str
+    table: Table
+    trace: Table
+    scored: Table
+    failed: Sequence[Refused]
+    summary: Json
+    complete: Completer | None = None
+    name_suffixes: NameSuffixes | None = None
+    origin: Origin | None = None
+    made_of: Ingredients | None = None
+
+    def write(self, files: SearchFiles, overwrite: bool = False) -> None:
+        """Write the files, with a record beside each file of candidates."""
+        domain, (complete, suffixes, origin) = domain_of(self.domain), self._how
+        refused = write_candidates(domain, files.output, self.table, complete, overwrite, suffixes, origin)
+        for path in (files.output, *csv_beside(files.output)):
+            self._record(path, refused)
+        if files.structures is not None:
+            lost = write_structures(domain, files.structures, self.table, complete, origin, suffixes)
+            write_rejected(files.structures, lost)
+            self._record(files.structures, lost)
+        if files.details is not None:
+            trace, scored, summary = (Path(files.details) / name for name in DETAILS)
+            write_table(trace, self.trace)
+            write_table(scored, self.scored)
+            write_json(str(summary), self.summary)
+        write_rejected(files.output, [*self.failed, *refused])
+
+    def _record(self, output: str, refused: Sequence[Refused]) -> None:
+        """Write the record of a file of candidates. Its rows depend on each other, so they have no draws."""
+        if self.made_of is not None:
+            write_record(output, self.made_of, Written(len(next(iter(self.table.values()), ())) - len(refused)))
+
+    @property
+    def _how(self) -> tuple[Completer | None, NameSuffixes | None, Origin | None]:
+        return self.complete, self.name_suffixes, self.origin
+
+
+def write_failures(domain: str, output: str, trace: Sequence[Evaluation]) -> None:
+    """Write the rejects of a search in which no item could be scored."""
+    science = domain_of(domain)
+    write_rejected(output, [(e.call, science.items.text(e.item), e.failure or "") for e in trace])
+
+
+@dataclass(frozen=True)
+class Optimized(Result):
+    """Ranked candidates.
+
+    Parameters
+    ----------
+    trace : pandas.DataFrame
+        Mean of the ten best scores by the number of scored items, for each method.
+    scored : pandas.DataFrame
+        All scored items, in order.
+    """
+
+    trace: pd.DataFrame = field(kw_only=True)
+    scored: pd.DataFrame = field(kw_only=True)
+    record: SearchRecord = field(kw_only=True, repr=False)
+
+    def write(
+        self,
+        path: str | Path,
+        overwrite: bool = False,
+        *,
+        structures: str | Path | None = None,
+        details: str | Path | None = None,
+    ) -> Path:
+        """Write the files that the command writes.
+
+        Parameters
+        ----------
+        path : str or Path
+            File of the candidates: a table (.csv; .parquet and a .csv), or one of the domain's own formats.
+        overwrite : bool
+            Whether to replace existing files.
+        structures : str or Path, optional
+            A second file of the candidates, in the format of its ending.
+        details : str or Path, optional
+            A folder for `trace.csv`, `scored.parquet` and `summary.json`.
+
+        Returns
+        -------
+        Path
+            The file of the candidates.
+        """
+        files = SearchFiles(str(path), *(None if one is None else str(one) for one in (structures, details)))
+        with reserved(*files.paths):
+            files.claim(self.record.domain, overwrite)
+            self.record.write(files, overwrite)
+        return Path(path)
+
+    def plot_trace(self) -> Figure:
+        """How the search went: the mean of the ten best scores by the number of scored items, also of the controls.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Of the width of a journal's column; save it by `savefig`.
+
+        Examples
+        --------
+        >>> import sciencegen as sg
+        >>> found = sg.optimize("molecules", "maximize qed", budget=12, n=1, threads=1)
+        >>> found.plot_trace().axes[0].get_xlabel()
+        'scored items'
+        """
+        from sciencegen.report.plots import trace_figure
+
+        return trace_figure(self.record.trace, str(self.summary["method"]))
+
+    def plot_pareto(self, x: str | None = None, y: str | None = None) -> Figure:
+        """All scored items by two goals: those that meet all goals, their Pareto front, and the candidates.
+
+        Parameters
+        ----------
+        x, y : str, optional
+            Names in two of the goals; by default the first two, objectives before constraints. A front is drawn if both
+            are maximized or minimized.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Of the width of a journal's column; save it by `savefig`.
+
+        Raises
+        ------
+        ConfigError
+            For a search with one goal only, or a name that is in no goal.
+
+        Examples
+        --------
+        >>> import sciencegen as sg
+        >>> found = sg.optimize("molecules", ["maximize qed", "minimize sa"], budget=12, n=1, threads=1)
+        >>> found.plot_pareto().axes[0].get_ylabel()
+        'sa, lower is better'
+        """
+        from sciencegen.report.plots import pareto_figure
+
+        first, second = self._two_goals(x, y)
+        names = [first.name, second.name]
+        points, feasible = self.scored[names].to_numpy(float), self.scored["feasible"].to_numpy(bool)
+        front = np.zeros(len(points), bool)
+        if first.direction and second.direction:
+            signs = [-1.0 if one.direction == "minimize" else 1.0 for one in (first, second)]
+            among = np.flatnonzero(feasible & np.isfinite(points).all(1))
+            front[among[nondominated(points[among] * signs)]] = True
+        return pareto_figure(points, feasible, front, self.table[names].to_numpy(float), (first, second))
+
+    def _two_goals(self, x: str | None, y: str | None) -> tuple[GoalAxis, GoalAxis]:
+        """The axes of a plot."""
+        goals = parse_goals(self.summary["goals"])
+        names = list(dict.fromkeys(goal.name for goal in sorted(goals, key=lambda goal: not goal.is_objective)))
+        for name in filter(None, (x, y)):
+            if name not in names:
+                raise unknown_name("goal", name, names)
+        first = x or next((name for name in names if name != y), None)
+        second = y or next((name for name in names if name != first), None)
+        if first is None or second is None:
+            raise ConfigError(f"Expected two goals to plot, got {', '.join(names)} only. Use `plot_trace`.")
+        return self._axis(first, goals), self._axis(second, goals)
+
+    def _axis(self, name: str, goals: Sequence[Goal]) -> GoalAxis:
+        from sciencegen.report.content import GoalAxis
+
+        own = [goal for goal in goals if goal.name == name]
+        known = domain_of(self.record.domain).properties.get(name)
+        direction = next((goal.direction for goal in own if goal.direction), None)
+        low, high = max(goal.low for goal in own), min(goal.high for goal in own)
+        return GoalAxis(name, known.unit if known else "", direction, low, high)
+
+
+__all__ = [
+    "AllFailed", "OptimizeRequest", "Optimized", "SearchFiles", "SearchRecord", "optimize", "resolve_optimize",
+    "search", "search_criteria", "write_failures",
+]  # fmt: skip

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from sciencegen.api.models.folder import describe_model, find_model, results_of_model
+from sciencegen.api.models.folder import describe_model, find_model
 from sciencegen.api.predictors.folder import shipped_targets
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.writing.results import Result
 from sciencegen.domains.properties import SIMILARITY_PREFIX
 from sciencegen.errors import ConfigError
@@ -102,32 +102,28 @@ def properties(domain: str, model: str | None = None) -> Properties:
 
 def properties_of(domain: str, model: str | None = None) -> Named:
     """Names from a model, by default the shipped one if there is one, and from the domain, in the form of its items."""
-    science = domain_of(results_of_model(domain, model))
+    try:
+        found = describe_model(domain, find_model(domain, model))
+    except ConfigError:
+        if model is not None:
+            raise
+        found = None
+    science = domain_of(domain if found is None else found.results)
     oracles = science.oracles
     further = [name for name in oracles.names() if name not in science.properties]
-    conditions, knows, limits = _known(domain, model)
+    conditions, knows, limits = list[str](), dict[str, None](), dict[str, tuple[float, float]]()
+    if found is not None:
+        conditions, limits = list(found.representation.properties), dict(found.representation.limits)
+        measures, own = found.representation.measures, found.recipe.oracles
+        knows = dict.fromkeys([*(own.names if own else ()), *(measures.names if measures else ())])
     listed = [_within(one, limits.get(one.name)) for one in science.properties.values()]
     predicted, open_names = shipped_targets(domain), (f"{SIMILARITY_PREFIX}ITEM", *oracles.open_names)
-    return Named(listed, further, conditions, knows, predicted, open_names)
+    return Named(listed, further, conditions, list(knows), predicted, open_names)
 
 
 def _within(one: Property, limits: tuple[float, float] | None) -> Property:
     """The property, with the range of values that the model can draw, if it has one."""
     return one if limits is None else replace(one, low=limits[0], high=limits[1])
-
-
-def _known(domain: str, model: str | None) -> tuple[list[str], list[str], Mapping[str, tuple[float, float]]]:
-    """Conditions of the model, scores that it computes, and the limits of what it can draw."""
-    try:
-        find_model(domain, model)
-    except ConfigError:
-        if model is not None:
-            raise
-        return [], [], {}
-    found = describe_model(domain, model)
-    measures, oracles = found.representation.measures, found.recipe.oracles
-    knows = dict.fromkeys([*(oracles.names if oracles else ()), *(measures.names if measures else ())])
-    return list(found.representation.properties), list(knows), found.representation.limits
 
 
 def range_text(low: float, high: float) -> str:

@@ -29,11 +29,9 @@ from sciencegen.api.campaign.request import (
     without_controls,
 )
 from sciencegen.api.campaign.space import design_space, space_options, wild_type
-from sciencegen.api.criteria.goals import check_target, read_constraints
-from sciencegen.api.criteria.oracles import predictor_oracle
+from sciencegen.api.criteria import check_target, predictor_oracle, read_constraints
 from sciencegen.api.models.folder import open_model, resolve_device
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import check_kept, constraint_of, name_column
+from sciencegen.api.science import check_kept, constraint_of, domain_of, name_column
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.blocks import blocks_of, check_blocks
 from sciencegen.api.writing.plates import order_sheet

@@ -17,9 +17,8 @@ from sciencegen.api.campaign.journal_items import (
 )
 from sciencegen.api.campaign.measurements import awaiting_entries, measured_entries, read_measured
 from sciencegen.api.campaign.request import MeasurementReading
-from sciencegen.api.criteria.goals import check_target
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import name_column, reference_of
+from sciencegen.api.criteria import check_target
+from sciencegen.api.science import domain_of, name_column, reference_of
 from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain

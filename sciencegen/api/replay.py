@@ -11,11 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from sciencegen.api.generate import Generation, resolve_generate
-from sciencegen.api.optimize import resolve_optimize, search
+from sciencegen.api.optimize import SearchFiles, resolve_optimize, search
 from sciencegen.api.sampling.generation import redraw
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.writing.comparing import Again, Difference, Differing, chosen, compared, differences
-from sciencegen.api.writing.optimized import SearchFiles
 from sciencegen.api.writing.output_record import NOT_RECORDED, OutputRecord, located, read_record
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import check_table, writes_structures

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.search.tables import short_plate, shortfall
 from sciencegen.api.workflow import supervision
 from sciencegen.api.writing.results import notes_html

@@ -9,14 +9,13 @@ from pathlib import Path
 
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.predictors.folder import load_predictor
-from sciencegen.api.science.forms import domain_of, in_form
-from sciencegen.api.science.naming import read_rows_of
-from sciencegen.api.scores.rows import ScoredChunk, Scoring, ScoringTask, scoring_task
+from sciencegen.api.science import domain_of, in_form, read_rows_of
+from sciencegen.api.scores import ScoredChunk, Scoring, ScoringTask, scoring_task
 from sciencegen.api.sources.tables import given_form, given_source, rows_with_cells
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
-from sciencegen.config import ScoreSettings, as_texts, build_settings
+from sciencegen.config import PredictSettings, ScoreSettings, as_texts, build_settings
 from sciencegen.data.tables import READ_TABLES
 from sciencegen.errors import ConfigError
 from sciencegen.items import Given, Origin, Row
@@ -156,4 +155,58 @@ def _form_of(domain: str, path: Path, settings: ScoreSettings) -> str:
     return next((name for name in wanted if name in forms and (own := forms[name].form) and own.holds(path)), "")
 
 
-__all__ = ["ScoreRequest", "ScoredChunk", "collect", "resolve_score", "score"]
+# Properties of items by trained predictors.
+
+
+@takes(PredictSettings, frames=("items",))
+def predict(domain: str, items: Path | Given, predictors: str | Path | Mapping[str, str], **options: object) -> Scored:
+    r"""Predict properties of items by trained predictors.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    items : str, object, sequence of these, Series, DataFrame, or Path
+        One item or several, as texts or objects such as RDKit molecules; a data frame with a column of them; or the
+        path of a file (a `pathlib.Path`; a str is an item).
+    predictors : str, Path or mapping of str to str
+        A predictor's folder or shipped name, for all its targets; or a mapping from column name to folder.
+
+    Returns
+    -------
+    Scored
+        Columns for each target: its value in the unit of the training table, the ends of the interval, `_lower` and
+        `_upper`, and `_in_domain`, whether the item is similar to the training items.
+
+    Raises
+    ------
+    DataError
+        If there is no such predictor.
+    IncompatibleError
+        If it is a predictor of another domain.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> table = "item,value\n" + "\n".join(f"{'C' * n}O,{n}" for n in range(1, 31))
+    >>> _ = open("measured.csv", "w").write(table)
+    >>> settings = {"families": ["ridge"], "folds": 3}
+    >>> _ = sg.train_predictor("molecules", "measured.csv", target="value", folder="predictor", settings=settings,
+    ...                        evaluation_repeats=None, threads=1)
+    >>> sg.predict("molecules", ["CCO"], "predictor", threads=1).table.columns.tolist()
+    ['item', 'value', 'value_lower', 'value_upper', 'value_in_domain', 'refused']
+    """
+    chosen = build_settings(PredictSettings, options)
+    settings = ScoreSettings(predictors=_by_name(domain, predictors), **chosen.model_dump(exclude_unset=True))
+    return collect(resolve_score(domain, items, settings, verb="predict"))
+
+
+def _by_name(domain: str, predictors: str | Path | Mapping[str, str]) -> dict[str, str]:
+    """Name -> folder; for a single folder, one entry for each of its targets."""
+    if isinstance(predictors, Mapping):
+        return dict(predictors)
+    trained = load_predictor(domain, predictors)
+    return dict.fromkeys(trained.targets, str(trained.folder))
+
+
+__all__ = ["ScoreRequest", "ScoredChunk", "collect", "predict", "resolve_score", "score"]

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import LoadedModel, load_model
-from sciencegen.api.science.forms import domain_of, plain_of
-from sciencegen.api.science.naming import reference_of, variants_of
-from sciencegen.api.scores.variants import ALL_SINGLES, VariantScoring, VariantTask, variant_rows
+from sciencegen.api.science import Numbering, columns_of, domain_of, plain_of, reference_of, variants_of
+from sciencegen.api.scores import ScoredChunk, own_columns
 from sciencegen.api.train import Log, train_model
-from sciencegen.api.writing.letters import VariantScores
-from sciencegen.api.writing.results import scored
+from sciencegen.api.writing.results import VariantScores, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, check_table, open_output
 from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
-from sciencegen.data.tables import READ_TABLES
+from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
 from sciencegen.data.threads import use_threads
+from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import VariantStructure
+from sciencegen.domains.capabilities import VariantNames, VariantStructure
 from sciencegen.domains.recipes import Recipe, VariantScorer
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.options import takes
+from sciencegen.scoring.oracles import cells_of, with_annotations
+
+ALL_SINGLES = "all-singles"
+
+COLUMNS, SCORES = ("line", NAME_COLUMN), ("score", "score_sd")
+
+CHUNK = 1024
+"""Variants that are scored at once; variants that need extra passes of the networks share them."""
 
 
 def family_recipe(domain: str) -> Recipe:
@@ -102,27 +112,6 @@ def score_variants(domain: str, variants: str | Path | Sequence[str] = ALL_SINGL
     return VariantScores(found.table, found.summary, notes, found.writer, found.refused, domain)
 
 
-@dataclass(frozen=True)
-class VariantRequest:
-    """Variants to score by `task`. column: the column of their names in a file."""
-
-    domain: str
-    task: VariantTask
-    variants: str | Path | Sequence[str]
-    column: str | None = None
-
-    def scoring(self) -> VariantScoring:
-        """The scores, chunk by chunk."""
-        task, science = self.task, plain_of(self.domain)
-        return VariantScoring(task, variant_rows(self.variants, task.scorer or task.names, science, self.column))
-
-    def open(self, scoring: VariantScoring, output: str, overwrite: bool = False) -> OutputWriter:
-        """The writer of these scores."""
-        check_table(output, "scores of variants")
-        options = OutputOptions(overwrite=overwrite, exact=scoring.own.carried)
-        return open_output(self.domain, output, scoring.columns, options)
-
-
 def resolve_score_variants(
     domain: str,
     variants: str | Path | Sequence[str],
@@ -133,25 +122,6 @@ def resolve_score_variants(
 
     variants: "all-singles", a table or text file of variants, or their names.
     """
-    check_score_variants(domain, variants, settings)
-    science, loaded, scorer = plain_of(domain), None, None
-    if settings.wild_type is not None:
-        names = variants_of(science).names(reference_of(science, settings.wild_type))
-    else:
-        loaded, scorer = _family(domain, settings, log)
-        names = variants_of(science).names(loaded.reference) if scorer is None else scorer.names
-    use_threads(settings.threads)
-    total = len((scorer or names).all_singles()) if variants == ALL_SINGLES else None
-    if settings.structure is not None:
-        log("scoring all single substitutions, among which the others are ranked")
-    folder = None if loaded is None else str(loaded.folder)
-    structure = None if loaded is None else _structure(science, loaded, settings.structure)
-    task = VariantTask(domain, scorer, names, settings.predictors, structure, folder, total)
-    return VariantRequest(domain, task, variants, settings.column)
-
-
-def check_score_variants(domain: str, variants: str | Path | Sequence[str], settings: VariantScoringSettings) -> None:
-    """Check the settings, before a model is loaded or trained."""
     sources = (settings.alignment, settings.model, settings.wild_type)
     if sum(source is not None for source in sources) != 1:
         raise ConfigError(
@@ -165,6 +135,18 @@ def check_score_variants(domain: str, variants: str | Path | Sequence[str], sett
         raise ConfigError(
             "Expected `settings` and `training` with `alignment` only: they say how its model is trained."
         )
+    science, loaded, scorer = plain_of(domain), None, None
+    if settings.wild_type is not None:
+        names = variants_of(science).names(reference_of(science, settings.wild_type))
+    else:
+        loaded, scorer = _family(domain, settings, log)
+        names = variants_of(science).names(loaded.reference) if scorer is None else scorer.names
+    use_threads(settings.threads)
+    if settings.structure is not None:
+        log("scoring all single substitutions, among which the others are ranked")
+    folder = None if loaded is None else str(loaded.folder)
+    structure = None if loaded is None else _structure(science, loaded, settings.structure)
+    return VariantRequest(domain, scorer, names, variants, settings.column, settings.predictors, structure, folder)
 
 
 def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[LoadedModel, VariantScorer | None]:
@@ -174,8 +156,9 @@ def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[Lo
     if settings.alignment is not None:
         given = {key: values for key, values in made_by.items() if values}
         folder = str(family_model(domain, settings.alignment, settings, log, given))
-    loaded = _load(domain, folder, settings)
-    assert loaded.recipe.family is not None  # checked by `_load`
+    loaded = load_model(domain, folder, settings.device)
+    check_family(loaded.recipe, str(loaded.folder))
+    assert loaded.recipe.family is not None  # checked above
     scorer = loaded.recipe.family.scorer(loaded.model, loaded.representation)
     if scorer is None and (settings.structure is not None or not settings.predictors):
         raise ConfigError(
@@ -211,8 +194,168 @@ def check_family(recipe: Recipe, model: str) -> None:
         raise ConfigError(f"Expected a model of a family, {model} is of recipe '{recipe.name}'.")
 
 
-def _load(domain: str, folder: str | Path | None, resources: Resources) -> LoadedModel:
-    """The family's model."""
-    loaded = load_model(domain, folder, resources.device)
-    check_family(loaded.recipe, str(loaded.folder))
-    return loaded
+# Variants scored chunk by chunk, by a family's model and by predictors.
+
+
+@dataclass(frozen=True)
+class VariantRequest:
+    """A checked request to score variants.
+
+    scorer: of the family, or None. names: how the domain names variants. variants: all, a file, or names; column: of
+    names in a file. predictors: name -> folder. structure: (all single mutations, their scores) -> scores with a
+    structure. model: the family's folder.
+    """
+
+    domain: str
+    scorer: VariantScorer | None
+    names: VariantNames
+    variants: str | Path | Sequence[str] = ALL_SINGLES
+    column: str | None = None
+    predictors: Mapping[str, str] = field(default_factory=dict)
+    structure: Callable[[Sequence[str], Sequence[float]], VariantStructure] | None = None
+    model: str | None = None
+
+    def scoring(self) -> VariantScoring:
+        """The scores, chunk by chunk."""
+        return VariantScoring(
+            self, variant_rows(self.variants, self.scorer or self.names, plain_of(self.domain), self.column)
+        )
+
+    def open(self, scoring: VariantScoring, output: str, overwrite: bool = False) -> OutputWriter:
+        """The writer of these scores."""
+        check_table(output, "scores of variants")
+        options = OutputOptions(overwrite=overwrite, exact=scoring.own.carried)
+        return open_output(self.domain, output, scoring.columns, options)
+
+
+class VariantScoring:
+    """Iterates over `ScoredChunk`s. The columns are `line` and the name; with a family `score` and `score_sd`; those of
+    a structure; x, x_lower, x_upper, x_in_domain for each predictor x; and the input's other columns.
+    """
+
+    def __init__(self, asked: VariantRequest, rows: Iterator[Row]) -> None:
+        scorer, structure = asked.scorer, asked.structure
+        self.domain, self.scorer, self.names, self.model = plain_of(asked.domain), scorer, asked.names, asked.model
+        self.total = len((scorer or asked.names).all_singles()) if asked.variants == ALL_SINGLES else None
+        self.doubts = [] if scorer is None else scorer.doubts()
+        book = OracleBook(asked.domain, dict(asked.predictors))
+        self.oracles = {name: book.resolve(name) for name in asked.predictors}
+        self.scored = self.refused = self.predicted = 0
+        self.first_failure = ""
+        self.first_refused: Refused | None = None
+        self.known: dict[str, Any] = {}
+        self.structure: VariantStructure | None = None
+        self.numbering = Numbering(asked.names)
+        if scorer is not None and structure is not None:
+            singles = scorer.all_singles()
+            self.known = dict(zip(singles, scorer.score(singles), strict=True))
+            self.structure = structure(singles, [one.score for one in self.known.values()])
+        peeked = list(islice(rows, PEEK_ROWS))
+        self.rows = chain(peeked, rows)
+        self.own = own_columns(map(_own_cells, peeked), self.ours, (NAME_COLUMN,))
+
+    @property
+    def ours(self) -> tuple[str, ...]:
+        predicted = with_annotations(list(self.oracles), self.oracles)
+        placed = () if self.structure is None else self.structure.columns
+        return (*COLUMNS, *(() if self.scorer is None else SCORES), *placed, *predicted)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.ours, *self.own.carried)
+
+    @property
+    def notes(self) -> list[str]:
+        """Notes that are known before the first row."""
+        placed = [] if self.structure is None else self.structure.notes()
+        return [*self.doubts, *self.own.notes, *placed]
+
+    def __iter__(self) -> Iterator[ScoredChunk]:
+        while chunk := list(islice(self.rows, CHUNK)):
+            texts = [row.text for row in chunk]
+            pairs = list(zip(chunk, self._score(texts), strict=True))
+            refused = [(row.line, row.text, one.reason) for row, one in pairs if isinstance(one, Refusal)]
+            self.first_refused = self.first_refused or next(iter(refused), None)
+            good = [(row, one) for row, one in pairs if not isinstance(one, Refusal)]
+            self.scored, self.refused = self.scored + len(good), self.refused + len(refused)
+            self.numbering.look(texts, [row.text for row, _ in good], len(refused))
+            yield ScoredChunk(self._values(good), refused)
+
+    def _score(self, texts: Sequence[str]) -> list[tuple[str, Any] | Refusal]:
+        """The name with the family's score, or a refusal. Singles with known scores aren't scored again."""
+        if self.scorer is None:
+            return [one if isinstance(one, Refusal) else (one[0], None) for one in map(self.names.read, texts)]
+        new = [text for text in texts if text not in self.known]
+        fresh = dict(zip(new, self.scorer.score(new) if new else [], strict=True))
+        found = [fresh[text] if text in fresh else self.known[text] for text in texts]
+        return [one if isinstance(one, Refusal) else (one.name, one) for one in found]
+
+    def _values(self, good: Sequence[tuple[Row, tuple[str, Any]]]) -> dict[str, list[Any]]:
+        values: dict[str, list[Any]] = {
+            "line": [row.line for row, _ in good],
+            NAME_COLUMN: [name for _, (name, _) in good],
+        }
+        if self.scorer is not None:
+            scores = [score for _, (_, score) in good]
+            values |= {"score": [one.score for one in scores], "score_sd": [one.deviation for one in scores]}
+        if self.structure is not None:
+            values |= self.structure.values(values[NAME_COLUMN], values["score"])
+        values |= self._predicted(values[NAME_COLUMN])
+        cells = [_own_cells(row) for row, _ in good]
+        return {name: values[name] if name in values else [own.get(name) for own in cells] for name in self.columns}
+
+    def _predicted(self, names: Sequence[str]) -> dict[str, list[Any]]:
+        """Columns of the predictors; cells are empty for variants without prediction, such as deletions."""
+        items = [self.domain.items.parse(self._text_of(name)) for name in names] if self.oracles else []
+        good = [item for item in items if not isinstance(item, Refusal)]
+        values: dict[str, list[Any]] = {}
+        for name, oracle in self.oracles.items():
+            scores = iter(oracle.score(good) if good else [])
+            each = [None if isinstance(item, Refusal) else next(scores) for item in items]
+            known = [one for one in each if one is not None]
+            self.predicted += sum(not one.failed for one in known)
+            failures = (f"{name}: {one.failure}" for one in known if one.failed)
+            self.first_failure = self.first_failure or next(failures, "")
+            cells = [{} if one is None else cells_of(name, one) for one in each]
+            values |= {column: [row.get(column) for row in cells] for column in with_annotations([name], [name])}
+        return values
+
+    def _text_of(self, name: str) -> str:
+        """The item's text of a valid name."""
+        found = self.names.read(name)
+        assert not isinstance(found, Refusal)
+        return found[1]
+
+    def summary(self) -> dict[str, Any]:
+        made_by = {} if self.model is None else {"model": self.model}
+        notes = [*self.doubts, *self.numbering.notes]
+        noted = {"notes": notes} if notes else {}
+        return {"scored": self.scored, "refused": self.refused} | made_by | noted
+
+
+def _own_cells(row: Row) -> Mapping[str, Any]:
+    """The cells of a table's row, or the name of a record as column `id`."""
+    return row.cells or ({"id": row.id} if row.id else {})
+
+
+def variant_rows(
+    variants: str | Path | Sequence[str], scorer: VariantScorer | VariantNames, science: Domain, column: str | None
+) -> Iterator[Row]:
+    """Rows of all single mutations, of names, or of a file of variants; rows of tables with all cells."""
+    if variants == ALL_SINGLES:
+        return (Row(line, name) for line, name in enumerate(scorer.all_singles(), 1))
+    if not isinstance(variants, str | Path):
+        return (Row(line, name) for line, name in enumerate(variants, 1))
+    path = Path(variants)
+    if path.suffix == ".txt":
+        return _lines(path)
+    if path.name.lower().endswith(READ_TABLES):
+        return read_table(path, columns_of(science, True), column, with_cells=True)
+    return plain_of(science.name).items.read(path, column)
+
+
+def _lines(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig", errors="replace") as handle:
+        for line, text in enumerate(handle, 1):
+            if text.strip():
+                yield Row(line, text.strip())

@@ -24,7 +24,7 @@ from sciencegen.api.models.data import (
 )
 from sciencegen.api.models.identity import IDENTITY, clear, defaults_of, identity_of, is_prepared, is_same
 from sciencegen.api.models.plan import Plan, check_prior_settings, check_taken, drawing_as, fit_priors, make_plan
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.threads import use_threads
 from sciencegen.data.workers import is_refusal
@@ -35,9 +35,10 @@ from sciencegen.files import atomic_write, check_writable
 from sciencegen.latent.space import LatentModel, WeightedModel
 from sciencegen.options import takes
 from sciencegen.records import to_plain
-from sciencegen.runs import RunFolder, run_name
+from sciencegen.runs import FORMAT_VERSION, RunFolder, run_name
 from sciencegen.training.processes import check_follows, silent
 from sciencegen.training.progress import Steps
+from sciencegen.training.settings import CHECKPOINT
 
 if TYPE_CHECKING:
     from torch import nn
@@ -131,7 +132,8 @@ def train_model(
         raise ConfigError("Expected data to train on, got none. Pass `data`: a prepared folder, a file or a dataset.")
     identity = identity_of(domain, data, column, chosen) | defaults_of(domain, chosen)
     path = Path(folder or Path("runs") / run_name(identity, domain))
-    if os.path.isdir(path) and not force and _is_finished(run := RunFolder(path), identity):
+    finished = os.path.isdir(path) and not force and is_same(run := RunFolder(path), identity)
+    if finished and run.has(models.WEIGHTS) and models.is_measured(run):
         training_folder.sweep(run)
         log(f"{path} is finished already; `force` trains it again")
         return Trained(path, run.read_json(models.METRICS))
@@ -171,10 +173,6 @@ def _is_begun(run: RunFolder, identity: Mapping[str, Any], force: bool) -> bool:
     return is_same(run, identity) and (not run.has(models.WEIGHTS) or (not force and not models.is_measured(run)))
 
 
-def _is_finished(run: RunFolder, identity: Mapping[str, Any]) -> bool:
-    return is_same(run, identity) and run.has(models.WEIGHTS) and models.is_measured(run)
-
-
 def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bool, log: Log) -> Trained:
     """Prepare the data and build the model, then claim the folder and train."""
     use_threads(plan.settings.threads or int(plan.recipe.one_thread))
@@ -197,9 +195,9 @@ def _train(plan: Plan, run: RunFolder, identity: Mapping[str, Any], going_on: bo
     try:
         return _fit(plan, run, model, representation, log)
     except SciencegenError:
-        if not plan.follows and not training_folder.has_begun(
-            run
-        ):  # nothing to resume: leave no trace of a refused training
+        folders = (run.path, *training_folder.halving_folders(run.path))
+        begun = any((folder / name).exists() for folder in folders for name in (CHECKPOINT, models.WEIGHTS))
+        if not plan.follows and not begun:  # nothing to resume: leave no trace of a refused training
             clear(run, plan.data, kept=before)
         raise
 
@@ -234,7 +232,7 @@ def _distill(plan: Plan, run: RunFolder, model: LatentModel, held: TrainingData,
 
     for steps in plan.halvings:
         last = steps == plan.halvings[-1]
-        place = run if last else RunFolder(training_folder.halving_folder(run.path, steps))
+        place = run if last else RunFolder(run / f"{steps}-steps")
         if place.has(models.WEIGHTS):
             model = models.load_model(plan.domain, place.path, "cpu").model
             training_folder.drop_checkpoints(place)  # of a call that was killed before it did so
@@ -276,7 +274,8 @@ def _build(plan: Plan, representation: Representation) -> LatentModel:
 
 
 def _describe(run: RunFolder, plan: Plan, representation: Representation, network: Any) -> None:
-    config = models.model_config(plan.domain, plan.recipe.name, network)
+    config = {"format_version": FORMAT_VERSION, "domain": plan.domain, "recipe": plan.recipe.name}
+    config |= {"settings": to_plain(network)}
     config |= {"training": to_plain(plan.training), "from": plan.settings.from_model, "seed": plan.settings.seed}
     config |= {"halvings": list(plan.halvings)} if plan.halvings else {}
     run.write_yaml(models.CONFIG, config | models.kept_checksums(run))
@@ -302,7 +301,7 @@ def _measure(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan,
 
 
 def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> dict[str, float]:
-    from sciencegen.api.models.draws import draws_near
+    from sciencegen.api.models.data import draws_near
 
     science = domain_of(plan.formed)
     figures = check(model, held, science, plan.recipe)

@@ -223,8 +223,7 @@ def predictor(
     one of 1,000 molecules takes about a minute of one core. With --form structures, neural networks predict one or
     several targets (--target a,b,c) from the coordinates, and the same command resumes their training.
     """
-    from sciencegen.api.predictors.tabular import awaits_figures
-    from sciencegen.api.train_predictor import fit_predictor
+    from sciencegen.api.train_predictor import awaits_figures, fit_predictor
     from sciencegen.api.writing.writer import input_ending
 
     if settings.form:  # networks resume in the folder of a killed call
@@ -260,7 +259,7 @@ def cutout(
     Each stamp has flags: neighbour, blended, edge, bad, undetected, large. Positions of which nothing can be cut are
     listed in <output>.rejects.csv.
     """
-    from sciencegen.api.cutout import cutout as run
+    from sciencegen.api.survey import cutout as run
     from sciencegen.api.writing.writer import check_endings
 
     check_endings(domain, outlet.output)

@@ -67,10 +67,10 @@ def generate(
     if alignment is None:  # else a model is trained first
         begin_loading()
 
-    from sciencegen.api.criteria.goals import parse_conditions
+    from sciencegen.api.criteria import parse_conditions
     from sciencegen.api.generate import Generation, resolve_generate
     from sciencegen.api.sampling.request import check_drawing
-    from sciencegen.api.science.forms import domain_of
+    from sciencegen.api.science import domain_of
     from sciencegen.api.writing.writer import check_complete
 
     check_complete(settings.complete, outlet.output)
@@ -306,7 +306,7 @@ def restore(
     """
     outlet.claim(source)
 
-    from sciencegen.api.restore import resolve_restore
+    from sciencegen.api.survey import resolve_restore
 
     with given_rows(domain, source, format, settings.column) as given:
         restoring = resolve_restore(domain, given, settings)

@@ -187,7 +187,7 @@ def sequences(
     outlet.claim(source)  # before a family's model is trained
 
     from sciencegen.api.sequences import form_with_sequences, resolve_sequences
-    from sciencegen.api.writing.letters import claim_sequences
+    from sciencegen.api.writing.results import claim_sequences
 
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
     claim_sequences(form, outlet.output, outlet.force, [Path(source)])
@@ -235,15 +235,15 @@ def evaluate(
         raise ConfigError("Expected --draws with --calibrate only: no other metric draws from a model.")
     outlet.claim(samples, settings.against, settings.training)
 
-    from sciencegen.api.evaluate import compare, explained, resolve_evaluate
-    from sciencegen.api.science.forms import in_form
+    from sciencegen.api.evaluate import explained, resolve_evaluate
+    from sciencegen.api.science import in_form
     from sciencegen.api.writing.writer import write_json
 
     form = in_form(domain, settings.form)
     with given_rows(form, samples, format, column, one=False) as path:
         request = resolve_evaluate(domain, Path(path), settings, column)
         with steps() as report:
-            metrics = compare(request, report)
+            metrics = request.compare(report)
     if model is not None and not settings.calibrate and "bits_per_item" not in metrics:
         say("note: the model has no likelihood of these items, so that --model adds nothing")
     write_json(outlet.output, metrics)

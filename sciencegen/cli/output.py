@@ -139,7 +139,7 @@ def given_rows(
 ) -> Iterator[Path | str]:
     """What to read of a domain or form: a file, a folder of files where it reads those, a copy of stdin, or, if `one`
     allows it, an item of a file."""
-    from sciencegen.api.science.forms import reads_folders
+    from sciencegen.api.science import reads_folders
     from sciencegen.api.writing.writer import input_ending
 
     ending, folders = partial(input_ending, domain, format, column=column), reads_folders(domain)
@@ -162,7 +162,7 @@ def input_items(domain: str, source: str, ending: Callable[[str], str], folders:
 # `--alignment`: the model of a family, which is trained if it doesn't exist yet.
 
 if TYPE_CHECKING:
-    from sciencegen.api.scores.rows import ScoredChunk
+    from sciencegen.api.scores import ScoredChunk
     from sciencegen.api.writing.writer import OutputWriter
     from sciencegen.config import GenerateSettings, OptimizeSettings
 
@@ -171,7 +171,7 @@ if TYPE_CHECKING:
 
 def of_family(domain: str, record: Record, alignment: str, output: str) -> Record:
     """The settings with the model of the alignment's family. output: the file to write; its ending is checked first."""
-    from sciencegen.api.science.forms import in_form
+    from sciencegen.api.science import in_form
     from sciencegen.api.score_variants import family_model, family_recipe
     from sciencegen.api.writing.writer import check_endings
 

@@ -46,17 +46,18 @@ def optimize(
     prediction is uncertain. `--set lower_bounds=false` uses the value alone.
     """
     from sciencegen.api.models.folder import results_of_model
-    from sciencegen.api.writing.optimized import SearchFiles, write_failures
+    from sciencegen.api.optimize import SearchFiles, write_failures
 
     files, written = SearchFiles(outlet.output, structures, details), results_of_model(domain, settings.model)
     reserve(*files.paths)
     files.claim(written, outlet.force, settings.complete)
 
-    from sciencegen.api.optimize import AllFailed, check_search, resolve_optimize, search
+    from sciencegen.api.optimize import AllFailed, resolve_optimize, search, search_criteria
+    from sciencegen.api.science import domain_of
     from sciencegen.api.search.tables import shortfall
 
     if alignment is not None:
-        check_search(domain, settings)  # report errors before minutes of training
+        search_criteria(domain_of(domain), settings, domain_of(domain))  # report errors before minutes of training
         settings = of_family(domain, settings, alignment, outlet.output)
     request = resolve_optimize(domain, settings, say)
     tell(request.notes)

@@ -155,7 +155,7 @@ def _service(
     here, allowed = Path.cwd(), [_folder(one) for one in allow or ()]
     programs = read_programs(oracle or (), here)
     if oracle:
-        from sciencegen.api.criteria.oracles import check_code
+        from sciencegen.api.criteria import check_code
 
         check_code(programs.commands.values(), programs.functions)
     place = Path(folder).resolve()
@@ -302,7 +302,7 @@ def _checker(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any
             record = found.record
         domain = arguments.get("domain")
         if isinstance(domain, str):
-            from sciencegen.api.criteria.oracles import criteria_of  # on use: with the domain's libraries
+            from sciencegen.api.criteria import criteria_of  # on use: with the domain's libraries
 
             criteria_of(domain, record)
         return record

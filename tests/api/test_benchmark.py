@@ -9,8 +9,8 @@ import pytest
 
 import sciencegen as sg
 from sciencegen.api.benchmark import COLUMNS, SuitePlan, class_of, resolve_benchmark, suite_tasks
-from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.criteria import OracleBook
+from sciencegen.api.science import domain_of
 from sciencegen.config import BenchmarkSettings
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.optimization.search import METHODS, WITH_SURROGATE

@@ -1,6 +1,5 @@
 """generate: the requested number of items, determined by the seed, written as returned."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -50,7 +49,8 @@ def test_what_a_scaffold_leaves_unplaced_does_not_count_as_written(workspace, tm
 
     def around_a_part(*arguments):
         request = resolve(*arguments)
-        return replace(request, draws=replace(request.draws, scaffold=SimpleNamespace()))
+        request.draws.scaffold = SimpleNamespace()
+        return request
 
     monkeypatch.setattr(verb, "resolve_generate", around_a_part)
     monkeypatch.setattr(verb, "open_output", lambda domain, output, *_: OutputWriter(output, Placing(output)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sciencegen.api.predict import predict
+from sciencegen.api.score import predict
 
 
 def test_names_of_columns_are_those_of_the_predictors(workspace):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.prepare import prepare
+from sciencegen.api.sources.preparation import prepare
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.errors import ConfigError, SciencegenError
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.restore import interval
+from sciencegen.api.survey import interval
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.restoration import resolution
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate

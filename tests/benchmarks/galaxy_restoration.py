@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from sciencegen.api.models.folder import LoadedModel, load_model
-from sciencegen.api.restore import interval
+from sciencegen.api.survey import interval
 from sciencegen.data.prepared import PreparedDataset
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import Restored

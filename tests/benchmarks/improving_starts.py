@@ -31,10 +31,9 @@ import numpy as np
 from rdkit import Chem, DataStructs
 from rdkit.Chem import QED
 
-from sciencegen.api.optimize import resolve_optimize, search
-from sciencegen.api.search.oracles import Known, read_known
+from sciencegen.api.optimize import SearchRecord, resolve_optimize, search
+from sciencegen.api.search.space import Known, read_known
 from sciencegen.api.sources.tables import card_rows, find_card
-from sciencegen.api.writing.optimized import SearchRecord
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.features import fingerprints

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.search.space import search_space, space_of_blocks
 from sciencegen.api.sources.blocks import read_blocks

@@ -97,7 +97,7 @@ def test_the_command_line_has_no_heavy_import():
 
 
 def test_verbs_and_domains_import_torch_on_use():
-    verbs = "evaluate", "generate", "optimize", "predict", "prepare", "properties", "report", "score", "train"
+    verbs = "evaluate", "generate", "optimize", "sources.preparation", "properties", "report", "score", "train"
     parts = ", ".join(f"sciencegen.api.{verb}" for verb in verbs)
     code = f"import sys, sciencegen.domains, {parts}; sciencegen.domains.load_domain('proteins')"
     code += "; print([m for m in ('torch', 'lightning', 'pandas', 'sklearn', 'scipy.stats') if m in sys.modules])"

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.api.predict import predict
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.predictors.points import check_parts
+from sciencegen.api.score import predict
 from sciencegen.api.train_predictor import train_predictor
 from sciencegen.errors import ConfigError, DataError
 from tests.cli.conftest import run

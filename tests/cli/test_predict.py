@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sciencegen.api.predict import predict
+from sciencegen.api.score import predict
 
 
 def test_a_predictor_is_an_oracle_with_an_interval(cli, workspace):

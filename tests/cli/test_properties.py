@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 
 
 @pytest.mark.parametrize("domain", ["molecules", "proteins", "galaxies"])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sciencegen.api.predict import predict
 from sciencegen.api.propose import propose
+from sciencegen.api.score import predict
 from sciencegen.domains.proteins.variants import Reference, apply_variant, variant_name
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import read_journal

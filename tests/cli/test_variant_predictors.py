@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.api.predict import predict
 from sciencegen.api.predictors.folder import load_predictor
+from sciencegen.api.score import predict
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.variants import Reference, apply_variant
 

@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.data.damage import MOST_UNPACKED, SMALL, check_claim, check_part, open_binary, reading
 from sciencegen.data.tables import read_table
 from sciencegen.errors import ConfigError, DataError

@@ -9,9 +9,8 @@ from random import Random
 
 import pytest
 
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import reference_of
-from sciencegen.api.scores.variants import variant_rows
+from sciencegen.api.science import domain_of, reference_of
+from sciencegen.api.score_variants import variant_rows
 from sciencegen.data.damage import BLOCK, with_line_feeds
 from sciencegen.domains.proteins.variants import ProteinVariantNames
 from sciencegen.optimization.journal import Entry, append, read_journal

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from sciencegen.api.science.naming import align, letters_of
-from sciencegen.api.writing.letters import unit_of
+from sciencegen.api.science import align, letters_of
+from sciencegen.api.writing.results import unit_of
 from sciencegen.domains.molecules import DOMAIN as MOLECULES
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins.variants import Reference

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sciencegen.api.science.naming import align, letters_of
+from sciencegen.api.science import align, letters_of
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.report.letters import changes_of, logo_of

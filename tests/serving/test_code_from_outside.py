@@ -16,7 +16,7 @@ pytest.importorskip("mcp", reason="needs sciencegen[mcp]")
 import anyio
 import yaml
 
-from sciencegen.api.models.folder import CONFIG, pretrained_root
+from sciencegen.api.models.folder import CONFIG, load_model, pretrained_root
 from sciencegen.api.writing.output_record import Written, ingredients_of, record_path, write_record
 from sciencegen.config import OptimizeSettings, build_settings
 from tests.cli.test_serve import MEASURE, ORACLE, served
@@ -83,7 +83,9 @@ def record_of(folder: Path, name: str, **settings: Any) -> dict[str, str]:
     given = {"budget": 8, "n": 1, "start": ["CCO", "CCN"], "threads": 1, **settings}
     place = folder / name
     place.write_text("smiles,score\nCCO,1\n")
-    made = ingredients_of("optimize", "molecules", build_settings(OptimizeSettings, given), "cpu")
+    made = ingredients_of(
+        "optimize", "molecules", build_settings(OptimizeSettings, given), load_model("molecules", None, "cpu")
+    )
     write_record(str(place), made, Written(1))
     return {name: place.read_text(), record_path(name).name: record_path(place).read_text()}
 

@@ -13,8 +13,7 @@ import numpy as np
 from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.request import ProposeRequest, SuppliedCandidates, check_controls
 from sciencegen.api.campaign.space import Unlike, campaign_space, features_for, moves_of
-from sciencegen.api.science.forms import describe
-from sciencegen.api.science.naming import ReadItems, read_rows_of
+from sciencegen.api.science import ReadItems, describe, read_rows_of
 from sciencegen.api.search.space import makeable_starts
 from sciencegen.api.sources.blocks import ANALOGUES, Blocks
 from sciencegen.api.sources.tables import all_rows, open_source

@@ -25,7 +25,7 @@ from sciencegen.api.campaign.space import (
     origin_of,
     unlike_lengths,
 )
-from sciencegen.api.science.naming import exempt_motifs
+from sciencegen.api.science import exempt_motifs
 from sciencegen.data.tables import READ_TABLES, column_names
 from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sciencegen.api.criteria.goals import check_target
-from sciencegen.api.science.forms import describe
-from sciencegen.api.science.naming import ReadItems, parse_texts
+from sciencegen.api.criteria import check_target
+from sciencegen.api.science import ReadItems, describe, parse_texts
 from sciencegen.config import ProposeSettings
 from sciencegen.data.tables import READ_TABLES, column_names, read_table
 from sciencegen.data.writers import REJECT_COLUMNS, Refused, escape, rejects_path, without_mark

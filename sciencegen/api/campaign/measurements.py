@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sciencegen.api.campaign.journal_items import NOT_RECORDED, names_ids_alone, rows_by_id
 from sciencegen.api.campaign.request import MeasurementReading
-from sciencegen.api.science.forms import describe
-from sciencegen.api.science.naming import (
+from sciencegen.api.science import (
     Numbering,
     ReadItems,
     columns_of,
+    describe,
     name_conflicts,
     names_of,
     read_rows_of,

@@ -30,8 +30,7 @@ from sciencegen.api.campaign.journal_items import (
     values_by_key,
 )
 from sciencegen.api.campaign.request import CONTROL, ProposeRequest
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import align, reference_of
+from sciencegen.api.science import align, domain_of, reference_of
 from sciencegen.api.search.tables import IN_DOMAIN, left_open_counts, left_open_notes, score_columns
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference

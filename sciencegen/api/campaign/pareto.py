@@ -16,7 +16,7 @@ from sciencegen.api.campaign.journal_items import measurements_of
 from sciencegen.api.campaign.notes import crowded_letters, item_notes
 from sciencegen.api.campaign.proposal import Proposed, plate_columns, proposed_of, wells_of
 from sciencegen.api.campaign.request import CONTROL, ProposeRequest, without_controls
-from sciencegen.api.science.naming import name_column
+from sciencegen.api.science import name_column
 from sciencegen.api.search.tables import left_open_counts
 from sciencegen.errors import DataError
 from sciencegen.items import Cell, Item, none_if_nan

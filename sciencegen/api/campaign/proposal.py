@@ -19,7 +19,7 @@ from sciencegen.api.campaign.request import (
     layout_summary,
     placed,
 )
-from sciencegen.api.science.naming import name_column, variants_of
+from sciencegen.api.science import name_column, variants_of
 from sciencegen.api.search.tables import left_open_columns
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.plates import OrderSheet, order_path, picklist_paths

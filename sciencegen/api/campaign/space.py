@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.criteria.goals import ConstraintTest, constraint_test
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import ConstraintTest, OracleBook, constraint_test
 from sciencegen.api.models.folder import LoadedModel
-from sciencegen.api.predictors.inputs import latents_of
-from sciencegen.api.science.naming import constraint_of, reference_of
+from sciencegen.api.predictors.folder import latents_of
+from sciencegen.api.science import constraint_of, reference_of
 from sciencegen.api.sources.tables import reference_of_card
 from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from sciencegen.api.models.completion import read_latents
 from sciencegen.api.models.folder import LoadedModel, encode_rows, open_model
-from sciencegen.api.science.forms import ParseAndMeasure, describe
+from sciencegen.api.science import ParseAndMeasure, describe
 from sciencegen.api.sources.tables import rows_of_source
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_rejected
 from sciencegen.config import MapSettings

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
-from sciencegen.api.models.folder import LoadedModel, find_model, load_model
+from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.config import Resources
 from sciencegen.data.damage import reading
-from sciencegen.data.threads import inference_threads, map_threaded
+from sciencegen.data.threads import map_threaded
 from sciencegen.domains.capabilities import Scaffold
 from sciencegen.domains.capabilities.structures import Placement
 from sciencegen.domains.recipes import Completing, Encoded, Recipe
@@ -75,13 +75,12 @@ def completer(
         if scaffold is not None:
             raise ConfigError("Expected a model that draws around the scaffold, got none. Name it with `complete`.")
         return None
-    folder = find_model(domain, model)
-    loaded = load_model(domain, folder, resources.device, inference_threads(resources.threads))
-    check_completes(loaded.recipe, str(folder))
+    loaded = open_model(domain, model, resources)
+    check_completes(loaded.recipe, str(loaded.folder))
     if scaffold is not None:
         (encoded,) = completing_parts(loaded)[0].given([scaffold.item])
         if isinstance(encoded, Refusal):
-            raise ConfigError(f"Expected a scaffold that {folder} can draw around, it {encoded.reason}.")
+            raise ConfigError(f"Expected a scaffold that {loaded.folder} can draw around, it {encoded.reason}.")
     return Completer(loaded, seed, scaffold)
 
 

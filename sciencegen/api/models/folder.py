@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciencegen.api.science.forms import Encode, domain_of, in_form, name_of_results
-from sciencegen.api.science.naming import LeftOut, NameSuffixes
+from sciencegen.api.science import Encode, LeftOut, NameSuffixes, domain_of, in_form, name_of_results
 from sciencegen.config import Resources
 from sciencegen.data.damage import reason_of
 from sciencegen.data.model_cache import remembered
@@ -34,8 +33,8 @@ from sciencegen.errors import ConfigError, IncompatibleError, converted, unknown
 from sciencegen.files import atomic_write, sha256_of
 from sciencegen.items import Item, Json, Reference, Refusal, Row
 from sciencegen.latent.space import LatentModel
-from sciencegen.records import to_plain, to_record
-from sciencegen.runs import FORMAT_VERSION, RunFolder, canonical_json, check_format
+from sciencegen.records import to_record
+from sciencegen.runs import RunFolder, canonical_json, check_format
 from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:
@@ -61,19 +60,18 @@ def with_checksums(config: Mapping[str, Any], files: Mapping[str, str]) -> dict[
     return {**config, KEY: {SETTINGS: settings_sha256(config), **files}}
 
 
-def check_file(run: RunFolder, config: Mapping[str, Any], name: str) -> None:
-    """Raise an error if a file of the folder, or the settings, differ from their checksum, if there is one."""
-    known = config.get(KEY)
-    if known is None:  # earlier versions wrote none
-        return
-    wanted = known.get(name) if isinstance(known, dict) else None
+def checked_sha256(run: RunFolder, config: Mapping[str, Any], name: str) -> str:
+    """The checksum of a file of the folder, or of the settings; an error if the config has another."""
     found = settings_sha256(config) if name == SETTINGS else sha256_of(run / name)
-    if wanted != found:
+    known = config.get(KEY)
+    wanted = known.get(name) if isinstance(known, dict) else None
+    if known is not None and wanted != found:  # earlier versions wrote none
         what = f"the {SETTINGS}" if name == SETTINGS else name
         raise IncompatibleError(
             f"Expected {what} of the model in {run.path} as saved (sha256 {wanted}), found another ({found}). "
             "It was changed or damaged: copy the folder again, or train the model again."
         )
+    return found
 
 
 UNCHECKED = (
@@ -92,7 +90,8 @@ NOT_YET = {UNMEASURED: "the training was stopped before its figures were compute
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A trained model with its representation; `config` is the folder's config.yaml."""
+    """A trained model with its representation. config: the folder's config.yaml. sha256: of settings, representation
+    and weights, as they were loaded."""
 
     domain: Domain
     representation: Representation
@@ -100,6 +99,7 @@ class LoadedModel:
     folder: Path
     config: Mapping[str, Any]
     device: str
+    sha256: Mapping[str, str]
     threads: int = 1
 
     @property
@@ -298,32 +298,42 @@ def load_model(domain: str, model: str | Path | None = None, device: str = "auto
 
     threads: compute chunks that run in parallel (`inference_threads`); always 1 on devices other than a CPU.
     """
-    from sciencegen.data.weights import read_weights
-
-    found = describe_model(domain, model)
-    run, config, recipe, representation = found.run, found.config, found.recipe, found.representation
-    if not run.has(WEIGHTS):
-        raise IncompatibleError(f"Expected {WEIGHTS} in {run.path}, found none: its training isn't finished.")
-    check_file(run, config, WEIGHTS)
-    with _of_a_model(run):
-        network = recipe.build(representation, recipe_settings(recipe, config.get("settings") or {}))
-        network.load_state_dict(read_weights(run / WEIGHTS))
-    if KEY not in config and pretrained_root() not in run.path.resolve().parents:
-        warnings.warn(UNCHECKED.format(folder=run.path), stacklevel=1)
-    place = resolve_device(device)
-    threads = threads if place == "cpu" else 1
-    formed = domain_of(in_form(domain, recipe.form))
-    return LoadedModel(formed, representation, network.to(place).eval(), run.path, config, place, threads)
+    return describe_model(domain, model).load(device, threads)
 
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """A model's folder without the weights. config: its config.yaml."""
+    """A model's folder without the weights. config: its config.yaml. sha256: of settings and representation."""
 
     run: RunFolder
     config: Mapping[str, Any]
     recipe: Recipe
     representation: Representation
+    sha256: Mapping[str, str]
+
+    @property
+    def results(self) -> str:
+        """Name of the domain or form in which the model's items are scored and written."""
+        return name_of_results(self.config["domain"], self.recipe.form)
+
+    def load(self, device: str, threads: int = 1) -> LoadedModel:
+        """`load_model` of this folder."""
+        from sciencegen.data.weights import read_weights
+
+        run, config, recipe = self.run, self.config, self.recipe
+        if not run.has(WEIGHTS):
+            raise IncompatibleError(f"Expected {WEIGHTS} in {run.path}, found none: its training isn't finished.")
+        sha256 = {**self.sha256, WEIGHTS: checked_sha256(run, config, WEIGHTS)}
+        with _of_a_model(run):
+            network = recipe.build(self.representation, recipe_settings(recipe, config.get("settings") or {}))
+            network.load_state_dict(read_weights(run / WEIGHTS))
+        if KEY not in config and pretrained_root() not in run.path.resolve().parents:
+            warnings.warn(UNCHECKED.format(folder=run.path), stacklevel=1)
+        place = resolve_device(device)
+        return LoadedModel(
+            domain_of(in_form(config["domain"], recipe.form)), self.representation, network.to(place).eval(), run.path,
+            config, place, sha256, threads if place == "cpu" else 1,
+        )  # fmt: skip
 
 
 def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
@@ -340,16 +350,15 @@ def describe_model(domain: str, model: str | Path | None) -> ModelDescription:
         raise IncompatibleError(f"Expected weights for {domain}, {run.path} holds weights for {config.get('domain')}.")
     recipe = find_recipe(domain_of(domain), config.get("recipe"), IncompatibleError)
     content = run.read_json(REPRESENTATION)
-    for name in (SETTINGS, REPRESENTATION):
-        check_file(run, config, name)
     with _of_a_model(run):
-        return ModelDescription(run, config, recipe, recipe.load_representation(content))
+        sha256 = {name: checked_sha256(run, config, name) for name in (SETTINGS, REPRESENTATION)}
+        return ModelDescription(run, config, recipe, recipe.load_representation(content), sha256)
 
 
 def results_of_model(domain: str, model: str | Path | None) -> str:
-    """`name_of_results` for items of a model; the plain domain if there is no such model, which loading it reports."""
+    """`results` of a model; the plain domain if there is no such model, which loading it reports."""
     try:
-        return name_of_results(domain, describe_model(domain, model).recipe.form)
+        return describe_model(domain, model).results
     except (ConfigError, IncompatibleError):
         return domain
 
@@ -382,8 +391,8 @@ def save_model(
 
     write_metrics(run, metrics, science)
     content = weights_content(model.state_dict(), sparse)
-    files = {REPRESENTATION: sha256_of(run / REPRESENTATION), WEIGHTS: hashlib.sha256(content).hexdigest()}
-    run.write_yaml(CONFIG, with_checksums(run.read_yaml(CONFIG), files))
+    sha256 = {REPRESENTATION: sha256_of(run / REPRESENTATION), WEIGHTS: hashlib.sha256(content).hexdigest()}
+    run.write_yaml(CONFIG, with_checksums(run.read_yaml(CONFIG), sha256))
     with atomic_write(run / WEIGHTS, "wb") as file:
         file.write(content)
 
@@ -430,11 +439,6 @@ def kept_checksums(run: RunFolder) -> Json:
     except IncompatibleError:  # there is none, or it is damaged
         return {}
     return {KEY: config[KEY]} if isinstance(config, dict) and KEY in config else {}
-
-
-def model_config(domain: str, recipe: str, settings: DataclassInstance) -> Json:
-    """The content of config.yaml that `load_model` needs."""
-    return {"format_version": FORMAT_VERSION, "domain": domain, "recipe": recipe, "settings": to_plain(settings)}
 
 
 def find_recipe(domain: Domain, name: str | None, error: type[Exception] = ConfigError) -> Recipe:

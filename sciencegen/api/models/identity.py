@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sciencegen.api.models.folder import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model, find_recipe
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.sources.tables import find_card, is_folder_of, uses_sample
 from sciencegen.config import FamilyMeasurements, PredictorSettings, Reading, TrainSettings
 from sciencegen.data.prepared import SUMMARY
@@ -248,18 +248,8 @@ def present(run: RunFolder) -> frozenset[str]:
     return frozenset([*(name for name in (IDENTITY, *MADE, DATA) if run.has(name)), *halvings])
 
 
-def halving_folder(folder: Path, steps: int) -> Path:
-    """The model folder of a distillation's intermediate model with `steps` steps."""
-    return folder / f"{steps}-steps"
-
-
 def halving_folders(folder: Path) -> list[Path]:
-    """Existing folders of intermediate models. A folder with an identity is another training of the user."""
+    """Existing folders of a distillation's intermediate models. A folder with an identity is another training of the
+    user."""
     found = sorted(folder.glob("*-steps"))
     return [path for path in found if (path / CONFIG).is_file() and not (path / IDENTITY).exists()]
-
-
-def has_begun(run: RunFolder) -> bool:
-    """Whether there is a checkpoint or are weights to resume from."""
-    folders = (run.path, *halving_folders(run.path))
-    return any((folder / name).exists() for folder in folders for name in (CHECKPOINT, WEIGHTS))

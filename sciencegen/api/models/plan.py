@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, get_args, get_type_hints, runti
 from sciencegen.api.models import folder as models
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.models.identity import is_prepared
-from sciencegen.api.science.forms import domain_of, in_form
+from sciencegen.api.science import domain_of, in_form
 from sciencegen.config import COMPUTE_CHUNK, FamilyMeasurements, PrepareSettings, Reading, TrainSettings
 from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, unknown_name

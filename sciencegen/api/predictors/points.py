@@ -30,7 +30,7 @@ from sciencegen.api.predictors.folder import (
     split_targets,
     write_training_keys,
 )
-from sciencegen.api.science.forms import InDomain, describe, domain_of, in_form, plain_of, points_of
+from sciencegen.api.science import InDomain, describe, domain_of, in_form, plain_of, points_of
 from sciencegen.api.sources.tables import read_rows
 from sciencegen.config import PredictorSettings
 from sciencegen.data.prepared import REJECTS
@@ -173,7 +173,7 @@ def train_point_predictor(
 ) -> TrainedPredictor:
     """Train, calibrate and evaluate an ensemble, and write its folder. The same call resumes a killed one."""
     form = in_form(domain, chosen.form)
-    options = to_record(PointPredictorSettings, chosen.settings, "predictor settings", PointPredictorSettings())
+    options = point_options(domain, chosen)
     training = _training(chosen, options, chosen.seed)
     run = RunFolder(folder)
     follows = is_follower(training.count, training.nodes)
@@ -221,13 +221,14 @@ def _training(chosen: PredictorSettings, options: PointPredictorSettings, seed: 
     return settings.on(resolve_device(chosen.device))
 
 
-def check_point_predictor(domain: str, chosen: PredictorSettings) -> None:
-    """Check the settings before the table is read."""
+def point_options(domain: str, chosen: PredictorSettings) -> PointPredictorSettings:
+    """The checked settings, before the table is read."""
     from sciencegen.training import TrainingSettings
 
     points_of(in_form(domain, chosen.form))
     options = to_record(PointPredictorSettings, chosen.settings, "predictor settings", PointPredictorSettings())
     to_record(TrainingSettings, {**TRAINING, **options.training}, "training settings")
+    return options
 
 
 def _refuse_taken(run: RunFolder, force: bool) -> None:

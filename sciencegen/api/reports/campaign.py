@@ -25,7 +25,7 @@ from sciencegen.api.campaign.notes import (
     several_targets,
 )
 from sciencegen.api.reports.sections import Fact, plate_of
-from sciencegen.api.science.naming import align, letters_of, picture
+from sciencegen.api.science import align, letters_of, picture
 from sciencegen.errors import DataError
 from sciencegen.files import sha256_of
 from sciencegen.items import NAME_COLUMN, Direction

@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import parse_conditions, read_goals
+from sciencegen.api.criteria import parse_conditions, read_goals
 from sciencegen.api.models.folder import CONFIG, METRICS, LoadedModel, encode_rows, load_model
 from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.sampling.request import UNCHECKED
-from sciencegen.api.science.forms import domain_of, name_of_results
-from sciencegen.api.science.naming import letters_of
+from sciencegen.api.science import domain_of, letters_of, name_of_results
 from sciencegen.api.writing.output_record import read_record, record_path
 from sciencegen.config import Resources, RunSettings
 from sciencegen.data.prepared import SUMMARY, PreparedDataset

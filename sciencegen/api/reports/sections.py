@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import NOT_TARGETS
+from sciencegen.api.criteria import NOT_TARGETS
 from sciencegen.api.models.folder import METRICS, LoadedModel
 from sciencegen.api.reports.contents import RunContents, latents_of, progress_name
-from sciencegen.api.science.naming import HEIGHT, WIDTH, align, letters_of, picture
+from sciencegen.api.science import HEIGHT, WIDTH, align, letters_of, picture
 from sciencegen.api.search.tables import FOUND_BY
-from sciencegen.api.writing.letters import unit_of
+from sciencegen.api.writing.results import unit_of
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.tables import grouped
 from sciencegen.data.workers import is_refusal

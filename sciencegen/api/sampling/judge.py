@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import Condition, check_domains, read_goals
-from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.science.forms import InRecipe, domain_of, key_of, representation_of
-from sciencegen.api.science.naming import constraint_of
+from sciencegen.api.criteria import Condition, OracleBook, check_domains, read_goals, scales_of
+from sciencegen.api.science import InRecipe, constraint_of, domain_of, key_of, representation_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Measures, Representation
@@ -241,9 +239,7 @@ def read_ranking(
         raise ConfigError("Expected goals with `particles`, got none. Add `steer`, such as 'maximize NAME'.")
     if goals and settings.best_of == 1 and particles_of(settings) == 1:
         raise ConfigError("Expected `best_of` or `particles` of 2 or more with `steer`, got one draw of one particle.")
-    scales = {name: one.high - one.low for name, one in domain.properties.items()}
-    scales |= {} if measures is None else measures.scales
-    return Ranking(goals, tuple(checked), scales)
+    return Ranking(goals, tuple(checked), scales_of(domain, measures))
 
 
 def particles_of(settings: GenerateSettings) -> int:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf
 from pathlib import Path
 
 import numpy as np
 
-from sciencegen.api.criteria.goals import Condition, parse_conditions
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import Condition, OracleBook, parse_conditions
 from sciencegen.api.models.folder import LoadedModel, name_columns
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.models.plan import HasDiffusion, module_of
 from sciencegen.api.predictors.folder import shipped_targets
 from sciencegen.api.sampling.judge import Judge, Judged, Ranking, particles_of, read_ranking
-from sciencegen.api.science.forms import InDomain, domain_of, plain_name
-from sciencegen.api.science.naming import check_kept, constraint_of, exempt_motifs
+from sciencegen.api.science import InDomain, check_kept, constraint_of, domain_of, exempt_motifs, plain_name
 from sciencegen.api.sources.blocks import SEARCH_S, Blocks, FindAnalogues, blocks_of, check_blocks
 from sciencegen.config import GenerateSettings
 from sciencegen.data.prepared import PreparedDataset
@@ -34,38 +33,24 @@ from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
 # Checks of `generate`'s settings before any drawing.
 
 
-def check_noise_free(science: Domain, representation: Representation | type[Representation]) -> None:
-    """Raise an error for a model without a known instrument. representation: that of the model, or its class if the
-    model is not trained yet."""
-    if isinstance(representation, type):
-        if representation.observation is not Representation.observation:  # unknown before training
-            return
-        observation = None
-    else:
+def check_noise_free(
+    science: Domain, representation: Representation | type[Representation], names: Sequence[str] = ()
+) -> None:
+    """Raise an error for a model without a known instrument, and for properties of observations, which noise-free items
+    don't have. representation: that of the model, or its class if the model is not trained yet."""
+    observation = None
+    if not isinstance(representation, type):
         observation = representation.observation
+    elif representation.observation is not Representation.observation:  # unknown before training
+        return
     if observation is None or observation.instrument is None:
         made = "" if observation is None else observation.as_seen
         raise ConfigError(f"Expected no `noise_free`: {made or f'what models of {science.name} make has no noise.'}")
-
-
-def check_unobserved(science: Domain, names: Sequence[str]) -> None:
-    """Raise an error for properties of observations, which noise-free items don't have."""
     for name in names:
         if name in science.properties and science.properties[name].observed:
             raise ConfigError(
                 f"Expected no '{name}' with `noise_free`: it describes an observation. Leave out one of the two."
             )
-
-
-def read_scaffold(science: Domain, settings: GenerateSettings) -> Scaffold | None:
-    """The scaffold that every item must contain, or None."""
-    if settings.scaffold is None:
-        return None
-    if settings.raw:
-        raise ConfigError("Expected `raw` or `scaffold`: raw draws are kept without a check of what they contain.")
-    if science.structures is None or science.structures.read_scaffold is None:
-        raise ConfigError(f"Expected a domain with scaffolds (molecules), {plain_name(science.name)} has none.")
-    return science.structures.read_scaffold(Path(settings.scaffold))
 
 
 def check_limits(representation: Representation, conditions: Sequence[Condition]) -> None:
@@ -77,19 +62,6 @@ def check_limits(representation: Representation, conditions: Sequence[Condition]
                 f"Expected a `where` with {condition.name} of {low:g} to {high:g}, which the model has learned, got "
                 f"'{condition.goal.text}'. Change it, or train a model on such items."
             )
-
-
-def check_patterns(
-    science: Domain, settings: GenerateSettings, own_scaffold: bool = False
-) -> tuple[Scaffold | None, tuple[str, ...]]:
-    """The scaffold, and the patterns to keep with that of the scaffold; wrong patterns are an error. own_scaffold:
-    whether the model's recipe reads the scaffold itself."""
-    scaffold = None if own_scaffold else read_scaffold(science, settings)
-    whole = () if scaffold is None else (scaffold.pattern,)
-    constraint_of(science, (*settings.keep, *whole), settings.forbid, None)
-    parts = {"keep": settings.keep, "scaffold": whole, "core": () if settings.core is None else (settings.core,)}
-    check_kept(science, parts, settings.plausible and not settings.raw)
-    return scaffold, (*settings.keep, *whole)
 
 
 # Settings of diffusion sampling in `generate`: sampler, steps, guidance and noise of steps.
@@ -121,22 +93,20 @@ def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool =
         raise no_diffusion(list(names), model)
 
 
-def set_tries(model: LoadedModel, settings: GenerateSettings) -> None:
+def set_tries(model: LoadedModel, tries: int, conditions: Sequence[Condition]) -> None:
     """Apply `tries`; an error for a model that doesn't draw several times, and without a condition that it has."""
-    if settings.settings.tries is None:
-        return
     if not isinstance(model.model, Resamples):
         raise ConfigError(
             f"Expected a model that draws several times for a condition with `tries`, the one in {model.folder} "
             f"(recipe '{model.recipe.name}') doesn't. Use `best_of`."
         )
     known = model.space.properties
-    if not any(one.name in known for one in parse_conditions(settings.where, model.domain, model.representation)):
+    if not any(one.name in known for one in conditions):
         raise ConfigError(
             f"Expected a condition of the model with `tries`, got none (it is conditioned on {', '.join(known)}). Add "
             "`where`, or leave `tries` out."
         )
-    model.model.set_tries(settings.settings.tries)
+    model.model.set_tries(tries)
 
 
 def _usual_sampler(tasks: DrawTasks | None, settings: GenerateSettings) -> dict[str, str]:
@@ -159,8 +129,9 @@ def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:
     )
 
 
-def check_drawing(settings: GenerateSettings) -> None:
-    """Raise an error for an unknown sampler, or one that has no noise to scale, before a model is loaded."""
+def check_drawing(settings: GenerateSettings, network: object = None, tasks: DrawTasks | None = None) -> None:
+    """Raise an error for an unknown sampler, or one that has no noise to scale, before a model is loaded. network: its
+    settings, if they are known, and thus its own sampler. tasks: of its recipe."""
     if settings.settings.sampler is not None:
         from sciencegen.diffusion.model import check_random
         from sciencegen.diffusion.samplers import sampler
@@ -168,12 +139,6 @@ def check_drawing(settings: GenerateSettings) -> None:
         sampler(settings.settings.sampler)
         if settings.settings.step_noise is not None:
             check_random(settings.settings.sampler)
-
-
-def check_planned_drawing(network: object, tasks: DrawTasks | None, settings: GenerateSettings) -> None:
-    """`check_drawing` where the settings are known of the network that is to be trained or loaded, and thus its own
-    sampler. tasks: of the recipe."""
-    check_drawing(settings)
     if settings.settings.step_noise is None or not isinstance(network, HasDiffusion):
         return
     from sciencegen.diffusion.model import DiffusionSettings, Drawing
@@ -204,25 +169,20 @@ DETAILS = {"contigs": "scaffold", "noise_level": "vary"}
 """Setting -> the task that it belongs to."""
 
 
-def task_words(settings: GenerateSettings) -> list[str]:
-    """The settings of a task as phrases, such as `contigs 10-40,A163-181,10-40`."""
-    return [f"{name} {value}" for name, value in _given(settings).items()]
-
-
-def _given(settings: GenerateSettings) -> dict[str, str | float]:
+def given_task(settings: GenerateSettings) -> dict[str, str | float]:
     """The settings of a task that aren't None."""
     values = settings.model_dump(include=set(TASKS), exclude_none=True)
     values |= settings.settings.model_dump(include=set(DETAILS), exclude_none=True)
     return {name: values[name] for name in (*TASKS, *DETAILS) if name in values}
 
 
-def check_task(
+def requested_tasks(
     tasks: DrawTasks | None, settings: GenerateSettings, model: str, recipes: Mapping[str, Recipe] | None = None
-) -> bool:
-    """Whether the recipe's own task is requested; an error for settings that don't go together, that the recipe lacks,
-    or that it can't read. A scaffold of other recipes is one of the domain (`Structures`). model: its name in the
-    message. recipes: of the domain, of which the message names those that take the setting."""
-    given = _given(settings)
+) -> DrawTasks | None:
+    """The recipe's own tasks if one of them is requested, else None; an error for settings that don't go together, that
+    the recipe lacks, or that it can't read. A scaffold of other recipes is one of the domain (`Structures`). model: its
+    name in the message. recipes: of the domain, of which the message names those that take the setting."""
+    given = given_task(settings)
     several = [f"`{name}`" for name in TASKS if name in given]
     if len(several) > 1:
         raise ConfigError(f"Expected one of {' and '.join(several)}, got {len(several)}. Leave one out.")
@@ -236,16 +196,16 @@ def check_task(
         raise ConfigError(
             f"Expected a model that takes `{lacking[-1]}` ({such}), {model} doesn't. Pass another `model`."
         )
-    requested = bool(given) and not lacking
-    if requested and particles_of(settings) > 1:
+    if not given or lacking or tasks is None:
+        return None
+    if particles_of(settings) > 1:
         raise ConfigError(
             f"Expected no `{'steer' if settings.settings.particles is None else 'particles'}` with "
             f"`{next(iter(given))}`, whose draws can't be steered. With `best_of` alone the goals choose among "
             "finished draws."
         )
-    if requested and tasks is not None:
-        tasks.check(_chosen(settings, ()))
-    return requested
+    tasks.check(_chosen(settings, ()))
+    return tasks
 
 
 def _chosen(settings: GenerateSettings, conditions: Sequence[Condition]) -> TaskSettings:
@@ -261,26 +221,21 @@ def _chosen(settings: GenerateSettings, conditions: Sequence[Condition]) -> Task
     )
 
 
-def resolve_task(model: LoadedModel, settings: GenerateSettings, conditions: Sequence[Condition]) -> DrawTask | None:
-    """The requested task of the model's recipe, or None."""
-    tasks = model.recipe.tasks
-    if not check_task(tasks, settings, f"that in {model.folder}", model.domain.recipes) or tasks is None:
-        return None
-    return tasks.resolve(model.model, model.representation, _chosen(settings, conditions))
-
-
 # Conditions of a model's draws: which of them can be checked, and what a user may not expect of them.
 
 UNCHECKED = "the model is told '{}', but nothing here can check it"
 
 
 def checked_conditions(
-    model: LoadedModel, conditions: Sequence[Condition], predictors: Collection[str], own: Mapping[str, Oracle]
+    model: LoadedModel, conditions: Sequence[Condition], predictors: Collection[str]
 ) -> list[Condition]:
     """Conditions whose property can be measured, or that the model isn't conditioned on: names without a measurement
-    are an error then. own: the model's own oracles."""
-    known = model.space.properties
-    return [one for one in conditions if one.name not in known or _can_measure(model, one.name, predictors, own)]
+    are an error then."""
+    observation = model.representation.observation
+    hidden = () if observation is None else observation.hidden
+    measured = (*predictors, *model.domain.properties, *measures_of(model), *model.oracles)
+    known = [name for name in model.space.properties if name not in (predictors if name in hidden else measured)]
+    return [one for one in conditions if one.name not in known]
 
 
 def measures_of(model: LoadedModel) -> tuple[str, ...]:
@@ -289,40 +244,27 @@ def measures_of(model: LoadedModel) -> tuple[str, ...]:
     return () if measures is None else measures.names
 
 
-def _can_measure(model: LoadedModel, name: str, predictors: Collection[str], own: Mapping[str, Oracle]) -> bool:
-    observation = model.representation.observation
-    if observation is not None and name in observation.hidden:
-        return name in predictors
-    return name in (*predictors, *model.domain.properties, *measures_of(model), *own)
-
-
 def condition_notes(model: LoadedModel, conditions: Sequence[Condition], checked: Sequence[Condition]) -> list[str]:
     """Notes on conditions that only filter, that aren't checked, and that lie outside the range of the data."""
-    known, form = model.space.properties, model.domain.name
-    free = [one.name for one in conditions if one.name not in known]
-    unchecked = [one.name for one in conditions if one not in checked]
+    known, form, properties = model.space.properties, model.domain.name, model.domain.properties
     return [
         *(
-            f"the model isn't conditioned on '{name}' (but on {', '.join(known) or 'nothing'}): it only filters"
-            for name in free
+            f"the model isn't conditioned on '{one.name}' (but on {', '.join(known) or 'nothing'}): it only filters"
+            for one in conditions
+            if one.name not in known
         ),
         *(
-            f"{UNCHECKED.format(name)}; `predictors` {name}={shipped_targets(form).get(name) or 'FOLDER'} "
+            f"{UNCHECKED.format(one.name)}; `predictors` {one.name}={shipped_targets(form).get(one.name) or 'FOLDER'} "
             "filters by a prediction"
-            for name in unchecked
+            for one in conditions
+            if one not in checked
         ),
-        *_beyond(model, conditions),
-    ]
-
-
-def _beyond(model: LoadedModel, conditions: Sequence[Condition]) -> list[str]:
-    """Notes on conditions outside the range of the domain's data."""
-    properties = model.domain.properties
-    return [
-        f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none may meet it, "
-        "and those that do are extrapolated"
-        for c in conditions
-        if (one := properties.get(c.name)) and (c.requested_low > one.high or c.requested_high < one.low)
+        *(
+            f"'{c.goal.text}' lies beyond the data's {one.low:g} to {one.high:g}: few draws or none may meet it, "
+            "and those that do are extrapolated"
+            for c in conditions
+            if (one := properties.get(c.name)) and (c.requested_low > one.high or c.requested_high < one.low)
+        ),
     ]
 
 
@@ -410,20 +352,6 @@ class Replacement:
         return chosen
 
 
-def check_replacing(science: Domain, settings: GenerateSettings) -> None:
-    """Raise an error for blocks that can't be read, and for settings that replaced draws can't keep."""
-    if settings.blocks is None:
-        return
-    check_blocks(science, settings.blocks)
-    if settings.raw:
-        raise ConfigError("Expected `raw` or `blocks`, got both: raw draws are kept whatever they are.")
-    if settings.core is not None:
-        raise ConfigError(
-            "Expected `core` or `blocks`, got both: an item in place of a draw need not hold the core. Pass its "
-            "pattern to `keep`."
-        )
-
-
 def replacement_notes(replaced: Sequence[float], written: int) -> list[str]:
     """A note on the similarities of the items that replaced draws; none if there are none."""
     if not replaced:
@@ -434,34 +362,128 @@ def replacement_notes(replaced: Sequence[float], written: int) -> list[str]:
     ]
 
 
-@dataclass(frozen=True)
-class DrawRequest:
-    """A checked request for draws.
+class Asked:
+    """What `generate`'s settings ask of a model, as far as no weights are needed: by it `run` checks a config
+    before the model is trained. Each part is checked where it is first computed, and kept.
 
-    conditions: of `where`; checked: those that can be measured. ranking: compares several draws of an item. book:
-    finds oracles. names: properties to measure of every draw. scaffold: a part that every item contains; keep:
-    patterns, with that of the scaffold. task: draws by the model's recipe around or from something given. blocks: what
-    items are made of, or None.
+    science, recipe, representation: the model's; of one that isn't trained yet, the representation's class, or None if
+    that is unknown. called: the model's name in messages.
     """
 
-    model: LoadedModel
-    settings: GenerateSettings
-    conditions: Sequence[Condition]
-    checked: Sequence[Condition]
-    ranking: Ranking
-    book: OracleBook
-    names: tuple[str, ...]
-    scaffold: Scaffold | None
-    keep: tuple[str, ...]
-    task: DrawTask | None = None
-    blocks: Blocks | None = None
+    def __init__(
+        self, science: Domain, recipe: Recipe, representation: Representation | type[Representation] | None,
+        settings: GenerateSettings, called: str,
+    ) -> None:  # fmt: skip
+        self.science, self.recipe, self.representation = science, recipe, representation
+        self.settings, self.called = settings, called
 
-    @property
+    @cached_property
+    def conditions(self) -> list[Condition]:
+        """Those of `where`."""
+        known = None if isinstance(self.representation, type) else self.representation
+        return parse_conditions(self.settings.where, self.science, known)
+
+    @cached_property
+    def tasks(self) -> DrawTasks | None:
+        """The recipe's own tasks, if draws are requested around or from something given."""
+        return requested_tasks(self.recipe.tasks, self.settings, self.called, self.science.recipes)
+
+    @cached_property
+    def scaffold(self) -> Scaffold | None:
+        """A part that every item contains; the recipe's own task reads it itself."""
+        settings, structures = self.settings, self.science.structures
+        if settings.scaffold is None or self.tasks is not None:
+            return None
+        if settings.raw:
+            raise ConfigError("Expected `raw` or `scaffold`: raw draws are kept without a check of what they contain.")
+        if structures is None or structures.read_scaffold is None:
+            name = plain_name(self.science.name)
+            raise ConfigError(f"Expected a domain with scaffolds (molecules), {name} has none.")
+        return structures.read_scaffold(Path(settings.scaffold))
+
+    @cached_property
+    def keep(self) -> tuple[str, ...]:
+        """Patterns to keep, with that of the scaffold."""
+        settings, whole = self.settings, () if self.scaffold is None else (self.scaffold.pattern,)
+        constraint_of(self.science, (*settings.keep, *whole), settings.forbid, None)
+        parts = {"keep": settings.keep, "scaffold": whole, "core": () if settings.core is None else (settings.core,)}
+        check_kept(self.science, parts, settings.plausible and not settings.raw)
+        return (*settings.keep, *whole)
+
+    def check(self, names: Sequence[str] = ()) -> None:
+        """Raise an error for settings that don't go together, or with the model. names: of properties to measure."""
+        if self.settings.settings.noise_free and self.representation is not None:
+            check_noise_free(self.science, self.representation, names)
+        _ = self.tasks, self.keep
+        if self.settings.blocks is None:
+            return
+        check_blocks(self.science, self.settings.blocks)
+        if self.settings.raw:
+            raise ConfigError("Expected `raw` or `blocks`, got both: raw draws are kept whatever they are.")
+        if self.settings.core is not None:
+            raise ConfigError(
+                "Expected `core` or `blocks`, got both: an item in place of a draw need not hold the core. Pass its "
+                "pattern to `keep`."
+            )
+
+
+class DrawRequest(Asked):
+    """A request for draws of a loaded model; `resolve_draws` has checked it."""
+
+    def __init__(self, model: LoadedModel, settings: GenerateSettings) -> None:
+        super().__init__(model.domain, model.recipe, model.representation, settings, f"that in {model.folder}")
+        self.model = model
+
+    @cached_property
+    def checked(self) -> list[Condition]:
+        """Conditions that can be measured."""
+        return checked_conditions(self.model, self.conditions, self.settings.predictors)
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """Compares several draws of an item."""
+        return read_ranking(self.science, self.settings, self.checked, self.model.representation.measures)
+
+    @cached_property
+    def book(self) -> OracleBook:
+        """Finds oracles."""
+        settings, model = self.settings, self.model
+        return OracleBook(
+            model.domain.name, settings.predictors, own=model.oracles, conditions=model.space.properties,
+            threads=settings.threads,
+        )  # fmt: skip
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Properties to measure of every draw."""
+        requested = [*(condition.name for condition in self.checked), *self.ranking.names]
+        return tuple(dict.fromkeys([*requested, *self.settings.include, *self.settings.predictors]))
+
+    @cached_property
+    def task(self) -> DrawTask | None:
+        """Draws by the model's recipe around or from something given."""
+        if self.tasks is None:
+            return None
+        chosen = _chosen(self.settings, self.conditions)
+        return self.tasks.resolve(self.model.model, self.model.representation, chosen)
+
+    @cached_property
+    def blocks(self) -> Blocks | None:
+        """What items are made of."""
+        return blocks_of(self.science, self.settings)
+
+    @cached_property
+    def own(self) -> dict[str, Oracle]:
+        """Oracles that need the model, so they can't run in workers."""
+        elsewhere = (*measures_of(self.model), *self.settings.predictors)
+        return {name: self.book.own[name] for name in self.names if name in self.book.own and name not in elsewhere}
+
+    @cached_property
     def values(self) -> list[str]:
         """Columns of measured values."""
         return with_annotations(self.names, self.settings.predictors)
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
         how = [] if self.blocks is None else [*self.blocks.columns, DRAW, SIMILARITY]
         about = self.task.columns if isinstance(self.task, DescribesDraws) else ()
@@ -479,14 +501,8 @@ class DrawRequest:
         return [
             *condition_notes(self.model, self.conditions, self.checked),
             *(() if self.blocks is None else self.blocks.notes),
-            *exempt_motifs(self.model.domain, self.model.reference, self.settings.forbid),
+            *exempt_motifs(self.science, self.model.reference, self.settings.forbid),
         ]
-
-    @property
-    def own(self) -> dict[str, Oracle]:
-        """Oracles that need the model, so they can't run in workers."""
-        elsewhere = (*measures_of(self.model), *self.settings.predictors)
-        return {name: self.book.own[name] for name in self.names if name in self.book.own and name not in elsewhere}
 
     def oracle(self, name: str) -> Oracle:
         """The oracle of this name, for use in this process."""
@@ -498,25 +514,16 @@ class DrawRequest:
 
 def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest:
     """Check the settings and resolve their names; wrong ones are an error before any drawing."""
-    known, own = model.space.properties, model.oracles
-    conditions = parse_conditions(settings.where, model.domain, model.representation)
-    book = OracleBook(model.domain.name, settings.predictors, own=own, conditions=known, threads=settings.threads)
-    checked = checked_conditions(model, conditions, settings.predictors, own)
-    ranking = read_ranking(model.domain, settings, checked, model.representation.measures)
-    requested = [*(condition.name for condition in checked), *ranking.names]
-    names = tuple(dict.fromkeys([*requested, *settings.include, *settings.predictors]))
-    for name in names:
+    request = DrawRequest(model, settings)
+    if settings.settings.tries is not None:
+        set_tries(model, settings.settings.tries, request.conditions)
+    for name in request.names:
         if name not in measures_of(model):
-            book.resolve(name)
-    if settings.settings.noise_free:
-        check_noise_free(model.domain, model.representation)
-        check_unobserved(model.domain, names)
-    task = resolve_task(model, settings, conditions)
-    if task is None:
-        check_limits(model.representation, conditions)
-    scaffold, keep = check_patterns(model.domain, settings, own_scaffold=task is not None)
-    imputes = task is None and isinstance(model.model, ImputesConditions) and model.model.imputes_conditions
-    check_guidance(settings, conditions, known, imputes)
-    check_replacing(model.domain, settings)
-    blocks = blocks_of(model.domain, settings)
-    return DrawRequest(model, settings, conditions, checked, ranking, book, names, scaffold, keep, task, blocks)
+            request.book.resolve(name)
+    request.check(request.names)
+    if request.task is None:
+        check_limits(model.representation, request.conditions)
+    imputes = request.task is None and isinstance(model.model, ImputesConditions) and model.model.imputes_conditions
+    check_guidance(settings, request.conditions, model.space.properties, imputes)
+    _ = request.blocks
+    return request

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.api.search.oracles import Known
+from sciencegen.api.search.space import Known
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Item

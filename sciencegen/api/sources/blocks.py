@@ -10,8 +10,7 @@ from functools import cache
 from itertools import compress
 from pathlib import Path
 
-from sciencegen.api.science.forms import InDomain, describe, domain_of
-from sciencegen.api.science.naming import ReadItems
+from sciencegen.api.science import InDomain, ReadItems, describe, domain_of
 from sciencegen.config import GenerateSettings, OptimizeSettings, ProposeSettings
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
 from sciencegen.data.threads import worker_count
@@ -68,7 +67,7 @@ class RunWays(InDomain):
 def _moves_of(task: FindAnalogues) -> BlockMoves:
     science = domain_of(task.domain)
     items = [science.items.parse(text) for text, _ in task.blocks]
-    return check_made(science)(items, [name for _, name in task.blocks], task.steps)
+    return from_blocks_of(science)(items, [name for _, name in task.blocks], task.steps)
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,7 @@ class Blocks:
                 yield [item for item in made if not isinstance(item, Refusal)]
 
 
-def check_made(science: Domain) -> FromBlocks:
+def from_blocks_of(science: Domain) -> FromBlocks:
     """How the domain makes items from blocks; an error if it doesn't."""
     make = None if science.moves is None else science.moves.from_blocks
     if make is None:
@@ -123,18 +122,18 @@ def check_made(science: Domain) -> FromBlocks:
     return make
 
 
-def check_blocks(science: Domain, source: str) -> FromBlocks:
-    """How the domain makes items from blocks. An error if it doesn't, or if there is no such file."""
-    make = check_made(science)
+def check_blocks(science: Domain, source: str) -> None:
+    """Raise an error, before a model is loaded, for a domain that makes no items from blocks, and for a file that can't
+    be read."""
+    from_blocks_of(science)
     if source == "-":  # it is read twice
         raise ConfigError("Expected a file of `blocks`, got standard input (-). Save it in a file first.")
     next(iter(science.items.read(Path(source), None)), None)
-    return make
 
 
 def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Blocks:
     """Read a file of building blocks; rows that hold no item are refused and counted."""
-    make = check_blocks(science, source)
+    make = from_blocks_of(science)
     rows = list(science.items.read(Path(source), None))
     good, refused = describe(ReadItems(science.name), rows, threads)
     if not good:
@@ -144,7 +143,11 @@ def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Block
     moves = make([science.items.parse(text) for text, _ in named], [name for _, name in named], steps)
     rejects = [(line, text, f"building block of {source}: {reason}") for line, text, reason in refused]
     find = FindAnalogues(science.name, named, steps)
-    return Blocks(moves, find, rejects, (*moves.notes, *_refusals(source, refused)))
+    told = [
+        f"{len(refused)} rows of {source} were refused, the first is line {line}, {escape(text)[:60]!r}: {reason}"
+        for line, text, reason in refused[:1]
+    ]
+    return Blocks(moves, find, rejects, (*moves.notes, *told))
 
 
 def blocks_of(science: Domain, settings: GenerateSettings | OptimizeSettings | ProposeSettings) -> Blocks | None:
@@ -152,10 +155,3 @@ def blocks_of(science: Domain, settings: GenerateSettings | OptimizeSettings | P
     if settings.blocks is None:
         return None
     return read_blocks(science, settings.blocks, settings.settings.maximum_steps, settings.threads)
-
-
-def _refusals(source: str, refused: Sequence[Refused]) -> list[str]:
-    if not refused:
-        return []
-    line, text, reason = refused[0]
-    return [f"{len(refused)} rows of {source} were refused, the first is line {line}, {escape(text)[:60]!r}: {reason}"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.api.science.forms import (
+from sciencegen.api.science import (
     IN_THE_GAP,
     NO_POSITION,
     ParseAndMeasure,
@@ -21,10 +21,11 @@ from sciencegen.api.science.forms import (
     in_form,
     plain_name,
     plain_of,
+    read_rows_of,
+    reference_of,
 )
-from sciencegen.api.science.naming import read_rows_of, reference_of
 from sciencegen.api.sources.tables import Rows, all_rows, note_on_source, open_source, reference_of_card
-from sciencegen.config import PrepareSettings
+from sciencegen.config import PrepareSettings, build_settings
 from sciencegen.data.prepare import PreparationOptions, SourceDescription, check_fractions
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import ItemFunctions, PreparedDataset
@@ -34,6 +35,7 @@ from sciencegen.domains.capabilities import Family, Reference
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import reserved
 from sciencegen.items import REFUSED_ROW, Json, Row
+from sciencegen.options import takes
 from sciencegen.runs import provenance
 
 # Splits by the values of a column, such as a position or a date: a held-out part that lies apart.
@@ -264,3 +266,48 @@ def _split(rows: Rows, settings: PrepareSettings) -> tuple[Rows, dict[str, float
         check_splits(str(settings.source), list(rows), settings.fractions)
         (rows,) = rows.values()
     return rows, "train" if isinstance(rows, dict) else (dict(settings.fractions) or "train")
+
+
+@takes(PrepareSettings)
+def prepare(
+    domain: str,
+    output: str | Path,
+    *,
+    force: bool = False,
+    progress: Callable[[int], None] | None = None,
+    **options: object,
+) -> PreparedDataset:
+    r"""Standardize the items of a file or a dataset, drop duplicates, compute properties, and write them to a folder.
+
+    Parameters
+    ----------
+    domain : str
+        Such as "molecules".
+    output : str or Path
+        The folder to write.
+    force : bool
+        Whether to replace an existing prepared dataset.
+    progress : callable, optional
+        Called with the number of rows that are done.
+
+    Returns
+    -------
+    PreparedDataset
+        `summary` counts rows, duplicates and refusals; `rejects.csv` in the folder has the reasons.
+
+    Raises
+    ------
+    ConfigError
+        Without a source, or for an unknown property or column.
+    DataError
+        If no row can be used.
+
+    Examples
+    --------
+    >>> import sciencegen as sg
+    >>> _ = open("items.smi", "w").write("CCO\nOCC\nc1ccccc1\nC1CC\n")
+    >>> counts = sg.prepare("molecules", "prepared", source="items.smi", properties="mw", threads=1).summary["counts"]
+    >>> counts["rows"], counts["duplicates"], counts["refused"]
+    (4, 1, 1)
+    """
+    return prepare_source(domain, output, build_settings(PrepareSettings, options), force=force, progress=progress)

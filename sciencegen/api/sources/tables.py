@@ -9,8 +9,16 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
-from sciencegen.api.science.forms import InDomain, domain_of, in_form, plain_name, plain_of, plain_text
-from sciencegen.api.science.naming import columns_of, read_rows_of
+from sciencegen.api.science import (
+    InDomain,
+    columns_of,
+    domain_of,
+    in_form,
+    plain_name,
+    plain_of,
+    plain_text,
+    read_rows_of,
+)
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading
 from sciencegen.data.cards import Card, SimulationSource, has_card, list_cards, load_card
 from sciencegen.data.fetch import Progress, cached_folder, fetch, is_fetched, note_on
@@ -106,9 +114,9 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
     if os.path.isfile(file_of(file)):
         reader = plain_of(domain) if settings.wild_type else science
         return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file_of(file)]
-    if is_folder_of(science, source):
+    if (found := find_part(domain, source, settings.sample)) is None:
         return cut(science.items.read(file, settings.column)), []
-    card, split = find_part(domain, source, settings.sample)
+    card, split = found
     rows = card_rows(card, science, settings.sample, settings.offline)
     chosen = [split] if split else [name for name in card.disjoint_splits if name in rows]
     return {name: cut(rows[name]) for name in chosen}, []
@@ -126,8 +134,10 @@ def is_folder_of(science: Domain, source: str) -> bool:
     return "/" in source or "\\" in source or not has_card(f"{plain_name(science.name)}/{source}")
 
 
-def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str | None]:
-    """`find_card`, with an error if the sample is used and lacks the split."""
+def find_part(domain: str, source: str, sample: bool | None = None) -> tuple[Card, str | None] | None:
+    """`find_card`, with an error if the sample is used and lacks the split; None for a file or a folder."""
+    if os.path.isfile(file_of(source)) or is_folder_of(domain_of(domain), source):
+        return None
     card, split = find_card(domain, source)
     if sample and not card.samples:
         raise DataError(f"Expected a committed sample of {card.full_name}, it has none. Fetch the whole set.")
@@ -136,26 +146,10 @@ def find_part(domain: str, source: str, sample: bool | None) -> tuple[Card, str 
     return card, split
 
 
-def check_source(domain: str, source: str, sample: bool | None = None) -> None:
-    """Raise an error for a source that `open_source` can't open."""
-    if not os.path.isfile(file_of(source)) and not is_folder_of(domain_of(domain), source):
-        find_part(domain, source, sample)
-
-
-def splits_of(domain: str, source: str) -> tuple[str, ...]:
-    """The splits that `open_source` gives of a dataset; none of a file or a folder."""
-    if os.path.isfile(file_of(source)) or is_folder_of(domain_of(domain), source):
-        return ()
-    card, split = find_card(domain, source)
-    return (split,) if split else tuple(card.disjoint_splits)
-
-
 def note_on_source(domain: str, source: str) -> str:
     """What a user should know of where the files of a dataset come from; "" for nothing, and for a file of theirs."""
-    if os.path.isfile(file_of(source)) or is_folder_of(domain_of(domain), source):
-        return ""
-    card = find_card(domain, source)[0]
-    return note_on(card, cached_folder(card))
+    found = find_part(domain, source)
+    return "" if found is None else note_on(found[0], cached_folder(found[0]))
 
 
 def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset, str | None] | None:

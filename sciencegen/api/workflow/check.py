@@ -15,28 +15,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sciencegen.api.criteria.goals import Condition, parse_conditions
-from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.evaluate import SetKind, check_against, check_calibration, shipped_set
+from sciencegen.api.criteria import Condition, OracleBook
+from sciencegen.api.evaluate import SetKind, check_calibration, set_to_compare, shipped_set
 from sciencegen.api.models.completion import check_completes
 from sciencegen.api.models.data import check_conditions
 from sciencegen.api.models.folder import describe_model, recipe_settings
 from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
-from sciencegen.api.optimize import check_search
-from sciencegen.api.predictors.folder import check_goes_by, split_targets
+from sciencegen.api.optimize import search_criteria
+from sciencegen.api.predictors.folder import split_targets, target_called
 from sciencegen.api.sampling.generation import check_measured
-from sciencegen.api.sampling.request import (
-    check_noise_free,
-    check_patterns,
-    check_planned_drawing,
-    check_replacing,
-    check_task,
-)
-from sciencegen.api.science.forms import domain_of, in_form, name_of_results
+from sciencegen.api.sampling.request import Asked, check_drawing
+from sciencegen.api.science import domain_of, in_form, name_of_results
 from sciencegen.api.score_variants import check_family, check_variants
 from sciencegen.api.search.space import start_items
 from sciencegen.api.sources.preparation import check_measured_table, check_splits, property_names, reference_of_source
-from sciencegen.api.sources.tables import check_source, find_card, is_folder_of, prepared_at, splits_of
+from sciencegen.api.sources.tables import find_card, find_part, is_folder_of, prepared_at
 from sciencegen.api.train_predictor import check_predictor
 from sciencegen.api.writing.writer import check_ending
 from sciencegen.config import PredictorSettings, RunSettings, TrainSettings
@@ -183,12 +176,6 @@ def check_name(name: str) -> None:
         )
 
 
-def check_ending_of(structures: str) -> None:
-    """Raise an error for an ending that is more than that."""
-    if not ENDING.fullmatch(structures):
-        raise ConfigError(f"Expected a file ending such as .sdf, got {structures!r}.")
-
-
 TOLERANCE_S = 2.0
 """By which clocks of machines, and times of file systems, may differ."""
 
@@ -240,7 +227,8 @@ def check_run(settings: RunSettings, config: str) -> None:
         model = planned_model(settings)
     with at("structures"):
         if settings.structures:
-            check_ending_of(settings.structures)
+            if not ENDING.fullmatch(settings.structures):
+                raise ConfigError(f"Expected a file ending such as .sdf, got {settings.structures!r}.")
             check_ending(model.results, "structures", f"candidates{settings.structures}")
     if settings.complete is not None:
         with at("complete"):
@@ -293,13 +281,15 @@ def check_prepare(settings: RunSettings) -> None:
     science = domain_of(form)
     if chosen.source is None:
         raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
-    check_source(form, chosen.source, chosen.sample)
+    found = find_part(form, chosen.source, chosen.sample)
     check_measured_table(science, chosen)
     names = property_names(science, chosen)
     check_columns(chosen.columns, names)
     if chosen.fractions:
         check_fractions(chosen.fractions)
-        check_splits(chosen.source, splits_of(form, chosen.source), chosen.fractions)
+        card, split = found or (None, None)
+        splits = () if card is None else (split,) if split else tuple(card.disjoint_splits)
+        check_splits(chosen.source, splits, chosen.fractions)
     reference_of_source(science, chosen, [Path(chosen.source)] if os.path.isfile(chosen.source) else [])
     _check_columns_of(form, chosen.source, chosen.columns, chosen.column)
 
@@ -322,9 +312,9 @@ def check_predict(settings: RunSettings, name: str) -> None:
     chosen = settings.predict[name]
     check_predictor(settings.domain, chosen)
     if prepared_at(chosen.table) is None:
-        check_source(settings.domain, chosen.table, _sample(settings, chosen))
+        find_part(settings.domain, chosen.table, _sample(settings, chosen))
     targets = split_targets(chosen.target) if chosen.form else (chosen.target,)
-    check_goes_by(name, targets, name)
+    target_called(name, targets, name)
     _check_columns_of(settings.domain, chosen.table, targets, chosen.column)
     if chosen.model is not None:
         describe_model(settings.domain, chosen.model)
@@ -333,17 +323,12 @@ def check_predict(settings: RunSettings, name: str) -> None:
 def check_generate(settings: RunSettings, model: PlannedModel) -> None:
     """Raise an error for unknown conditions, columns, patterns or samplers of `generate`."""
     chosen = settings.generate
-    known = model.fitted
-    conditions = parse_conditions(chosen.where, model.science, known)
+    asked = Asked(model.science, model.recipe, model.representation, chosen, f"recipe '{model.recipe.name}'")
     book = OracleBook(model.science.name, chosen.predictors, own=model.own)
-    names = (*_free(conditions, model), *chosen.include, *chosen.predictors)
+    names = (*_free(asked.conditions, model), *chosen.include, *chosen.predictors)
     _check_names(book, names, model)
-    if chosen.settings.noise_free and model.representation is not None:
-        check_noise_free(model.science, model.representation)
-    own = check_task(model.recipe.tasks, chosen, f"recipe '{model.recipe.name}'", model.science.recipes)
-    check_patterns(model.science, chosen, own)
-    check_replacing(model.science, chosen)
-    check_planned_drawing(model.network, model.recipe.tasks, chosen)
+    asked.check()
+    check_drawing(chosen, model.network, model.recipe.tasks)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
 
@@ -357,18 +342,18 @@ def _free(conditions: Sequence[Condition], model: PlannedModel) -> list[str]:
 def check_optimize(settings: RunSettings, model: PlannedModel) -> None:
     """Raise an error for wrong goals, oracles, start items, training set or completing model of `optimize`."""
     chosen = settings.optimize
-    goals, _ = check_search(model.results, chosen, settings.predict)
+    science = domain_of(model.results)
+    conditions, goals, _ = search_criteria(science, chosen, model.science, model.fitted, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
     book = OracleBook(model.results, folders, chosen.oracles, model.own)
-    conditions = parse_conditions(chosen.where, model.science, model.fitted)
     check_consistent([goal for goal in (*goals, *(one.goal for one in conditions)) if goal.is_constraint])
     names = (*(goal.name for goal in goals), *_free(conditions, model), *chosen.include, *chosen.predictors)
     _check_names(book, names, model, made=settings.predict)
     if (known := model.fitted) is not None:
         naming = known.naming
         start_items(model.science, chosen.start, naming and naming.reference, known.encode if naming else None)
-    elif domain_of(model.results).variants is None:  # else their names may refer to a reference known after training
-        start_items(domain_of(model.results), chosen.start)
+    elif science.variants is None:  # else their names may refer to a reference known after training
+        start_items(science, chosen.start)
     if chosen.complete is not None:
         check_completes(describe_model(settings.domain, chosen.complete).recipe, chosen.complete)
     if chosen.training is not None:
@@ -397,10 +382,10 @@ def check_propose(settings: RunSettings, model: PlannedModel) -> None:
     for source in chosen.also:
         _check_texts(settings, settings.domain, source)
     for source in chosen.measured:
-        check_source(settings.domain, source)
+        find_part(settings.domain, source)
         _check_columns_of(settings.domain, source, [request.target], chosen.column)
     if chosen.pool is not None:
-        check_source(settings.domain, chosen.pool)
+        find_part(settings.domain, chosen.pool)
         _check_columns_of(settings.domain, chosen.pool, [chosen.cost] if chosen.cost else [], chosen.column)
 
 
@@ -408,7 +393,7 @@ def check_evaluate(settings: RunSettings, model: PlannedModel) -> None:
     """Raise an error if a set can't be read, or a property to calibrate can't be measured."""
     chosen = settings.evaluate
     domain = in_form(settings.domain, chosen.form)
-    sets: dict[SetKind, str | None] = {"held_out": check_against(chosen), "training": chosen.training}
+    sets: dict[SetKind, str | None] = {"held_out": set_to_compare(chosen), "training": chosen.training}
     for kind, source in sets.items():
         if source is not None and not shipped_set(domain, source, kind):
             _check_texts(settings, domain, source)
@@ -439,7 +424,7 @@ def _check_texts(settings: RunSettings, domain: str, source: str) -> None:
     perhaps in a form."""
     path = Path(source)
     if not path.is_relative_to(settings.folder) and prepared_at(source) is None:
-        check_source(domain, source)
+        find_part(domain, source)
 
 
 def _check_columns_of(domain: str, source: str, names: Iterable[str], item_column: str | None) -> None:

@@ -15,15 +15,14 @@ from typing import Any
 
 from pydantic import Field
 
+from sciencegen.api.models.completion import Completer
 from sciencegen.api.models.folder import (
-    REPRESENTATION,
-    SETTINGS,
     WEIGHTS,
+    LoadedModel,
     describe_model,
     find_model,
     pretrained_root,
     referred_to,
-    settings_sha256,
     shipped_names,
 )
 from sciencegen.api.models.identity import data_of
@@ -67,11 +66,14 @@ class Ingredients:
     versions: Mapping[str, str]
 
 
-def ingredients_of(verb: str, domain: str, settings: Resources, device: str) -> Ingredients:
+def ingredients_of(
+    verb: str, domain: str, settings: Resources, model: LoadedModel, complete: Completer | None = None
+) -> Ingredients:
     """The ingredients of a verb's rows."""
     plain = {name: value for name, value in flat(settings).items() if name not in NOT_RECORDED}
-    models, inputs = model_checksums(domain, plain), file_checksums(domain, plain)
-    return Ingredients(verb, domain, device, _absolute(plain, domain), models, inputs, versions_here())
+    models = {"model": model.sha256} | ({} if complete is None else {"complete": complete.model.sha256})
+    inputs = file_checksums(domain, plain)
+    return Ingredients(verb, domain, model.device, _absolute(plain, domain), models, inputs, versions_here())
 
 
 def versions_here() -> dict[str, str]:
@@ -94,11 +96,7 @@ def model_checksums(domain: str, settings: Json) -> dict[str, dict[str, str]]:
     models = {"model": found}
     if completing := settings.get("complete") or found.config.get("complete"):
         models["complete"] = describe_model(domain, completing)
-    return {
-        name: {SETTINGS: settings_sha256(one.config)}
-        | {part: sha256_of(one.run / part) for part in (REPRESENTATION, WEIGHTS)}
-        for name, one in models.items()
-    }
+    return {name: {**one.sha256, WEIGHTS: sha256_of(one.run / WEIGHTS)} for name, one in models.items()}
 
 
 def file_checksums(domain: str, settings: Json) -> dict[str, str]:
@@ -360,14 +358,14 @@ class Criteria:
         return tuple(map(_short, words))
 
 
-def origin_of(
-    verb: str, domain: str, model: str | Path | None, criteria: Criteria | None = None, seed: int | None = None
-) -> Origin:
-    """Provenance of items from a model, by default the domain's own. Call it before the computation, during which the
-    model's folder may change."""
-    weights, criteria = find_model(domain, model).resolve() / WEIGHTS, criteria or Criteria()
-    digest = sha256_of(weights)
-    return Origin(verb, _name(weights, digest), digest, seed, criteria.words, made=not criteria.start)
+def origin_of(verb: str, model: LoadedModel, criteria: Criteria, seed: int | None = None) -> Origin:
+    """Provenance of items from a model: the name of a shipped one, even if it was copied, else the last two parts of
+    its folder's path."""
+    folder, digest = model.folder.resolve(), model.sha256[WEIGHTS]
+    shipped = (name for name in shipped_names() if sha256_of(pretrained_root() / name / WEIGHTS) == digest)
+    own = folder.parent == pretrained_root()
+    name = folder.name if own else next(shipped, "/".join(folder.parts[-2:]))
+    return Origin(verb, name, digest, seed, criteria.words, made=not criteria.start)
 
 
 def origin_of_given(verb: str, asked: Iterable[str], *, seed: int | None = None) -> Origin:
@@ -380,12 +378,6 @@ def plain_path(text: str) -> str:
     match = _ITEM_OF_FILE.fullmatch(text) if len(text) < LONGEST else None
     found = match is not None and Path(match["path"]).exists()
     return Path(text).name if found else text
-
-
-def _name(weights: Path, digest: str) -> str:
-    """The name of a shipped model, even if it was copied; else the last two parts of the folder's path."""
-    shipped = (name for name in shipped_names() if sha256_of(pretrained_root() / name / WEIGHTS) == digest)
-    return next(shipped, "/".join(weights.parent.parts[-2:]))
 
 
 def _short(text: str) -> str:

@@ -15,8 +15,7 @@ from typing import IO, Any, Protocol
 
 from sciencegen.api.models.completion import Completer
 from sciencegen.api.models.folder import Encoded
-from sciencegen.api.science.forms import domain_of, plain_text
-from sciencegen.api.science.naming import NameSuffixes, columns_of
+from sciencegen.api.science import NameSuffixes, columns_of, domain_of, plain_text
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.data.tables import READ_TABLES, cells_by_column
 from sciencegen.data.writers import (

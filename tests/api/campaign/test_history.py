@@ -4,7 +4,7 @@ import pytest
 
 from sciencegen.api.campaign.history import contradictions, read_history, without_value
 from sciencegen.api.campaign.request import HistorySources, MeasurementReading
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 
 HEAD = "round,item,kind,value,value_sd,predicted,lower,upper,source\n"
 

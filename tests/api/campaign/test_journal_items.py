@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.campaign.journal_items import keys_of, latest_proposals, measurements_of, pending_entries
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import Entry, Journal
 

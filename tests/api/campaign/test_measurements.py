@@ -4,7 +4,7 @@ import pytest
 
 from sciencegen.api.campaign.measurements import awaiting_entries, measured_entries, read_measured
 from sciencegen.api.campaign.request import MeasurementReading
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import Entry
 

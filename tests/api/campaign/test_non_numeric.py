@@ -1,7 +1,7 @@
 """Measurements that are no number: their items stay pending, and are counted."""
 
 from sciencegen.api.campaign.journal_items import NOT_RECORDED, count_unread, rejected
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.data.writers import write_rejects
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.api.criteria.goals import parse_conditions, read_goals
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.criteria import parse_conditions, read_goals
+from sciencegen.api.science import domain_of
 from sciencegen.errors import ConfigError
 
 

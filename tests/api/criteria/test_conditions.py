@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.goals import NEAR, parse_conditions
+from sciencegen.api.criteria import NEAR, parse_conditions
 from sciencegen.errors import ConfigError
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.api.criteria.goals import parse_conditions, read_goals
+from sciencegen.api.criteria import parse_conditions, read_goals
 from sciencegen.domains import load_domain
 from sciencegen.domains.proteins.properties import NOT_GOALS
 from sciencegen.domains.recipes import Measures

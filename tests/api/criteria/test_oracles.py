@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.oracles import OracleBook, command_oracle
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.criteria import OracleBook, command_oracle
+from sciencegen.api.science import domain_of
 from sciencegen.api.train_predictor import train_predictor
 from sciencegen.config import OracleSettings
 from sciencegen.errors import ConfigError, SciencegenError

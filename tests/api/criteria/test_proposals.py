@@ -3,7 +3,7 @@
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.goals import constraint_test, read_constraints
+from sciencegen.api.criteria import constraint_test, read_constraints
 from sciencegen.errors import ConfigError
 from sciencegen.scoring.oracles import FunctionOracle
 

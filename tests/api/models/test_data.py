@@ -9,7 +9,7 @@ import torch
 
 from sciencegen.api.models import data as models_data
 from sciencegen.api.models.data import fit_representation, read_training_data, rows_to_fit, with_parts
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.config import PrepareSettings
 from sciencegen.data.prepared import PackedArrays

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.api.models.data import TrainingData
-from sciencegen.api.models.draws import DRAWS, TunedDraws, draws_near
+from sciencegen.api.models.data import DRAWS, TrainingData, TunedDraws, draws_near
 from sciencegen.api.models.plan import make_plan
 from sciencegen.batch import Batch
 from sciencegen.config import TrainSettings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.api.models.folder import encode_rows, load_model
-from sciencegen.api.predictors.inputs import latents_of
+from sciencegen.api.predictors.folder import latents_of
 from sciencegen.config import Resources
 from sciencegen.items import Refusal, Row
 

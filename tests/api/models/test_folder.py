@@ -14,7 +14,7 @@ from sciencegen.api.models.folder import (
     REPRESENTATION,
     SETTINGS,
     WEIGHTS,
-    check_file,
+    checked_sha256,
     find_model,
     find_recipe,
     load,
@@ -58,7 +58,7 @@ def test_shipped_weights_are_those_that_their_checksums_name(name):
     config = run.read_yaml(CONFIG)
     assert set(config[KEY]) == {SETTINGS, REPRESENTATION, WEIGHTS}
     for file in config[KEY]:
-        check_file(run, config, file)
+        checked_sha256(run, config, file)
 
 
 @pytest.mark.parametrize("old", RENAMED)

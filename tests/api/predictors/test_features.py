@@ -7,7 +7,7 @@ import pytest
 from pointclouds import DOMAIN
 from rdkit import Chem
 
-from sciencegen.api.predictors.inputs import FeatureInputs, features_as_saved, fitted_features
+from sciencegen.api.predictors.folder import FeatureInputs, features_as_saved, fitted_features
 from sciencegen.errors import IncompatibleError
 from sciencegen.items import Refusal
 

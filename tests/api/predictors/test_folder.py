@@ -3,12 +3,12 @@
 import pytest
 
 from sciencegen.api.predictors.folder import (
-    check_goes_by,
     find_predictor,
     load_predictor,
     shipped_predictors,
     shipped_targets,
     split_targets,
+    target_called,
 )
 from sciencegen.errors import DataError, IncompatibleError, SciencegenError
 
@@ -32,7 +32,7 @@ def test_a_predictor_of_another_domain_is_refused():
 
 def test_several_targets_go_by_their_names_and_one_by_any():
     assert split_targets("a, b") == ("a", "b")
-    check_goes_by("anything", ("a",), "folder")
-    check_goes_by("b", ("a", "b"), "folder")
+    assert target_called("anything", ("a",), "folder") == "a"
+    assert target_called("b", ("a", "b"), "folder") == "b"
     with pytest.raises(SciencegenError, match="target of the predictor folder"):
-        check_goes_by("c", ("a", "b"), "folder")
+        target_called("c", ("a", "b"), "folder")

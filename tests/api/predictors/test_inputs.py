@@ -5,9 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.predictors.inputs import (
+from sciencegen.api.predictors.folder import (
     ModelInputs,
-    check_split,
     known_splits,
     latents_of,
     observing_of,
@@ -15,6 +14,8 @@ from sciencegen.api.predictors.inputs import (
     split_of,
     write_observing,
 )
+from sciencegen.api.train_predictor import check_predictor
+from sciencegen.config import PredictorSettings
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.items import Refusal
 from sciencegen.runs import RunFolder
@@ -23,7 +24,7 @@ from sciencegen.runs import RunFolder
 def test_splits_have_names():
     assert {"random", "grouped", "low-high"} <= set(known_splits("pointclouds"))
     with pytest.raises(SciencegenError, match="Did you mean 'grouped'"):
-        check_split("pointclouds", "grouepd")
+        check_predictor("pointclouds", PredictorSettings(table="t.csv", target="y", split="grouepd"))
     values = np.array([1.0, 2.0])
     assert split_of("pointclouds", None, [], None, [], values) is None
     assert split_of("pointclouds", "grouped", [], None, ["a", "b"], values).name == "grouped"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.predictors.tabular import Describe, usable_rows
+from sciencegen.api.train_predictor import Describe, usable_rows
 from sciencegen.config import PredictorSettings
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal, Row

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from pointclouds import DOMAIN
 
+from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.sampling.request import (
     check_drawing,
     check_guidance,
@@ -37,22 +38,21 @@ def sequences():
 
 
 def test_tries_are_decoded_draws_of_more_codes(sequences):
-    settings = GenerateSettings(tries=20, where=("radius = 1",))
-    set_tries(sequences, settings)
+    settings, conditions = GenerateSettings(tries=20), parse_conditions(["radius = 1"], DOMAIN)
+    set_tries(sequences, 20, conditions)
     found = sequences.model.settings
     assert (found.measured, found.candidates) == (20, 80)
     assert drawing_words(settings) == ["tries 20"]
-    set_tries(sequences, GenerateSettings(tries=1, where=("radius = 1",)))
+    set_tries(sequences, 1, conditions)
     assert (sequences.model.settings.measured, sequences.model.settings.candidates) == (1, 80)
 
 
 def test_tries_without_an_effect_are_refused(sequences):
     with pytest.raises(ConfigError, match=r"got none \(it is conditioned on radius, height\). Add `where`"):
-        set_tries(sequences, GenerateSettings(tries=2))
+        set_tries(sequences, 2, [])
     sequences.model = known()
-    set_tries(sequences, GenerateSettings())
     with pytest.raises(ConfigError, match=r"draws several times.*Use `best_of`"):
-        set_tries(sequences, GenerateSettings(tries=2, where=("radius = 1",)))
+        set_tries(sequences, 2, parse_conditions(["radius = 1"], DOMAIN))
 
 
 def test_an_unknown_sampler_gets_the_nearest_name():

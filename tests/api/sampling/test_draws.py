@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.api.sampling.draws import Draws, steer, steerable
+from sciencegen.api.sampling.generation import Draws, steer, steerable
 from sciencegen.batch import Batch
 from sciencegen.config import COMPUTE_CHUNK, GenerateSettings
 from sciencegen.errors import ConfigError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.goals import parse_conditions
+from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.sampling.judge import DISTANCE, QualityByDraws, quality_name, read_ranking
 from sciencegen.config import GenerateSettings
 

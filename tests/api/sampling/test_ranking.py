@@ -5,7 +5,7 @@ import math
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.goals import parse_conditions
+from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.sampling.judge import PARTICLES, in_groups, particles_of, read_ranking
 from sciencegen.config import GenerateSettings
 from sciencegen.errors import ConfigError

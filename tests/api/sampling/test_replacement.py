@@ -7,7 +7,7 @@ import pytest
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.judge import Judged
-from sciencegen.api.sampling.request import Replace, Replacement, check_replacing, replacement_notes, resolve_draws
+from sciencegen.api.sampling.request import Asked, Replace, Replacement, replacement_notes, resolve_draws
 from sciencegen.config import GenerateSettings
 from sciencegen.data.workers import Failure
 from sciencegen.domains.molecules import DOMAIN
@@ -82,8 +82,9 @@ def test_draws_that_miss_the_request_are_passed_on(task):
 
 def test_settings_that_replaced_draws_cannot_keep_are_refused(path):
     for wrong in ({"raw": True}, {"core": "c1ccc([*:1])cc1"}):
+        asked = Asked(DOMAIN, DOMAIN.recipes["smiles-vae"], None, GenerateSettings(blocks=path, **wrong), "it")
         with pytest.raises(ConfigError, match=f"`{next(iter(wrong))}` or `blocks`"):
-            check_replacing(DOMAIN, GenerateSettings(blocks=path, **wrong))
+            asked.check()
 
 
 def test_a_note_counts_the_replaced():

@@ -3,8 +3,8 @@
 import pytest
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.sampling.request import check_task, resolve_draws, task_words
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.sampling.request import given_task, requested_tasks, resolve_draws
+from sciencegen.api.science import domain_of
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.capabilities import DrawTasks
 from sciencegen.errors import ConfigError
@@ -16,16 +16,16 @@ EVERY = DrawTasks(settings=frozenset({"scaffold", "contigs", "vary", "noise_leve
     "given", [{"scaffold": "a"}, {"scaffold": "a", "contigs": "A1"}, {"vary": "a"}, {"symmetry": "C3"}]
 )
 def test_a_recipe_takes_its_tasks(given):
-    assert check_task(EVERY, GenerateSettings(**given), "it")
-    assert not check_task(EVERY, GenerateSettings(), "it")
+    assert requested_tasks(EVERY, GenerateSettings(**given), "it") is EVERY
+    assert not requested_tasks(EVERY, GenerateSettings(), "it")
 
 
 def test_goals_choose_among_finished_draws():
-    assert check_task(EVERY, GenerateSettings(vary="a", steer=("maximize a",), best_of=2), "it")
+    assert requested_tasks(EVERY, GenerateSettings(vary="a", steer=("maximize a",), best_of=2), "it")
 
 
 def test_a_scaffold_may_be_one_of_the_domain():
-    assert not check_task(None, GenerateSettings(scaffold="part.sdf"), "it")
+    assert not requested_tasks(None, GenerateSettings(scaffold="part.sdf"), "it")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_scaffold_may_be_one_of_the_domain():
 )
 def test_what_does_not_go_together_is_an_error(tasks, given, message):
     with pytest.raises(ConfigError, match=message):
-        check_task(tasks, GenerateSettings(**given), "it")
+        requested_tasks(tasks, GenerateSettings(**given), "it")
 
 
 @pytest.mark.parametrize("level", [0.0, 1.5])
@@ -56,12 +56,12 @@ def test_a_noise_level_is_a_share(level):
 def test_the_domains_recipes_with_the_task_are_named():
     recipes = domain_of("molecules").recipes
     with pytest.raises(ConfigError, match=r"takes `core` \(of a recipe with this task: smiles-vae, selfies-vae\)"):
-        check_task(None, GenerateSettings(core="C*"), "it", recipes)
+        requested_tasks(None, GenerateSettings(core="C*"), "it", recipes)
 
 
 def test_what_no_model_could_read_is_an_error_before_one_is_loaded():
     with pytest.raises(ConfigError, match="Expected a core as SMILES"):
-        check_task(domain_of("molecules").recipes["smiles-vae"].tasks, GenerateSettings(core="c1cc"), "it")
+        requested_tasks(domain_of("molecules").recipes["smiles-vae"].tasks, GenerateSettings(core="c1cc"), "it")
 
 
 def test_a_model_without_tasks_draws_none():
@@ -71,7 +71,7 @@ def test_a_model_without_tasks_draws_none():
         resolve_draws(model, GenerateSettings(n=1, vary="a.fits"))
 
 
-def test_words_say_what_was_asked():
-    assert task_words(GenerateSettings()) == []
-    asked = GenerateSettings(scaffold="m.pdb", contigs="5,A1-9,5")
-    assert task_words(asked) == ["scaffold m.pdb", "contigs 5,A1-9,5"]
+def test_only_what_was_asked_is_told():
+    assert given_task(GenerateSettings()) == {}
+    asked = GenerateSettings(contigs="5,A1-9,5", scaffold="m.pdb")
+    assert list(given_task(asked).items()) == [("scaffold", "m.pdb"), ("contigs", "5,A1-9,5")]

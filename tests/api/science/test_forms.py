@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import OracleBook
 from sciencegen.api.predictors.folder import TrainedPredictor
-from sciencegen.api.scores.rows import Scoring, ScoringTask
+from sciencegen.api.scores import Scoring, ScoringTask
 from sciencegen.api.writing.writer import open_output, writes_structures
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN

@@ -2,7 +2,7 @@
 
 from pointclouds import DOMAIN as CLOUDS
 
-from sciencegen.api.science.naming import align, letters_of, picture
+from sciencegen.api.science import align, letters_of, picture
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 
 

@@ -3,7 +3,7 @@
 import pytest
 from pointclouds import DOMAIN as CLOUDS
 
-from sciencegen.api.science.naming import (
+from sciencegen.api.science import (
     Numbering,
     ReadItems,
     check_kept,

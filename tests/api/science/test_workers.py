@@ -5,8 +5,7 @@ import pickle
 import pytest
 
 from sciencegen.api.sampling.judge import Judge
-from sciencegen.api.science.forms import Encode, describe
-from sciencegen.api.science.naming import ReadItems
+from sciencegen.api.science import Encode, ReadItems, describe
 from sciencegen.domains import load_domain
 from sciencegen.items import Row
 

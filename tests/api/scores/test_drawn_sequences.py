@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sciencegen.api.scores.sequences import Drawn, SequenceDrawing, sequences_of
+from sciencegen.api.sequences import Drawn, SequenceDrawing, sequences_of
 from sciencegen.config import ProgramSettings
 from sciencegen.domains.capabilities import SequenceDraws
 from sciencegen.domains.proteins import DOMAIN as PROTEINS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sciencegen.api.scores.sequences import Folding
+from sciencegen.api.sequences import Folding
 from sciencegen.config import ProgramSettings
 from sciencegen.domains.proteins.backbones.files import ITEMS
 from sciencegen.domains.proteins.backbones.form import DOMAIN

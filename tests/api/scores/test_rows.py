@@ -4,7 +4,7 @@ import pytest
 
 from sciencegen.api.benchmark import resolve_benchmark
 from sciencegen.api.score import resolve_score, score
-from sciencegen.api.scores.rows import Scoring, ScoringTask
+from sciencegen.api.scores import Scoring, ScoringTask
 from sciencegen.config import BenchmarkSettings, ScoreSettings
 from sciencegen.data.workers import Failure
 from sciencegen.errors import ConfigError
@@ -23,7 +23,7 @@ def test_one_text_is_one_item_and_one_name():
 def test_one_task_and_one_method_may_stand_alone(monkeypatch):
     monkeypatch.setattr("sciencegen.api.benchmark.open_model", lambda domain, model, resources: _Model())
     settings = BenchmarkSettings(tasks="far", methods="prior", seeds=1)
-    assert [(c.task, c.method) for c in resolve_benchmark("toy", settings).cases] == [("far", "prior")]
+    assert [case[:2] for case in resolve_benchmark("toy", settings).cases] == [("far", "prior")]
 
 
 class _Model:
@@ -55,7 +55,7 @@ def test_a_score_that_no_item_has_is_told_with_its_reason(monkeypatch):
         good, failed = Score(1.0), Score(None, failure="too wide")
         yield 0, list(texts), [(CLOUD, [good, failed, failed if row else good]) for row in range(3)]
 
-    monkeypatch.setattr("sciencegen.api.scores.rows.map_chunks_killable", scored)
+    monkeypatch.setattr("sciencegen.api.scores.map_chunks_killable", scored)
     task = ScoringTask("pointclouds", ("height", "width", "depth"))
     scoring = Scoring(task, [Row(line, CLOUD) for line in (1, 2, 3)])
     chunks = list(scoring)
@@ -74,6 +74,6 @@ def test_slow_scores_have_the_limit_of_time_for_each_item(monkeypatch, name, siz
             found.append(len(members[start : start + chunk]))
             yield start, members[start : start + chunk], Failure("not run")
 
-    monkeypatch.setattr("sciencegen.api.scores.rows.map_chunks_killable", chunks)
+    monkeypatch.setattr("sciencegen.api.scores.map_chunks_killable", chunks)
     list(Scoring(ScoringTask("proteins/structures", (name,), threads=1), [Row(1, "a"), Row(2, "b"), Row(3, "c")]))
     assert found == sizes

@@ -1,15 +1,14 @@
 """Variants of one item by name: what is read, and what is refused."""
 
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import names_of
-from sciencegen.api.scores.variants import VariantScoring, VariantTask, variant_rows
+from sciencegen.api.science import domain_of, names_of
+from sciencegen.api.score_variants import VariantRequest, VariantScoring, variant_rows
 
 SCIENCE = domain_of("proteins")
 NAMES = names_of(SCIENCE, "MKVLAW")
 
 
 def scoring(rows):
-    return VariantScoring(VariantTask("proteins", None, NAMES), rows)
+    return VariantScoring(VariantRequest("proteins", None, NAMES), rows)
 
 
 def test_a_table_s_own_columns_stay_beside_the_names(tmp_path):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.search.space import check_methods, makeable_starts, resolve_blocks, search_space, space_of_blocks
+from sciencegen.api.optimize import search_criteria
+from sciencegen.api.search.space import makeable_starts, search_space, space_of_blocks
 from sciencegen.api.sources.blocks import read_blocks
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN
@@ -43,15 +44,11 @@ def moves():
     return DOMAIN.moves.from_blocks([DOMAIN.items.parse(smiles) for smiles in BLOCKS], [""] * len(BLOCKS), 3)
 
 
-def test_methods_of_latents_are_refused():
-    check_methods(["evolution", "prior", "hill_climb"])
+def test_methods_of_latents_are_refused(path):
+    chosen = {"goals": ("maximize qed",), "blocks": str(path), "method": "evolution"}
+    search_criteria(DOMAIN, OptimizeSettings(**chosen, controls=("prior", "hill_climb")), DOMAIN)
     with pytest.raises(ConfigError, match="got 'bayes'"):
-        check_methods(["evolution", "bayes"])
-
-
-def test_without_a_file_the_space_is_unchanged(model):
-    space = search_space(model)
-    assert resolve_blocks(DOMAIN, OptimizeSettings(goals=("maximize qed",)), space) == (None, space)
+        search_criteria(DOMAIN, OptimizeSettings(**chosen, controls=("bayes",)), DOMAIN)
 
 
 def searched(model, moves, start=(), **constraints):

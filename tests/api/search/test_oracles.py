@@ -5,9 +5,8 @@ import sys
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.criteria.goals import read_goals
-from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.search.oracles import search_oracles
+from sciencegen.api.criteria import OracleBook, read_goals
+from sciencegen.api.search.space import search_oracles
 from sciencegen.config import OptimizeSettings, OracleSettings
 
 PROGRAM = "import sys\nopen('calls', 'a').write('x')\nopen(sys.argv[2], 'w').write('index,score\\n0,3\\n')\n"
@@ -32,12 +31,12 @@ def resolve(tmp_path, monkeypatch):
 def test_the_file_keeps_what_a_program_said(resolve, tmp_path, goals, include):
     item = DOMAIN.items.parse("0 1;1 0;0 0;1 1;2 2")
     for _ in range(2):
-        found = resolve(goals, include)
-        assert not found.notes
-        assert {**found.goals, **found.further}["dock"].score([item])[0].value == 3
+        oracles, further, notes = resolve(goals, include)
+        assert not notes
+        assert {**oracles, **further}["dock"].score([item])[0].value == 3
     assert (tmp_path / "calls").read_text() == "x"
 
 
 def test_a_search_without_a_program_says_that_the_file_is_not_used(resolve):
-    (note,) = resolve(["maximize height"], ["radius"]).notes
+    *_, (note,) = resolve(["maximize height"], ["radius"])
     assert "scores isn't used" in note

@@ -4,8 +4,8 @@ import pytest
 
 from sciencegen.api.sources.tables import (
     all_rows,
-    check_source,
     find_card,
+    find_part,
     is_folder_of,
     open_source,
     prepared_at,
@@ -24,7 +24,7 @@ def test_a_split_is_named_with_and_without_the_domain():
     with pytest.raises(ConfigError, match="Expected moses/ and one of"):
         find_card("molecules", "moses/tset")
     with pytest.raises(SciencegenError, match="found no file 'nowhere"):
-        check_source("molecules", "nowhere.csv")
+        find_part("molecules", "nowhere.csv")
 
 
 def test_rows_of_a_file_are_cut_at_the_limit(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.sources.preparation import check_measured_table, with_measured
 from sciencegen.config import PrepareSettings
 from sciencegen.errors import ConfigError, DataError

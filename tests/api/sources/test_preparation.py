@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.sources.preparation import prepare_source, property_names, reference_of_source
 from sciencegen.config import PrepareSettings
 from sciencegen.errors import ConfigError, SciencegenError

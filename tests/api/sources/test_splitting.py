@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from sciencegen.api.science.forms import IN_THE_GAP, NO_POSITION
+from sciencegen.api.science import IN_THE_GAP, NO_POSITION
 from sciencegen.api.sources.preparation import prepare_source, split_by_column
 from sciencegen.config import PrepareSettings
 from sciencegen.errors import ConfigError, DataError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.api.sources.tables import given_rows, given_source, is_item, notes_of_splits, read_rows
 from sciencegen.config import PredictorSettings, PrepareSettings

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.api.writing.optimized import Optimized, SearchRecord
+from sciencegen.api.optimize import Optimized, SearchRecord
 from sciencegen.errors import ConfigError
 from sciencegen.items import Origin
 

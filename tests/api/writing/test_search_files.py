@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from sciencegen.api.writing.optimized import DETAILS, SearchFiles, SearchRecord
+from sciencegen.api.optimize import DETAILS, SearchFiles, SearchRecord
 from sciencegen.errors import ConfigError
 
 TABLE = {"rank": [1, 2], "item": ["CCO", "CC"]}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.writing.letters import claim_sequences, open_sequences
+from sciencegen.api.writing.results import claim_sequences, open_sequences
 from sciencegen.api.writing.writer import OutputOptions
 from sciencegen.domains import load_domain
 from sciencegen.errors import ConfigError

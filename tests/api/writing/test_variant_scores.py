@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.api.writing.letters import VariantScores
+from sciencegen.api.writing.results import VariantScores
 from sciencegen.errors import ConfigError, DataError
 
 TABLE = pd.DataFrame(

@@ -6,9 +6,8 @@ import pandas as pd
 import pytest
 from rdkit import Chem
 
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import read_rows_of
-from sciencegen.api.writing.optimized import SearchFiles, SearchRecord
+from sciencegen.api.optimize import SearchFiles, SearchRecord
+from sciencegen.api.science import domain_of, read_rows_of
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.data.tables import READ_TABLES
 from sciencegen.data.writers import WRITTEN_TABLES

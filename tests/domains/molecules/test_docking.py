@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import pytest
 
 from sciencegen import score
-from sciencegen.api.criteria.oracles import OracleBook
+from sciencegen.api.criteria import OracleBook
 from sciencegen.api.optimize import resolve_optimize
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN, docking, vina

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.errors import ConfigError, DataError

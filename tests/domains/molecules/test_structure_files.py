@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from sciencegen.api.science.forms import ParseAndMeasure
+from sciencegen.api.science import ParseAndMeasure
 from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cached_folder, is_fetched
 from sciencegen.data.prepare import PreparationOptions, prepare

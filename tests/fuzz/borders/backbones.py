@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from sciencegen.api.models.completion import read_latents
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.scores.sequences import Drawn, fitting
+from sciencegen.api.science import domain_of
+from sciencegen.api.sequences import Drawn, fitting
 from sciencegen.domains.capabilities import TaskSettings
 from sciencegen.domains.proteins.backbones import files as writing
 from sciencegen.domains.proteins.backbones import sequences as self_consistency

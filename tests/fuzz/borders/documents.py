@@ -11,11 +11,10 @@ from random import Random
 import yaml
 
 from sciencegen import config
-from sciencegen.api.criteria.goals import parse_conditions, read_goals
+from sciencegen.api.criteria import parse_conditions, read_goals
 from sciencegen.api.models.plan import make_plan
 from sciencegen.api.run import read_config
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import constraint_of
+from sciencegen.api.science import constraint_of, domain_of
 from sciencegen.cli.options import pairs, settings_from
 from sciencegen.data.cards import read_card
 from sciencegen.data.shipped import dataset_root, workflow_root

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from sciencegen.data.workers import Failure, map_killable
 from sciencegen.items import Refusal, Row
 from tests.fuzz.cases import Found, Source

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from sciencegen.api.science.forms import domain_of
+from sciencegen.api.science import domain_of
 from tests.domains.contract_examples import examples
 from tests.fuzz.borders.items import read_items
 from tests.fuzz.cases import Border, Found, Source

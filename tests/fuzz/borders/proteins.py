@@ -8,8 +8,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from sciencegen.api.science.forms import domain_of
-from sciencegen.api.science.naming import parse_texts, read_rows_of, reference_of
+from sciencegen.api.science import domain_of, parse_texts, read_rows_of, reference_of
 from sciencegen.domains.proteins.alignments import read_alignment
 from sciencegen.domains.proteins.structures import read_chains
 from tests.domains.proteins.example_structures import cif, pdb, peptide

@@ -17,9 +17,8 @@ import torch
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from sciencegen.api.cutout import cutout
-from sciencegen.api.restore import Restoring, resolve_restore
 from sciencegen.api.sources.tables import given_source
+from sciencegen.api.survey import Restoring, cutout, resolve_restore
 from sciencegen.batch import Batch
 from sciencegen.config import RestoreSettings
 from sciencegen.domains.galaxies.restoration import restored

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
-from sciencegen.api.prepare import prepare
 from sciencegen.api.record import record
+from sciencegen.api.sources.preparation import prepare
 from sciencegen.data.fetch import fetch
 from sciencegen.data.tables import read_table
 from sciencegen.errors import SciencegenError

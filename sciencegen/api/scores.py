@@ -9,12 +9,11 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from sciencegen.api.criteria.oracles import OracleBook
-from sciencegen.api.models.folder import LoadedModel, open_model
-from sciencegen.api.science.forms import InDomain, domain_of, plain_name, plain_text
-from sciencegen.api.science.naming import LeftOut, Numbering, names_of, parse_texts
+from sciencegen.api.criteria import OracleBook
+from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.science import InDomain, LeftOut, Numbering, domain_of, names_of, parse_texts, plain_text
 from sciencegen.api.sources.tables import read_texts
-from sciencegen.config import COMPUTE_CHUNK, ITEM_TIMEOUT_S, EvaluateSettings, ScoreSettings
+from sciencegen.config import COMPUTE_CHUNK, ITEM_TIMEOUT_S, ScoreSettings
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.tables import PEEK_ROWS
 from sciencegen.data.threads import worker_count
@@ -256,15 +255,14 @@ CODED = 128
 """Items whose likelihood is computed, one by one."""
 
 
-def figures_of_model(domain: str, settings: EvaluateSettings, reference: str | Sequence[str]) -> dict[str, float]:
+def figures_of_model(domain: str, model: LoadedModel, reference: str | Sequence[str]) -> dict[str, float]:
     """The likelihood of the items to compare with, also as the length of a code.
 
     Parameters
     ----------
     domain : str
         The items' domain or form. Of tables, the figures are the recipe's own, on at most `COMPUTE_CHUNK` rows.
-    settings : EvaluateSettings
-        `model`, and where it is computed.
+    model : LoadedModel
     reference : str or sequence of str
         The items as text, or the name of a set that is shipped as statistics.
 
@@ -275,7 +273,6 @@ def figures_of_model(domain: str, settings: EvaluateSettings, reference: str | S
     """
     from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, CodesItems, code_figures
 
-    model = open_model(plain_name(domain), settings.model, settings)
     if domain_of(domain).cells is not None:
         items = _references(domain, reference, model, COMPUTE_CHUNK)
         arrays = [one for one in model.representation.encode(items) if not isinstance(one, Refusal)]

@@ -1,1 +1,0 @@
-"""Conditions, goals and constraints of plates: parsing, checks, and the oracles that their names refer to."""
