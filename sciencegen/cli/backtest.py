@@ -13,8 +13,7 @@ from sciencegen.cli.output import claim_output
 from sciencegen.config import BacktestSettings
 
 if TYPE_CHECKING:
-    from sciencegen.api.backtest import BacktestPlan
-    from sciencegen.api.campaign.replays import FinishedCampaigns
+    from sciencegen.api.backtest import BacktestPlan, FinishedCampaigns
     from sciencegen.api.writing.writer import OutputWriter
 
 SHOWN = {
@@ -46,8 +45,7 @@ def backtest(
 
     The same command goes on after a stop: finished campaigns are kept in `.<output>.unfinished`.
     """
-    from sciencegen.api.backtest import resolve_backtest
-    from sciencegen.api.campaign.replays import FinishedCampaigns, is_unfinished, unfinished_path
+    from sciencegen.api.backtest import FinishedCampaigns, is_unfinished, resolve_backtest, unfinished_path
     from sciencegen.api.writing.plates import open_campaigns
 
     claim_output(output, force or is_unfinished(output), inputs=[table])
@@ -68,7 +66,7 @@ def backtest(
 def _run(plan: BacktestPlan, finished: FinishedCampaigns, writer: OutputWriter) -> None:
     """Run the campaigns that are left, and write all of them."""
     with progress("plates", plan.plates) as advance, writer:
-        writer.reject(plan.pool.refused)
+        writer.reject(plan.bench.history.refused)
         try:
             for case in plan.campaigns(finished, advance):
                 writer.write(plan.cells(case, finished.rounds[case]))

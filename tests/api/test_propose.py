@@ -6,7 +6,7 @@ import pytest
 
 import sciencegen as sg
 from sciencegen.api import propose as api
-from sciencegen.api.propose import resolve
+from sciencegen.api.propose import Bench
 from sciencegen.config import ProposeSettings
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.journal import read_journal
@@ -76,9 +76,9 @@ def test_the_journal_knows_the_target():
 
 def test_the_journal_knows_that_smaller_values_are_better():
     sg.propose("proteins", journal="j.csv", minimize=True, **FIRST_PLATE).enter()
-    later = resolve("proteins", ProposeSettings(journal="j.csv", **FIRST_PLATE))
+    later = Bench("proteins", ProposeSettings(journal="j.csv", **FIRST_PLATE))
     assert later.minimize
-    assert not resolve("proteins", ProposeSettings(journal="new.csv", **FIRST_PLATE)).minimize
+    assert not Bench("proteins", ProposeSettings(journal="new.csv", **FIRST_PLATE)).minimize
 
 
 def test_a_plate_says_which_molecules_leave_stereocentres_undefined():
