@@ -49,10 +49,6 @@ Case = tuple[str, int]
 Rounds = dict[Case, list[ReplayedRound]]
 
 
-def _silent(count: int) -> None:
-    """Report no progress."""
-
-
 # Finished campaigns of a backtest that was stopped, in a hidden file beside its output, so that it can go on.
 #
 #     {"sciencegen": "0.3.0", "format": ["number", "measured", ...], "table": "<sha256 of the measurements>", ...}
@@ -184,7 +180,9 @@ class BacktestPlan:
     def plates(self) -> int:
         return len(self.cases) * self.settings.rounds
 
-    def campaigns(self, finished: FinishedCampaigns, advance: Callable[[int], None] = _silent) -> Iterator[Case]:
+    def campaigns(
+        self, finished: FinishedCampaigns, advance: Callable[[int], None] = lambda plates: None
+    ) -> Iterator[Case]:
         """Run the campaigns that aren't finished; yields each case. advance: called with the number of plates done."""
         inference_threads(self.settings.threads)
         for case in self.cases:

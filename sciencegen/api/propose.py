@@ -16,7 +16,6 @@ import numpy as np
 from sciencegen.api.campaign.candidates import (
     Features,
     Makeable,
-    Unlike,
     accepting,
     candidate_pool,
     check_controls,
@@ -38,15 +37,21 @@ from sciencegen.api.campaign.candidates import (
     with_controls,
     without_controls,
 )
-from sciencegen.api.campaign.history import EarlierMeasurements, History, combined, read_histories, read_prior
+from sciencegen.api.campaign.history import (
+    EarlierMeasurements,
+    History,
+    Unlike,
+    combined,
+    none_usable,
+    read_histories,
+    read_prior,
+)
 from sciencegen.api.campaign.journal_items import (
     CONTROL,
-    count_unread,
     discordant_keys,
     measurements_of,
     pending_entries,
     read_targets,
-    rejected,
 )
 from sciencegen.api.campaign.notes import (
     PREFIX,
@@ -57,13 +62,15 @@ from sciencegen.api.campaign.notes import (
     crowded_letters,
     evidence,
     forecast_summary,
+    front_notes,
     hit_notes,
     outcomes,
     plate_errors,
+    unread_notes,
     wild_type_notes,
     without_value,
 )
-from sciencegen.api.campaign.proposal import Proposal, Proposed, layout_of
+from sciencegen.api.campaign.proposal import Proposal, Proposed, layout_of, origin_of_plate
 from sciencegen.api.criteria.goals import constraint_test, read_constraints
 from sciencegen.api.criteria.oracles import OracleBook, predictor_oracle
 from sciencegen.api.models.folder import open_model, resolve_device
@@ -72,16 +79,15 @@ from sciencegen.api.science.naming import check_kept, constraint_of, exempt_moti
 from sciencegen.api.search.space import start_items
 from sciencegen.api.search.tables import left_open_columns, left_open_counts, left_open_notes, score_columns
 from sciencegen.api.sources.blocks import blocks_of
-from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.plates import order_sheet
 from sciencegen.config import ProposeSettings, build_settings
 from sciencegen.data.threads import inference_threads
-from sciencegen.data.writers import Refused, escape
+from sciencegen.data.writers import Refused
 from sciencegen.devices import computing_on
 from sciencegen.domains.capabilities import DesignSpace, Edits
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
-from sciencegen.items import Cell, Item, Origin, none_if_nan
+from sciencegen.items import Cell, Item, none_if_nan
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.candidates import (
     BreedingSettings,
@@ -96,16 +102,12 @@ from sciencegen.optimization.journal import Entry, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.objective import resolve_oracles, score_safely
 from sciencegen.optimization.plate import PlateSettings
-from sciencegen.optimization.posterior import LEAST_MEASURED, SurrogatePosterior, misfit_after
+from sciencegen.optimization.posterior import SurrogatePosterior, misfit_after
 from sciencegen.optimization.targets import Targets, dominated_volume, front_ranks
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
 from sciencegen.records import to_record
 
-FEASIBLE = "feasible"
-"""The column of the probability that all constraints are met."""
-SHOWN = 40
-"""Letters of a refused item in an error."""
 Log = Callable[[str], None]
 
 WEIGHS_COSTS = "noisy-ei"
@@ -264,17 +266,10 @@ class Bench:
     @cached_property
     def histories(self) -> dict[str, History]:
         """Target -> its measurements and proposals so far."""
-        names, tables = target_names(self.targets), self.settings.measured
-        found = read_histories(
-            self.science, self.settings, names, self.several, self.journal, self.reference, self.log
+        return read_histories(
+            self.science, self.settings, target_names(self.targets), self.several, self.journal, self.reference,
+            self.log,
         )  # fmt: skip
-        without = [name for name, history in found.items() if not history.journal.measured]
-        if self.several and without and (len(without) < len(found) or tables):
-            raise DataError(
-                f"Expected measured values of {', '.join(found)}, found none of {', '.join(without)}. Name a goal's "
-                "column as the tables do, or hand in a table that has it."
-            )
-        return found
 
     @cached_property
     def history(self) -> History:
@@ -321,22 +316,8 @@ class Bench:
             name: [one for one in own if key(one.item) not in self.unaligned] for name, own in self.every.items()
         }  # fmt: skip
         if self.settings.measured and not any(found.values()):
-            raise self._none_usable()
+            raise none_usable(self.settings.measured, self.history.refused, len(self.unaligned))
         return found
-
-    def _none_usable(self) -> DataError:
-        """The error for measured tables of which nothing can be used."""
-        found = list[str]()
-        if refused := self.history.refused:
-            _, item, reason = refused[0]
-            found.append(f"{len(refused)} rows that are refused, the first, {escape(item, SHOWN)!r}: {reason}")
-        if self.unaligned:
-            found.append(f"{len(self.unaligned)} items of another length than the wild type")
-        return DataError(
-            f"Expected measured items in {', '.join(self.settings.measured)} that can be used, found "
-            f"{' and '.join(found) or 'no row with a value'}. Correct them, or name the columns and the wild type that "
-            "they refer to."
-        )
 
     @cached_property
     def values(self) -> dict[str, dict[str, float]]:
@@ -413,42 +394,21 @@ class Bench:
         found += contradictions([one.text for one in self.known if history.keys[one.text] in apart])
         listed = sum(science.items.key(item) in history.unproposed for item in self.waiting)
         found += without_value(len(self.waiting) - listed, listed)
-        found += self._unread_notes()
+        listed_in = (history.refused, self.settings.journal)
+        found += unread_notes(science, self.waiting, *listed_in, self.target, self.reference)
         found += exempt_motifs(science, origin_of(science, space), self.settings.forbid)
         costs_matter = self.several or math.isfinite(plate.cost_limit) or plate.acquisition == WEIGHS_COSTS
         if cost_column(self.settings) and not costs_matter:
             found.append(f"costs have no effect: {plate.acquisition} only keeps `cost_limit`, which isn't set")
         return found
 
-    def _unread_notes(self) -> list[str]:
-        """A note on pending items that have a value which is no number."""
-        science, journal, refused = self.science, self.settings.journal, self.history.refused
-        listed = [] if journal is None else list(rejected(journal))
-        waiting = [(science.items.text(item), "") for item in self.waiting]
-        count = count_unread(science, waiting, [*refused, *listed], self.target, self.reference)
-        tables = ["the measured tables"] if refused else []
-        place = " or ".join([f"{journal}.rejects.csv"] * bool(listed) + tables)
-        has, not_used = ("has", "it is not used") if count == 1 else ("have", "they are not used")
-        note = f"{count} of the items without a value {has} an entry in {place} that is no number: {not_used}"
-        return [note] if count else []
-
     @cached_property
     def priors(self) -> list[EarlierMeasurements]:
         """The measurements of each earlier source whose items can be compared with those of the campaign."""
-        return [self._prior(source) for source in self.settings.prior]
-
-    def _prior(self, source: str) -> EarlierMeasurements:
-        found, (_, unlike) = read_prior(self.science, source, self.settings, self.target, self.reference), self.features
-        refusals = [(one, unlike(one.item)) for one in found.measured]
-        usable = [one for one, why in refusals if why is None]
-        left_out = [*found.left_out, *(f"{one.text[:60]}: {why}" for one, why in refusals if why is not None)]
-        if len(usable) < LEAST_MEASURED or len({one.value for one in usable}) < 2:
-            others = f"; {len(left_out):,} left out, the first: {left_out[0]}" if left_out else ""
-            raise DataError(
-                f"Expected at least {LEAST_MEASURED} items with different values in `prior` {source} that can be "
-                f"compared with those of the campaign, got {len(usable)}{others}. Leave it out."
-            )
-        return EarlierMeasurements(source, usable, left_out)
+        return [
+            read_prior(self.science, source, self.settings, self.target, self.reference, self.features[1])
+            for source in self.settings.prior
+        ]
 
     # The candidates.
 
@@ -531,20 +491,23 @@ class Bench:
         plate = with_controls(picked, self.controls)
         table = self._table(plate)
         entries = [*self.history.new, *self._entries(table, plate)]
-        notes = self._notes(plate, table)
+        model = None if self.several or not plate.candidate_count else plate.models.get(self.target)
+        notes, weights = self._notes(plate, table, model), {} if model is None else model.tasks
         refused = [*self.history.refused, *self.pool[1], *self.suggested[1]]
         if self.blocks is not None:
             refused = [*self.blocks.refused, *self.blocks.failed, *refused]
-        summary, more = self._summary(plate, table, len(refused))
-        notes, wells, weights = [*notes, *more], dict[str, int](), self._weights(plate)
+        summary, more = self._summary(plate, table, model, len(refused))
+        notes, wells = [*notes, *more], dict[str, int]()
+        notes += [one.note(weights.get(k), k == 0, len(self.known)) for k, one in enumerate(self.priors)]
         if self.layout is not None:
             table, wells, more = self.layout.laid_out(table, len(picked.items), seed, number)
             notes += more
         summary |= {"notes": [*first, *self._told(notes)], **wells}
+        origin = origin_of_plate(self.settings, [goal.text for goal in (*self.targets, *self.goals)])
         if self.priors:
-            summary["prior"] = {one.name: weights.get(place) for place, one in enumerate(self.priors)}
+            summary["prior"] = {one.name: weights.get(k) for k, one in enumerate(self.priors)}
         return Proposed(
-            self.science, table, refused, summary, entries, self._origin(), name_column(self.reference), self.batch,
+            self.science, table, refused, summary, entries, origin, name_column(self.reference), self.batch,
             self.layout, self.order, self.several,
         )  # fmt: skip
 
@@ -569,7 +532,7 @@ class Bench:
         for name, numbers in plate.predicted.items():
             table |= dict(zip(self._foretold(name), numbers.tolist(), strict=True))
         if any(goal.is_constraint for goal in self.targets):
-            table[FEASIBLE] = plate.feasible.tolist()
+            table["feasible"] = plate.feasible.tolist()
         for name, oracle in self.predictors.items():
             table |= score_columns(f"{PREFIX}{name}", score_safely(oracle, plate.items) if plate.items else [])
         table |= {name: cells for name, cells in left_open_columns(science, plate.items).items() if name not in table}
@@ -600,9 +563,9 @@ class Bench:
             found[0] = replace(found[0], forecast=plate.forecast.to_text())
         return found
 
-    def _notes(self, plate: Plate, table: Mapping[str, list[Any]]) -> list[str]:
-        """Notes on the items of a plate."""
-        science, model = self.science, self._model(plate)
+    def _notes(self, plate: Plate, table: Mapping[str, list[Any]], model: SurrogatePosterior | None) -> list[str]:
+        """Notes on the items of a plate. model: of the only target."""
+        science = self.science
         known = [science.items.text(one.item) for one in self.known]
         found = [SCALE_NOTES[model.warp.name]] if model is not None and model.warp.name in SCALE_NOTES else []
         found += crowded_letters(science, table["item"], known, self.reference)
@@ -615,17 +578,10 @@ class Bench:
             found += material_notes(self.blocks, made)
         return found + by_predictors(table, list(self.predictors), self.target)
 
-    def _model(self, plate: Plate) -> SurrogatePosterior | None:
-        """The model of the only target that the plate was picked by."""
-        return None if self.several or not plate.candidate_count else plate.models.get(self.target)
-
-    def _weights(self, plate: Plate) -> Mapping[int, float]:
-        """The weight of each prior that is used."""
-        model = self._model(plate)
-        return {} if model is None else model.tasks
-
-    def _summary(self, plate: Plate, table: Mapping[str, list[Any]], refused: int) -> tuple[dict[str, Any], list[str]]:
-        """Counts and settings that the plate is based on; and notes on the model and on what was measured."""
+    def _summary(
+        self, plate: Plate, table: Mapping[str, list[Any]], model: SurrogatePosterior | None, refused: int
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Counts and settings that the plate is based on; and notes on what was measured. model: of the only target."""
         shared = {
             "round": self.history.next_round, "proposed": len(plate.items), "candidates": plate.candidate_count,
             "measured": len(self.known),
@@ -636,19 +592,8 @@ class Bench:
             "seed": self.settings.seed,
         }
         if self.several:
-            ranks, lacking = self.ranks, sum(len(own) < len(self.measured) for own in self.values.values())
-            front, notes = list(ranks.values()).count(0), list[str]()
-            if self.known and not ranks:
-                notes.append(
-                    "no measured item has all targets and meets the constraints: the plate is picked by predictions"
-                )
-            elif ranks:
-                notes.append(
-                    f"{front} of {len(ranks)} measured items with all targets that meet the constraints are on the "
-                    "front"
-                )
-            if lacking:
-                notes.append(f"{lacking} of {len(self.known)} measured items lack a target; its model predicts them")
+            front = list(self.ranks.values()).count(0)
+            lacking = sum(len(own) < len(self.measured) for own in self.values.values())
             return {
                 **shared,
                 "front": front,
@@ -658,17 +603,12 @@ class Bench:
                 "correlations": {name: none_if_nan(one.correlation) for name, one in plate.models.items()},
                 "refused": refused,
                 **further,
-            }, notes
-        journal, keys, minimize, model = self.history.journal, self.history.keys, self.minimize, self._model(plate)
+            }, front_notes(front, len(self.ranks), lacking, len(self.known))
+        journal, keys, minimize = self.history.journal, self.history.keys, self.minimize
         values = settled_values(self.known, minimize)
         past, last = outcomes(journal, keys, minimize), evidence(journal, keys, minimize)
         correlation = math.nan if model is None else model.correlation
         seen = causes(last, correlation, len(self.known))
-        weights = self._weights(plate)
-        notes = hit_notes(plate, self.target, minimize, past, last, seen)
-        notes += [
-            one.note(weights.get(place), place == 0, len(self.known)) for place, one in enumerate(self.priors)
-        ]  # fmt: skip
         return {
             **shared,
             "best": None if not values else min(values) if minimize else max(values),
@@ -680,14 +620,4 @@ class Bench:
             **forecast_summary(plate.forecast, past),
             "correlation": none_if_nan(correlation),
             "causes": list(seen),
-        }, notes
-
-    def _origin(self) -> Origin:
-        """Provenance of the plate's items."""
-        settings = self.settings
-        sources = {
-            "measured": settings.measured, "also": settings.also, "pool": [settings.pool], "model": [settings.model],
-        }  # fmt: skip
-        named = [f"{name} {plain_path(one)}" for name, given in sources.items() for one in given if one is not None]
-        goals = [goal.text for goal in (*self.targets, *self.goals)]
-        return origin_of_given("propose", [*goals, *named], seed=settings.seed)
+        }, hit_notes(plate, self.target, minimize, past, last, seen)

@@ -25,8 +25,7 @@ from sciencegen.optimization.targets import DRAWS, Models
 #     c = pi^(m/2) / (2^m Gamma(m/2 + 1))
 #
 # So the improvement by a candidate is c E[max(0, s_lambda(candidate) - best_lambda)], for each draw of the posterior;
-# its
-# mean over draws is the expected one (Emmerich et al. 2006; of batches, Daulton, Balandat, Bakshy 2020). A batch is
+# its mean over draws is the expected one (Emmerich et al. 2006; of batches, Daulton, Balandat, Bakshy 2020). A batch is
 # picked one by one: a pick raises best_lambda in each draw. Constraints weight a candidate by the probability that it
 # meets them (Gardner et al. 2014), and in draws where it doesn't, a pick raises nothing. For two objectives the
 # directions are evenly spaced, which is the midpoint rule; for more they are a Sobol sequence.

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from sciencegen.errors import DataError
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.candidates import CampaignSettings, CampaignSpace, CandidatePool, CandidateSources
-from sciencegen.optimization.measurements import Measurement, settled_values
-from sciencegen.optimization.posterior import LEAST_MEASURED, PlateError, misfit_after, plate_error
+from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement, settled_values
+from sciencegen.optimization.posterior import PlateError, misfit_after, plate_error
 from sciencegen.optimization.targets import one_target
 
 PROPOSE, GREEDY, ONE_SHOT, RANDOM = "propose", "greedy", "one-shot", "random"

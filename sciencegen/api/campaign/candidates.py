@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sciencegen.api.campaign.history import Unlike
 from sciencegen.api.campaign.journal_items import CONTROL
 from sciencegen.api.criteria.goals import ConstraintTest
 from sciencegen.api.models.folder import LoadedModel
@@ -40,8 +41,6 @@ from sciencegen.optimization.selection import Marks
 
 Features = Callable[[Sequence[Item]], FeatureRows]
 Draw = Callable[[int, np.random.Generator], list[Item | None]]
-Unlike = Callable[[Item], str | None]
-"""The reason why an item can't be compared with the known ones, or None."""
 
 STEPS = (0.1, 0.25, 0.5)
 """Step sizes of moves in latent space, in prior standard deviations."""

@@ -23,20 +23,24 @@ from sciencegen.api.sources.tables import all_rows, open_source, reference_row_o
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings
 from sciencegen.data.tables import READ_TABLES, column_names, read_table
 from sciencegen.data.workbooks import file_of, is_workbook, naming_sheets, sheet_as_csv, sheet_notes, sheet_of
-from sciencegen.data.writers import Refused
+from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
-from sciencegen.items import Row, bound_of
+from sciencegen.items import Item, Row, bound_of
 from sciencegen.optimization.journal import COLUMNS, Entry, Journal, missing_entries, proposals, read_journal
-from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement
 
 Log = Callable[[str], None]
+Unlike = Callable[[Item], str | None]
+"""The reason why an item can't be compared with the known ones, or None."""
 
 # Tables of measurements.
 
 ROUND, ERROR = "round", "_sd"
+SHOWN = 40
+"""Letters of a refused item in an error."""
 NO_PLATES: Mapping[tuple[int, int], str] = MappingProxyType({})
 
 
@@ -260,7 +264,29 @@ def read_histories(
         found[name] = _with_tables(own, dict(keys), settings, several, read, log)
         if found[name].journal.measured:  # notes on a table are the same for its other targets
             log = lambda text: None  # noqa: E731
+    without = [name for name, history in found.items() if not history.journal.measured]
+    if several and without and (len(without) < len(found) or settings.measured):
+        raise DataError(
+            f"Expected measured values of {', '.join(found)}, found none of {', '.join(without)}. Name a goal's "
+            "column as the tables do, or hand in a table that has it."
+        )
     return found
+
+
+def none_usable(tables: Sequence[str], refused: Sequence[Refused], unaligned: int) -> DataError:
+    """The error for measured tables of which nothing can be used. unaligned: items that aren't as long as the wild
+    type."""
+    found = list[str]()
+    if refused:
+        _, item, reason = refused[0]
+        found.append(f"{len(refused)} rows that are refused, the first, {escape(item, SHOWN)!r}: {reason}")
+    if unaligned:
+        found.append(f"{unaligned} items of another length than the wild type")
+    return DataError(
+        f"Expected measured items in {', '.join(tables)} that can be used, found "
+        f"{' and '.join(found) or 'no row with a value'}. Correct them, or name the columns and the wild type that "
+        "they refer to."
+    )
 
 
 def _with_tables(
@@ -317,11 +343,15 @@ class EarlierMeasurements:
     measured: list[Measurement]
     left_out: Sequence[str] = ()
 
+    @property
+    def others(self) -> str:
+        """Words on the items that are left out, if any."""
+        return f"; {len(self.left_out):,} left out, the first: {self.left_out[0]}" if self.left_out else ""
+
     def note(self, weight: float | None, is_first: bool, measured: int) -> str:
         """What the source contributes. weight: of its predictions, None if they aren't used. is_first: of the sources.
         measured: items of the campaign."""
-        left_out = f"; {len(self.left_out):,} left out, the first: {self.left_out[0]}" if self.left_out else ""
-        what = f"prior {self.name} ({len(self.measured):,} items{left_out})"
+        what = f"prior {self.name} ({len(self.measured):,} items{self.others})"
         if not measured:
             return f"{what}: it picked half of the plate" if is_first else f"{what}: not used yet"
         if weight is not None:
@@ -330,18 +360,28 @@ class EarlierMeasurements:
 
 
 def read_prior(
-    science: Domain, source: str, settings: ProposeSettings, target: str, reference: Reference | None
+    science: Domain, source: str, settings: ProposeSettings, target: str, reference: Reference | None, unlike: Unlike
 ) -> EarlierMeasurements:
-    """The measurements of a source, and why other rows are refused. target: that of the campaign."""
+    """The measurements of a source whose items can be compared with those of the campaign. target: of the campaign.
+    unlike: why an item can't be compared."""
     if is_journal(source):
-        journal = _of_target(source, settings.prior_target)
+        journal, left_out = _of_target(source, settings.prior_target), list[str]()
         keys = keys_of(science.name, [entry.item for entry in journal.measured], settings.threads, source)
-        return EarlierMeasurements(source, measurements_of(science, journal, keys))
-    own = settings.model_copy(update={"column": None, "sheet": None})
-    table = read_measured(science, source, settings.prior_target or target, own, reference)
-    refused = [f"{text[:60]}: {reason}" for _, text, reason in table.refused]
-    keys = {row.text: row.key for row in table.rows}
-    return EarlierMeasurements(source, measurements_of(science, Journal(tuple(table.measured({}, 0))), keys), refused)
+    else:
+        own = settings.model_copy(update={"column": None, "sheet": None})
+        table = read_measured(science, source, settings.prior_target or target, own, reference)
+        journal, keys = Journal(tuple(table.measured({}, 0))), {row.text: row.key for row in table.rows}
+        left_out = [f"{text[:60]}: {reason}" for _, text, reason in table.refused]
+    refusals = [(one, unlike(one.item)) for one in measurements_of(science, journal, keys)]
+    usable = [one for one, why in refusals if why is None]
+    left_out += [f"{one.text[:60]}: {why}" for one, why in refusals if why is not None]
+    found = EarlierMeasurements(source, usable, left_out)
+    if len(usable) < LEAST_MEASURED or len({one.value for one in usable}) < 2:
+        raise DataError(
+            f"Expected at least {LEAST_MEASURED} items with different values in `prior` {source} that can be "
+            f"compared with those of the campaign, got {len(usable)}{found.others}. Leave it out."
+        )
+    return found
 
 
 def _of_target(source: str, target: str | None) -> Journal:

@@ -31,11 +31,12 @@ from sciencegen.api.campaign.journal_items import (
 from sciencegen.api.science.forms import domain_of
 from sciencegen.api.science.naming import align, reference_of
 from sciencegen.api.search.tables import IN_DOMAIN
+from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError
 from sciencegen.files import found_at
-from sciencegen.items import Direction
+from sciencegen.items import Direction, Item
 from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Entry, Journal, read_journal
@@ -68,6 +69,33 @@ def contradictions(names: Sequence[str]) -> list[str]:
         f"Replicates of {len(names)} measured item{'s' if len(names) > 1 else ''} differ far beyond the error of a "
         f"measurement: {shown}. Their mean lies between values that can't both be right; check them."
     ]
+
+
+def unread_notes(
+    science: Domain, waiting: Sequence[Item], refused: Sequence[Refused], journal: str | None, target: str,
+    reference: Reference | None,
+) -> list[str]:  # fmt: skip
+    """A note on pending items that have a value which is no number. refused: rows of the measured tables."""
+    listed = [] if journal is None else list(rejected(journal))
+    texts = [(science.items.text(item), "") for item in waiting]
+    count = count_unread(science, texts, [*refused, *listed], target, reference)
+    place = " or ".join([f"{journal}.rejects.csv"] * bool(listed) + ["the measured tables"] * bool(refused))
+    has, not_used = ("has", "it is not used") if count == 1 else ("have", "they are not used")
+    note = f"{count} of the items without a value {has} an entry in {place} that is no number: {not_used}"
+    return [note] if count else []
+
+
+def front_notes(front: int, whole: int, lacking: int, known: int) -> list[str]:
+    """Notes on the Pareto front of several targets. front: items on it, of those with all targets that meet the
+    constraints (whole). lacking: of the known items those that lack a target."""
+    found = []
+    if known and not whole:
+        found.append("no measured item has all targets and meets the constraints: the plate is picked by predictions")
+    elif whole:
+        found.append(f"{front} of {whole} measured items with all targets that meet the constraints are on the front")
+    if lacking:
+        found.append(f"{lacking} of {known} measured items lack a target; its model predicts them")
+    return found
 
 
 # Forecasts of a plate's hits: what is said of the next plate, and how those of earlier plates did.

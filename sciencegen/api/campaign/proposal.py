@@ -12,6 +12,7 @@ import numpy as np
 
 from sciencegen.api.campaign.journal_items import CONTROL
 from sciencegen.api.search.space import start_items
+from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.plates import (
     OrderSheet,
     PickLists,
@@ -154,6 +155,15 @@ def _stated(text: str, size: int) -> tuple[list[Well], str]:
 
 
 # The plate, its files and its entries.
+
+
+def origin_of_plate(settings: ProposeSettings, goals: Sequence[str]) -> Origin:
+    """Provenance of a plate's items."""
+    sources = {
+        "measured": settings.measured, "also": settings.also, "pool": [settings.pool], "model": [settings.model],
+    }  # fmt: skip
+    named = [f"{name} {plain_path(one)}" for name, given in sources.items() for one in given if one is not None]
+    return origin_of_given("propose", [*goals, *named], seed=settings.seed)
 
 
 @dataclass(frozen=True)
