@@ -15,13 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sciencegen import files
-from sciencegen.api.campaign.measurements import read_measured
+from sciencegen.api.campaign.history import read_measured
 from sciencegen.api.campaign.notes import CampaignReportSettings, read_campaign
-from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.models.completion import read_latents
 from sciencegen.api.science import domain_of
 from sciencegen.api.sources.tables import find_card
-from sciencegen.config import read_settings
+from sciencegen.config import RecordSettings, read_settings
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import (
     atomic_folder,
@@ -266,8 +265,7 @@ def _reads():
     for name in ("molecules", "proteins", "pointclouds"):
         for ending in domain_of(name).items.formats:
             yield f"{name}{ending}", lambda path, name=name: list(domain_of(name).items.read(path, None))
-    reading = MeasurementReading("value")
-    yield "measured.csv", lambda path: read_measured(domain_of("molecules"), path, reading)
+    yield "measured.csv", lambda path: read_measured(domain_of("molecules"), path, "value", RecordSettings())
     yield "set", lambda path: find_card("molecules", str(path))
     yield "z.npz", lambda path: read_latents(path, 2)
 

@@ -4,47 +4,171 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sciencegen import __version__
-from sciencegen.api.campaign.replays import Case, FinishedCampaigns, MeasuredPool, measured_pool
-from sciencegen.api.campaign.request import ProposeRequest
-from sciencegen.api.propose import campaign_settings, resolve
+from sciencegen.api.campaign.candidates import edit_features, features_for, marks_for, unlike_lengths
+from sciencegen.api.campaign.journal_items import awaited_keys, discordant_keys
+from sciencegen.api.campaign.notes import contradictions
+from sciencegen.api.propose import Bench
 from sciencegen.api.writing.plates import BACKTEST_COLUMNS as COLUMNS
 from sciencegen.api.writing.plates import Backtested, open_campaigns
 from sciencegen.config import BacktestSettings, Batched, ProposeSettings, Reading, build_settings, flat
 from sciencegen.data.threads import inference_threads
-from sciencegen.errors import unknown_name
+from sciencegen.data.writers import Refused
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.files import atomic_write
 from sciencegen.items import Cell, Json, none_if_nan
+from sciencegen.optimization.candidates import CampaignSpace
 from sciencegen.optimization.measurements import settled_values
-from sciencegen.optimization.replay import METHODS, BestScale, ReplayedRound, best_scale, replay, replay_statistics
+from sciencegen.optimization.replay import (
+    METHODS,
+    BestScale,
+    Landscape,
+    ReplayedRound,
+    best_scale,
+    landscape_of,
+    replay,
+    replay_statistics,
+)
 from sciencegen.options import takes
 
 OWN = ("repeats", "methods", "threshold")
 """Settings that `propose` doesn't have. A campaign doesn't depend on them."""
 
 Log = Callable[[str], None]
+Case = tuple[str, int]
+"""Method and repeat."""
 Rounds = dict[Case, list[ReplayedRound]]
 
 
-def _silent(count: int) -> None:
-    """Report no progress."""
+# Finished campaigns of a backtest that was stopped, in a hidden file beside its output, so that it can go on.
+#
+#     {"sciencegen": "0.3.0", "format": ["number", "measured", ...], "table": "<sha256 of the measurements>", ...}
+#     {"method": "propose", "repeat": 1, "rounds": [[1, 96, 0.51, null, null, null, null, null, null], ...]}
+#
+# The first line says what the campaigns depend on, and the names of a plate's numbers. Each other one is a campaign:
+# the numbers of a `ReplayedRound` for each of its plates.
+
+
+def unfinished_path(output: str | Path) -> Path | None:
+    """The file beside an output; None for standard output."""
+    return None if str(output) == "-" else Path(output).with_name(f".{Path(output).name}.unfinished")
+
+
+def is_unfinished(output: str | Path) -> bool:
+    """Whether a stopped backtest left campaigns for this output."""
+    path = unfinished_path(output)
+    return path is not None and path.is_file()
+
+
+class FinishedCampaigns:
+    """The finished campaigns of one backtest. `add` appends one to the file and waits until the disk has it.
+
+    path: None keeps them in memory alone. identity: everything that they depend on. force: ignore campaigns of another
+    backtest instead of raising an error.
+    """
+
+    def __init__(self, path: Path | None, identity: Mapping[str, Json], force: bool = False) -> None:
+        self.path, self._appends = path, False
+        self._identity = json.loads(json.dumps(identity))
+        self.rounds: dict[Case, list[ReplayedRound]] = {}
+        if path is not None and path.is_file():
+            try:
+                self.rounds = _read(path, self._identity)
+            except (ConfigError, DataError):
+                if not force:
+                    raise
+
+    def add(self, case: Case, rounds: Sequence[ReplayedRound]) -> None:
+        """Keep a campaign. The first call writes the file anew, without an incomplete line or another backtest."""
+        self.rounds[case] = list(rounds)
+        if self.path is None:
+            return
+        if not self._appends:
+            with atomic_write(self.path) as file:
+                file.write(f"{json.dumps(self._identity)}\n")
+                file.writelines(_line_of(one, some) for one, some in self.rounds.items())
+            self._appends = True
+            return
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(_line_of(case, rounds))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def remove(self) -> None:
+        """Call it once the output is written."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def _read(path: Path, identity: Mapping[str, Json]) -> dict[Case, list[ReplayedRound]]:
+    """The campaigns of the same backtest. An incomplete last line is dropped."""
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    if lines and (other := _difference(lines[0], identity)):
+        raise ConfigError(
+            f"Expected the settings of the unfinished backtest in {path}, got {other}. Pass the same ones to go on, "
+            "`force` to begin anew, or another `output`."
+        )
+    return dict(_campaign_of(line, f"line {number} of {path}") for number, line in enumerate(lines[1:], start=2))
+
+
+def _difference(line: str, identity: Mapping[str, Json]) -> str:
+    """What differs from the identity in a line, in words; "" if nothing does."""
+    try:
+        found = json.loads(line)
+        before = {name: found.get(name) for name in identity}
+        settings, own = before.pop("settings"), identity["settings"]
+        differing = {name: (settings.get(name), value) for name, value in own.items() if settings.get(name) != value}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return f"another file there: {line[:40]!r}"
+    if differing:
+        name, (there, here) = next(iter(differing.items()))
+        return f"`{name}` {here} for {there}"
+    other = [name for name, value in before.items() if value != identity[name]]
+    return f"another {other[0]}" if other else ""
+
+
+def _line_of(case: Case, rounds: Sequence[ReplayedRound]) -> str:
+    method, repeat = case
+    cells = [[none_if_nan(number) for number in astuple(one)] for one in rounds]
+    return json.dumps({"method": method, "repeat": repeat, "rounds": cells}) + "\n"
+
+
+def _campaign_of(line: str, place: str) -> tuple[Case, list[ReplayedRound]]:
+    try:
+        found = json.loads(line)
+        rounds = [
+            ReplayedRound(int(number), int(measured), *(math.nan if one is None else float(one) for one in others))
+            for number, measured, *others in found["rounds"]
+        ]
+        return (str(found["method"]), int(found["repeat"])), rounds
+    except (ValueError, TypeError, KeyError):
+        raise DataError(
+            f"Expected a finished campaign in {place}, found {line[:40]!r}. Pass `force`, or remove the file."
+        ) from None
+
+
+# The campaigns.
 
 
 @dataclass(frozen=True)
 class BacktestPlan:
-    """A backtest, resolved. scale: from values to fractions of the best one."""
+    """A backtest, resolved. landscape: the measured items, replicates averaged. scale: from values to fractions of the
+    best one. table_notes: on the table."""
 
     settings: BacktestSettings
-    request: ProposeRequest
-    pool: MeasuredPool
+    bench: Bench
+    landscape: Landscape
     scale: BestScale
+    table_notes: Sequence[str]
     methods: tuple[str, ...]
 
     @property
@@ -56,10 +180,11 @@ class BacktestPlan:
     def plates(self) -> int:
         return len(self.cases) * self.settings.rounds
 
-    def campaigns(self, finished: FinishedCampaigns, advance: Callable[[int], None] = _silent) -> Iterator[Case]:
+    def campaigns(
+        self, finished: FinishedCampaigns, advance: Callable[[int], None] = lambda plates: None
+    ) -> Iterator[Case]:
         """Run the campaigns that aren't finished; yields each case. advance: called with the number of plates done."""
         inference_threads(self.settings.threads)
-        settings_of = partial(campaign_settings, self.request.plate)
         for case in self.cases:
             if case in finished.rounds:
                 advance(self.settings.rounds)
@@ -67,7 +192,7 @@ class BacktestPlan:
                 method, repeat = case
                 rounds = []
                 seed = (self.settings.seed, repeat)
-                for one in replay(self.pool.landscape, method, settings_of, self.settings.rounds, seed):
+                for one in replay(self.landscape, method, self.bench.settings_of, self.settings.rounds, seed):
                     rounds.append(one)
                     advance(1)
                 finished.add(case, rounds)
@@ -80,35 +205,35 @@ class BacktestPlan:
 
     def identity(self) -> Json:
         """Everything that a campaign depends on."""
-        measured = self.pool.landscape.measured
+        measured = self.landscape.measured
         values = [
             (one.text, one.value, one.error, one.replicates, *([one.limits] if one.limits else [])) for one in measured
         ]
         apart = {*OWN, *Batched.model_fields, *Reading.__annotations__, "target", "column", "sheet"} - {"seed"}
-        chosen = {name: value for name, value in flat(self.settings).items() if name not in apart}
-        space = self.request.space
+        chosen, space = {name: one for name, one in flat(self.settings).items() if name not in apart}, self.bench.space
         return {
             "sciencegen": __version__,
             "format": [one.name for one in fields(ReplayedRound)],
             "table": hashlib.sha256(json.dumps(values).encode()).hexdigest(),
-            "settings": chosen | {"wild_type": space and self.request.domain.items.text(space.origin)},
+            "settings": chosen | {"wild_type": space and self.bench.science.items.text(space.origin)},
         }
 
     def summary(self, rounds: Rounds) -> dict[str, Any]:
         """Counts, and for each method the statistics of its campaigns."""
         methods: dict[str, dict[str, Any]] = {}
+        history = self.bench.history
         for method in self.methods:
             own = [self._fractions(some) for (name, _), some in rounds.items() if name == method]
             if own:
                 methods[method] = _plain(asdict(replay_statistics(own, self.settings.threshold)))
         return {
             "campaigns": sum(one["campaigns"] for one in methods.values()),
-            "items": len(self.pool.landscape.measured),
+            "items": len(self.landscape.measured),
             "best_value": self.scale.best,
             "zero": self.scale.zero,
             "threshold": self.settings.threshold,
-            "unmeasured": self.pool.unmeasured,
-            "refused": len(self.pool.refused),
+            "unmeasured": len(awaited_keys(history.journal, history.keys)),
+            "refused": len(history.refused),
             "seed": self.settings.seed,
             "methods": methods,
             "notes": list(self.notes),
@@ -121,10 +246,10 @@ class BacktestPlan:
     def notes(self) -> tuple[str, ...]:
         """Messages on the table and on what `best` means."""
         if not self.scale.is_median:
-            return tuple(self.pool.notes)
-        end = "lowest" if self.request.minimize else "highest"
+            return tuple(self.table_notes)
+        end = "lowest" if self.settings.minimize else "highest"
         return (
-            *self.pool.notes,
+            *self.table_notes,
             f"`best` counts from the table's median ({self.scale.zero:g}, fraction 0) to its {end} value "
             f"({self.scale.best:g}, fraction 1), since a fraction of that value alone has no meaning",
         )
@@ -138,6 +263,18 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _check_enough(settings: BacktestSettings, table: str, known: int, refused: Sequence[Refused]) -> None:
+    batch, rounds = settings.batch, settings.rounds
+    if known >= batch * rounds:
+        return
+    reason = f" ({len(refused)} rows are refused, the first: {refused[0][2]})" if refused else ""
+    most = f"`batch` {known // rounds}" if known >= rounds else "fewer `rounds`"
+    raise DataError(
+        f"Expected at least {batch * rounds:,} different measured items in {table} for {rounds} plates of {batch}, got "
+        f"{known:,}{reason}. Pass {most}, or a larger table."
+    )
+
+
 def resolve_backtest(
     domain: str, table: str | Path, settings: BacktestSettings, log: Log = lambda text: None
 ) -> BacktestPlan:
@@ -146,11 +283,33 @@ def resolve_backtest(
         if method not in METHODS:
             raise unknown_name("method", method, METHODS)
     shared = {name: value for name, value in flat(settings).items() if name not in OWN}
-    request = resolve(domain, ProposeSettings(**shared, measured=(str(table),), plausible=False))
-    pool = measured_pool(request, settings.rounds, log)
-    values = np.array(settled_values(pool.landscape.measured, settings.minimize))
+    bench = Bench(domain, ProposeSettings(**shared, measured=(str(table),), plausible=False), log=log)
+    science, known, history, asked = (
+        bench.science,
+        bench.every[bench.target],
+        bench.history,
+        settings.batch * settings.rounds,
+    )
+    _check_enough(settings, str(table), len(known), history.refused)
+    log(f"computing the features of {len(known):,} measured items")
+    # All measured items are candidates, whatever patterns and plausibility: they have been made.
+    origin, items = bench.origin, [one.item for one in known]
+    edits = edit_features(science, origin, items)
+    features, _ = features_for(science, origin, items, edits)
+    marks = marks_for(science, bench.space, settings.settings.maximum_share)
+    space = CampaignSpace(science.items.key, features, science.similarity.matrix, marks=marks)
+    landscape = landscape_of(space, known, bench.minimize)
+    apart = set(discordant_keys(history.journal, history.keys))
+    notes = contradictions([one.text for one in known if history.keys[one.text] in apart])
+    notes += unlike_lengths(science, origin, items, edits)
+    if 2 * asked > len(known):
+        notes.append(
+            f"each campaign measures {asked:,} of {len(known):,} items: methods hardly differ where most of a table is "
+            "measured. Smaller plates, fewer rounds or a larger table tell them apart"
+        )
+    scale = best_scale(np.array(settled_values(known, bench.minimize)), bench.minimize)
     methods = tuple(name for name in METHODS if name in (settings.methods or METHODS))
-    return BacktestPlan(settings, request, pool, best_scale(values, settings.minimize), methods)
+    return BacktestPlan(settings, bench, landscape, scale, notes, methods)
 
 
 @takes(BacktestSettings)
@@ -213,6 +372,6 @@ def backtest(domain: str, table: str | Path, **options: object) -> Backtested:
     def write(path: Path, overwrite: bool) -> None:
         with open_campaigns(str(path)) as writer:
             writer.write(columns)
-            writer.reject(plan.pool.refused)
+            writer.reject(plan.bench.history.refused)
 
     return Backtested(pd.DataFrame(columns), plan.summary(finished.rounds), plan.notes, write)

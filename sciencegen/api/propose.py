@@ -1,55 +1,115 @@
-"""Propose: choose the next plate of items to measure from earlier measurements."""
+"""Propose: choose the next plate of items to measure from earlier measurements.
+
+settings -> `Bench` -> measured history -> candidates -> `next_plate` (models, picking) -> table, notes and summary
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from sciencegen.api.campaign.candidates import log_notes, plate_search, refusals
-from sciencegen.api.campaign.history import CampaignState, campaign_state, prior_notes, read_priors
-from sciencegen.api.campaign.journal_items import is_minimized, one_target, read_targets, target_of
-from sciencegen.api.campaign.notes import cost_notes, hit_notes, look_back, plate_errors, plate_notes, plate_summary
-from sciencegen.api.campaign.pareto import plan_pareto_plate
-from sciencegen.api.campaign.proposal import Proposal, Proposed, plate_table, proposed_entries, proposed_of, wells_of
-from sciencegen.api.campaign.request import (
-    HistorySources,
-    MeasurementReading,
-    Patterns,
-    PlateLayout,
-    PlateOptions,
-    PriorSources,
-    ProposeRequest,
-    SuppliedCandidates,
-    check_layout,
-    layout_of,
+from sciencegen.api.campaign.candidates import (
+    Features,
+    Makeable,
+    accepting,
+    candidate_pool,
+    check_controls,
+    cost_column,
+    design_space,
+    edit_features,
+    features_for,
+    how_made,
+    latent_moves,
+    marks_for,
+    material_notes,
+    moves_of,
+    origin_of,
+    space_options,
+    suggested_items,
+    unaligned,
+    unlike_lengths,
+    wild_type,
     with_controls,
     without_controls,
 )
-from sciencegen.api.campaign.space import design_space, space_options, wild_type
-from sciencegen.api.criteria import check_target, predictor_oracle, read_constraints
+from sciencegen.api.campaign.history import (
+    EarlierMeasurements,
+    History,
+    Unlike,
+    combined,
+    none_usable,
+    read_histories,
+    read_prior,
+)
+from sciencegen.api.campaign.journal_items import (
+    CONTROL,
+    discordant_keys,
+    measurements_of,
+    pending_entries,
+    read_targets,
+)
+from sciencegen.api.campaign.notes import (
+    PREFIX,
+    SCALE_NOTES,
+    by_predictors,
+    causes,
+    contradictions,
+    crowded_letters,
+    evidence,
+    forecast_summary,
+    front_notes,
+    hit_notes,
+    outcomes,
+    plate_errors,
+    unread_notes,
+    wild_type_notes,
+    without_value,
+)
+from sciencegen.api.campaign.proposal import Proposal, Proposed, layout_of, origin_of_plate
+from sciencegen.api.criteria import OracleBook, constraint_test, predictor_oracle, read_constraints
 from sciencegen.api.models.folder import open_model, resolve_device
-from sciencegen.api.science import check_kept, constraint_of, domain_of, name_column
+from sciencegen.api.science import check_kept, constraint_of, domain_of, exempt_motifs, name_column, variants_of
 from sciencegen.api.search.space import start_items
-from sciencegen.api.sources.blocks import blocks_of, check_blocks
+from sciencegen.api.search.tables import left_open_columns, left_open_counts, left_open_notes, score_columns
+from sciencegen.api.sources.blocks import blocks_of
 from sciencegen.api.writing.plates import order_sheet
 from sciencegen.config import ProposeSettings, build_settings
+from sciencegen.data.threads import inference_threads
+from sciencegen.data.writers import Refused
 from sciencegen.devices import computing_on
+from sciencegen.domains.capabilities import DesignSpace, Edits
 from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
-from sciencegen.items import Item
-from sciencegen.optimization.campaign import next_plate
-from sciencegen.optimization.candidates import BreedingSettings, CampaignSettings, exploration_at
-from sciencegen.optimization.goals import Goal
+from sciencegen.items import Cell, Item, none_if_nan
+from sciencegen.optimization.campaign import Plate, next_plate
+from sciencegen.optimization.candidates import (
+    BreedingSettings,
+    CampaignSettings,
+    CampaignSpace,
+    CandidatePool,
+    CandidateSources,
+    exploration_at,
+)
+from sciencegen.optimization.goals import target_names
+from sciencegen.optimization.journal import Entry, Journal, read_journal
+from sciencegen.optimization.measurements import Measurement, settled_values
+from sciencegen.optimization.objective import resolve_oracles, score_safely
 from sciencegen.optimization.plate import PlateSettings
-from sciencegen.optimization.posterior import misfit_after
+from sciencegen.optimization.posterior import SurrogatePosterior, misfit_after
+from sciencegen.optimization.targets import Targets, dominated_volume, front_ranks
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
 from sciencegen.records import to_record
 
 Log = Callable[[str], None]
+
+WEIGHS_COSTS = "noisy-ei"
+"""The acquisition that weighs costs; the others only respect the limit."""
 
 
 @takes(ProposeSettings)
@@ -105,148 +165,458 @@ def propose(domain: str, measured: str | Sequence[str] = (), **options: object) 
 
 def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent) -> Proposed:
     """Resolve the settings, then read the measurements, fit a model and choose the plate."""
-    request = resolve(domain, settings)
+    bench = Bench(domain, settings, log=log, report=report)
     with computing_on(resolve_device(settings.device)):
-        return plan_pareto_plate(request, log, report) if request.targets else plan_plate(request, log, report)
+        return bench.proposed()
 
 
-def check_plan(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> list[Goal]:
-    """Check settings before a model or a table is read, and return the constraints of proposals.
+class Bench:
+    """A design round at work: what its settings name, what was measured, the candidates, and the plate.
+
+    The settings are parsed once, when the bench is made: wrong ones are errors before a table is read. What follows
+    from the tables is found on first use, and kept.
 
     Parameters
     ----------
     domain : str
     settings : ProposeSettings
     trained : collection of str
-        Names of predictors in addition to those of the settings.
+        Names of predictors in addition to those of the settings, that will be trained.
+    log, report : callable
+        Are told notes, and the steps of a plate.
     """
-    science, cost, settings = domain_of(domain), _cost_column(settings), one_target(settings)
-    if not read_targets(science, settings):
-        check_target(science, target_of(settings.target, settings.journal))
-        is_minimized(settings.minimize, settings.journal)
-    if cost and settings.pool is None:
-        raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
-    if settings.pool is not None and settings.also:
-        raise ConfigError("Expected either `pool`, the only candidates, or `also`, some beside those made, got both.")
-    check_layout(science, settings)
-    order_sheet(science, settings.order_sheet, settings.order)
-    if settings.blocks is not None:
-        check_blocks(science, settings.blocks)
-    constraint_of(science, settings.keep, settings.forbid, None)
-    check_kept(science, {"keep": settings.keep}, settings.plausible)
-    return read_constraints(science, settings.where, {*settings.predictors, *trained})
 
+    def __init__(
+        self, domain: str, settings: ProposeSettings, trained: Collection[str] = (), *,
+        log: Log = lambda text: None, report: Report = silent,
+    ) -> None:  # fmt: skip
+        science = self.science = domain_of(domain)
+        self.settings, self.log, self.report = settings, log, report
+        self.journal = Journal() if settings.journal is None else read_journal(settings.journal)
+        self.targets = read_targets(science, settings, self.journal)
+        if cost_column(settings) and settings.pool is None:
+            raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
+        if settings.pool is not None and settings.also:
+            raise ConfigError(
+                "Expected either `pool`, the only candidates, or `also`, some beside those made, got both."
+            )
+        self.order = order_sheet(science, settings.order_sheet, settings.order)
+        constraint_of(science, settings.keep, settings.forbid)  # wrong patterns are an error
+        check_kept(science, {"keep": settings.keep}, settings.plausible)
+        self.goals = read_constraints(science, settings.where, {*settings.predictors, *trained})
+        self.space_options = space_options(science, settings)
+        self.named_space = design_space(science, self.space_options)
+        self.reference = None if self.named_space is None else self.named_space.reference
+        controls = start_items(science, settings.controls, self.reference, flag="`controls`")
+        self.layout = layout_of(science, settings, controls, self.reference)
+        self.controls = controls if self.layout is None else list(self.layout.controls)
+        self.predictors = {name: predictor_oracle(domain, name, one) for name, one in settings.predictors.items()}
+        self.named_start = start_items(science, settings.start, self.reference)
+        self.batch, self.campaign = self._plate_settings()
+        self.blocks = blocks_of(science, settings)
+        self.model = None if settings.model is None else open_model(domain, settings.model, settings)
 
-def resolve(domain: str, settings: ProposeSettings, trained: Collection[str] = ()) -> ProposeRequest:
-    """Load and check everything that the settings name, before a table is read."""
-    goals, science = check_plan(domain, settings, trained), domain_of(domain)
-    settings = one_target(settings)
-    targets = read_targets(science, settings)
-    options = space_options(science, settings.space, settings.wild_type, settings.measured)
-    space = design_space(science, options)
-    reference = None if space is None else space.reference
-    controls: Sequence[Item] = start_items(science, settings.controls, reference, flag="`controls`")
-    layout = layout_of(science, settings, controls, reference)
-    controls = controls if layout is None else layout.controls
-    return ProposeRequest(
-        domain=science,
-        space_options=options,
-        space=space,
-        history=_history_sources(settings, targets),
-        supplied=_supplied_candidates(settings),
-        patterns=Patterns(settings.keep, settings.forbid, settings.plausible),
-        goals=goals,
-        predictors={name: predictor_oracle(domain, name, folder) for name, folder in settings.predictors.items()},
-        start=start_items(science, settings.start, reference),
-        controls=controls,
-        plate=_plate_options(settings, len(controls), layout),
-        model=None if settings.model is None else open_model(domain, settings.model, settings),
-        model_name=settings.model or "",
-        blocks=blocks_of(science, settings),
-        layout=layout,
-        order=order_sheet(science, settings.order_sheet, settings.order),
-        targets=targets,
-        priors=PriorSources(settings.prior, settings.settings.prior_target),
-    )
+    @property
+    def several(self) -> bool:
+        """Whether the campaign has several targets, or constraints on its target."""
+        return len(self.targets) > 1
 
+    @property
+    def target(self) -> str:
+        """The column of measured values; of several the first."""
+        return self.targets[0].name
 
-def _history_sources(settings: ProposeSettings, targets: Sequence[Goal]) -> HistorySources:
-    """Tables and journal, and how they are read; of several targets the first."""
-    target = targets[0].name if targets else target_of(settings.target, settings.journal)
-    return HistorySources(settings.measured, settings.journal, MeasurementReading.of(settings, target))
+    @property
+    def minimize(self) -> bool:
+        """Whether smaller values of the only target are better."""
+        return not self.several and self.targets[0].direction == "minimize"
 
-
-def _supplied_candidates(settings: ProposeSettings) -> SuppliedCandidates:
-    cost = _cost_column(settings)
-    return SuppliedCandidates(settings.pool, settings.also, settings.column, cost, settings.threads)
-
-
-def _cost_column(settings: ProposeSettings) -> str | None:
-    """The pool's column of costs; None if costs are ignored."""
-    return settings.cost or ("cost" if settings.cost_limit is not None else None)
-
-
-def _plate_options(settings: ProposeSettings, controls: int, layout: PlateLayout | None) -> PlateOptions:
-    """Settings of the plate's optimization. Without a batch, items fill one plate of a layout."""
-    fills = layout is not None and "batch" not in settings.model_fields_set
-    batch = layout.one_plate + controls if layout is not None and fills else settings.batch
-    count = batch - controls
-    if count < 1:
-        raise ConfigError(
-            f"Expected fewer controls than items of the plate, got {controls} in a batch of {settings.batch}."
+    def _plate_settings(self) -> tuple[int, CampaignSettings]:
+        """The size of the plate, and how it is made. Without a batch, items fill one plate of a layout."""
+        settings, layout, controls = self.settings, self.layout, len(self.controls)
+        fills = layout is not None and "batch" not in settings.model_fields_set
+        batch = layout.one_plate + controls if layout is not None and fills else settings.batch
+        if batch <= controls:
+            raise ConfigError(
+                f"Expected fewer controls than items of the plate, got {controls} in a batch of {settings.batch}."
+            )
+        further = settings.settings
+        plate = PlateSettings(
+            settings.acquisition,
+            maximum_similarity=further.maximum_similarity,
+            maximum_share=further.maximum_share,
+            diversity=further.diversity,
+            cost_limit=math.inf if settings.cost_limit is None else settings.cost_limit,
+            sharing=further.sharing if settings.blocks is not None else 0.0,
         )
-    further = settings.settings
-    plate = PlateSettings(
-        settings.acquisition,
-        maximum_similarity=further.maximum_similarity,
-        maximum_share=further.maximum_share,
-        diversity=further.diversity,
-        cost_limit=math.inf if settings.cost_limit is None else settings.cost_limit,
-        sharing=further.sharing if settings.blocks is not None else 0.0,
-    )
-    breeding = to_record(BreedingSettings, further.breeding, "breeding")
-    minimize = not settings.goals and is_minimized(settings.minimize, settings.journal)
-    campaign = CampaignSettings(count, further.surrogate, further.scale, minimize, plate, breeding, settings.hit)
-    return PlateOptions(batch, campaign, further.exploration, settings.rounds, settings.seed)
+        breeding = to_record(BreedingSettings, further.breeding, "breeding")
+        made = CampaignSettings(batch - controls, further.surrogate, further.scale, plate, breeding, settings.hit)
+        return batch, made
 
+    def settings_of(self, number: int) -> CampaignSettings:
+        """Settings of the plate in round `number`: exploration depends on how many rounds are left."""
+        exploration, rounds = self.settings.settings.exploration, self.settings.rounds
+        if exploration is None:
+            exploration = PlateSettings.exploration if rounds is None else exploration_at(number, rounds)
+        return replace(self.campaign, plate=replace(self.campaign.plate, exploration=exploration))
 
-def campaign_settings(options: PlateOptions, number: int) -> CampaignSettings:
-    """Settings of the plate in round `number`: exploration depends on how many rounds are left."""
-    exploration = options.exploration
-    if exploration is None:
-        exploration = PlateSettings.exploration if options.rounds is None else exploration_at(number, options.rounds)
-    return replace(options.campaign, plate=replace(options.campaign.plate, exploration=exploration))
+    # What was measured and proposed so far.
 
+    @cached_property
+    def histories(self) -> dict[str, History]:
+        """Target -> its measurements and proposals so far."""
+        return read_histories(
+            self.science, self.settings, target_names(self.targets), self.several, self.journal, self.reference,
+            self.log,
+        )  # fmt: skip
 
-def _informed(settings: CampaignSettings, state: CampaignState) -> CampaignSettings:
-    """Settings with the misfit that earlier plates tell."""
-    errors = plate_errors(state.history.journal, state.history.keys, settings.minimize)
-    return replace(settings, misfit=misfit_after(errors))
+    @cached_property
+    def history(self) -> History:
+        return combined(list(self.histories.values()))
 
+    @cached_property
+    def every(self) -> dict[str, list[Measurement]]:
+        """Target -> its measurements, replicates averaged."""
+        return {
+            name: measurements_of(self.science, one.journal, one.keys) for name, one in self.histories.items()
+        }  # fmt: skip
 
-def plan_plate(request: ProposeRequest, log: Log = lambda text: None, report: Report = silent) -> Proposed:
-    """Read, fit and choose. Nothing is written: call `Proposed.enter` after the plate is written."""
-    state = campaign_state(request, log)
-    state.notes.extend(cost_notes(request))
-    search = plate_search(request, state, log, report)
-    controls, number = request.controls, state.history.next_round
-    settings = _informed(campaign_settings(request.plate, number), state)
-    options = without_controls(settings, request.domain, search.pool, controls)
-    waiting, wild = [*state.waiting, *controls], wild_type(state.space)
-    priors = read_priors(request, state)
-    sources = replace(search.sources, priors=[one.measured for one in priors])
-    picked = next_plate(search.space, state.known, waiting, options, search.generator, sources, [*wild, *controls])
-    of_wild_type, of_controls = np.split(picked.extra, [len(wild)], axis=1)
-    plate = with_controls(picked, controls, of_controls)
-    items = plate_table(request, plate, state, search.pool)
-    past = look_back(request, plate, state)
-    notes = [*plate_notes(request, plate, items, state, of_wild_type), *hit_notes(request, plate, past)]
-    notes += prior_notes(priors, plate.tasks, len(state.known))
-    entries = proposed_entries(items, number, request, name_column(state.reference), plate.forecast)
-    refused = refusals(request, state, search)
-    table, layout = wells_of(request, items, len(picked.items), number, notes)
-    log_notes(notes, log)
-    summary = plate_summary(request, plate, items, state, past, notes, len(refused)) | layout
-    if priors:
-        summary |= {"prior": {one.name: plate.tasks.get(place) for place, one in enumerate(priors)}}
-    return proposed_of(request, state, table, refused, summary, entries)
+    @cached_property
+    def space(self) -> DesignSpace | None:
+        """The domain's design space, or None. Without a wild type it is built from the items of the first round."""
+        if self.named_space is not None or not self.space_options:
+            return self.named_space
+        first = [self.science.items.parse(text) for text in self.history.first_round]
+        return design_space(self.science, self.space_options, first)
+
+    @property
+    def origin(self) -> Item | None:
+        """The origin of the design space."""
+        return None if self.space is None else self.space.origin
+
+    @cached_property
+    def _pending(self) -> list[Item]:
+        pending = pending_entries(self.history.journal, self.history.keys)
+        return [self.science.items.parse(entry.item) for entry in pending]
+
+    @cached_property
+    def unaligned(self) -> dict[str, Item]:
+        """Key -> each measured or pending item that can't be aligned with the origin; these are left out."""
+        key = self.science.items.key
+        items = {key(one.item): one.item for own in self.every.values() for one in own}
+        found = unaligned(self.science, self.space, [*items.values(), *self._pending])
+        return {key(item): item for item in found}
+
+    @cached_property
+    def measured(self) -> dict[str, list[Measurement]]:
+        """Target -> the measurements that are used."""
+        key = self.science.items.key
+        found = {
+            name: [one for one in own if key(one.item) not in self.unaligned] for name, own in self.every.items()
+        }  # fmt: skip
+        if self.settings.measured and not any(found.values()):
+            raise none_usable(self.settings.measured, self.history.refused, len(self.unaligned))
+        return found
+
+    @cached_property
+    def values(self) -> dict[str, dict[str, float]]:
+        """Key of each measured item -> its values by target."""
+        found: dict[str, dict[str, float]] = {}
+        for name, own in self.measured.items():
+            for one in own:
+                found.setdefault(self.science.items.key(one.item), {})[name] = one.value
+        return found
+
+    @cached_property
+    def ranks(self) -> dict[str, int]:
+        """Key -> front of each measured item with all targets that meets the constraints, 0 for the Pareto front."""
+        return front_ranks(self.values, self.targets)
+
+    @cached_property
+    def known(self) -> list[Measurement]:
+        """The measured items, each once."""
+        first: dict[str, Measurement] = {}
+        for own in self.measured.values():
+            for one in own:
+                first.setdefault(self.science.items.key(one.item), one)
+        return list(first.values())
+
+    @property
+    def best_first(self) -> list[Item]:
+        """The measured items, best first: by value, of several targets by front."""
+        if self.several:
+            key, ranks = self.science.items.key, self.ranks
+            return [one.item for one in sorted(self.known, key=lambda one: ranks.get(key(one.item), len(ranks)))]
+        sign = 1 if self.minimize else -1
+        return [one.item for one in sorted(self.known, key=lambda one: sign * one.value)]
+
+    @cached_property
+    def waiting(self) -> list[Item]:
+        """Proposed items without a value."""
+        return [item for item in self._pending if self.science.items.key(item) not in self.unaligned]
+
+    @property
+    def start(self) -> list[Item]:
+        """Items to start from if none is measured."""
+        return self.named_start or ([] if self.space is None else [self.space.origin])
+
+    @cached_property
+    def items(self) -> list[Item]:
+        """Measured, pending and start items."""
+        return [*(one.item for one in self.known), *self.waiting, *self.start]
+
+    @cached_property
+    def edits(self) -> Edits | None:
+        """Features of the items' insertions and deletions, None if others describe them."""
+        return edit_features(self.science, self.origin, self.items)
+
+    @cached_property
+    def features(self) -> tuple[Features, Unlike]:
+        """The features of items, and why an item has none."""
+        return features_for(self.science, self.origin, self.items, self.edits)
+
+    def measured_notes(self) -> list[str]:
+        """Notes on what was measured, and on costs that have no effect."""
+        science, space, history, plate = self.science, self.space, self.history, self.campaign.plate
+        found = [] if space is None else list(space.notes)
+        if self.unaligned:
+            first = next(iter(self.unaligned.values()))
+            found.append(
+                f"{len(self.unaligned)} measured or proposed items can't be aligned with the wild type (another "
+                f"length) and are left out, the first: {science.items.text(first)[:60]}"
+            )
+        outside = [one for one in self.known if space is not None and not space.accepts(one.item)]
+        if outside:
+            found.append(f"{len(outside)} measured items lie outside the design space; the model is fitted to them too")
+        found += unlike_lengths(science, self.origin, self.items, self.edits)
+        apart = set(discordant_keys(history.journal, history.keys))
+        found += contradictions([one.text for one in self.known if history.keys[one.text] in apart])
+        listed = sum(science.items.key(item) in history.unproposed for item in self.waiting)
+        found += without_value(len(self.waiting) - listed, listed)
+        listed_in = (history.refused, self.settings.journal)
+        found += unread_notes(science, self.waiting, *listed_in, self.target, self.reference)
+        found += exempt_motifs(science, origin_of(science, space), self.settings.forbid)
+        costs_matter = self.several or math.isfinite(plate.cost_limit) or plate.acquisition == WEIGHS_COSTS
+        if cost_column(self.settings) and not costs_matter:
+            found.append(f"costs have no effect: {plate.acquisition} only keeps `cost_limit`, which isn't set")
+        return found
+
+    @cached_property
+    def priors(self) -> list[EarlierMeasurements]:
+        """The measurements of each earlier source whose items can be compared with those of the campaign."""
+        return [
+            read_prior(self.science, source, self.settings, self.target, self.reference, self.features[1])
+            for source in self.settings.prior
+        ]
+
+    # The candidates.
+
+    @cached_property
+    def pool(self) -> tuple[CandidatePool | None, list[Refused]]:
+        """All candidates, if they are given or few; and refused rows."""
+        return candidate_pool(self.science, self.settings, self.space, self.features[1])
+
+    @cached_property
+    def suggested(self) -> tuple[list[Item], list[Refused]]:
+        """Further candidates, and refused rows."""
+        return suggested_items(self.science, self.settings, self.space, self.features[1])
+
+    def candidates(self) -> tuple[CampaignSpace, CandidateSources, list[str]]:
+        """The space of candidates, what the user supplies to them, and notes."""
+        settings, (pool, _), notes = self.settings, self.pool, list[str]()
+        sources = CandidateSources(pool, self.start, self.suggested[0])
+        space = self._campaign_space(whole=pool is not None and settings.pool is None)
+        if self.blocks is not None:
+            given = (*settings.measured, *settings.also, *([] if settings.pool is None else [settings.pool]))
+            for source in given:  # tables that say how their items are made are believed after a check
+                self.blocks.enter_ways(source, settings.threads)
+            makeable = Makeable(self.science, self.blocks, settings.threads)
+            makeable.flags(self.controls)
+            if self.known or pool is not None:
+                sources = replace(sources, start=())
+            sources, left_out = makeable.only(sources)
+            space, notes = makeable.space(space, self.best_first), [*self.blocks.notes, *left_out]
+        if pool is None and not (space.draws or self.known or sources.start or sources.suggestions):
+            raise ConfigError(
+                "Expected measured items, a pool, a model or start items to propose from, got none. "
+                "Pass `measured`, `journal`, `pool`, `also`, `model` or `start`."
+            )
+        return replace(space, report=self.report), sources, notes
+
+    def _campaign_space(self, whole: bool) -> CampaignSpace:
+        """The functions that a campaign needs of the domain and the model. whole: candidates are all items of the
+        space, so that only patterns and constraints are tested."""
+        science, model, settings, space = self.science, self.model, self.settings, self.space
+        features, unlike = self.features
+        tests: list[Callable[[Item], bool]] = [] if whole else [lambda item: unlike(item) is None]
+        if space is not None and not whole:
+            tests.insert(0, space.accepts)
+        if settings.keep or settings.forbid or settings.plausible:
+            given = settings.pool is not None or self.blocks is not None  # a user's choice, or with a route
+            known = None if given else [*self.items, *self.named_start, *self.controls]
+            origin = origin_of(science, space)
+            tests.insert(0, constraint_of(science, settings.keep, settings.forbid, origin, settings.plausible, known))
+        own = model.oracles if model is not None and self.goals else {}
+        book = OracleBook(science.name, own={**own, **self.predictors}, threads=settings.threads)
+        met = constraint_test(self.goals, resolve_oracles(self.goals, book.resolve))
+        found = CampaignSpace(
+            science.items.key, features, science.similarity.matrix, accepting(tests, met),
+            moves_of(science.moves, space), marks=marks_for(science, space, settings.settings.maximum_share),
+        )  # fmt: skip
+        if model is None or self.blocks is not None:
+            return found
+        near, draw = latent_moves(model)
+        return replace(found, moves={**found.moves, "latent": near}, draws={"prior": draw})
+
+    # The plate.
+
+    def proposed(self) -> Proposed:
+        """Read, fit and choose. Nothing is written: call `Proposed.enter` after the plate is written."""
+        number, seed = self.history.next_round, self.settings.seed
+        first = self._told(self.measured_notes())
+        inference_threads(self.settings.threads)
+        space, sources, notes = self.candidates()
+        first += self._told(notes)
+        check_controls(space, self.controls)
+        options = without_controls(self.settings_of(number), self.science, self.pool[0], self.controls)
+        if not self.several:  # the misfit that earlier plates tell
+            errors = plate_errors(self.history.journal, self.history.keys, self.minimize)
+            options = replace(options, misfit=misfit_after(errors))
+        sources = replace(sources, priors=[one.measured for one in self.priors])
+        picked = next_plate(
+            space, Targets(self.targets, self.measured), [*self.waiting, *self.controls], options,
+            np.random.default_rng((seed, number)), sources, [*wild_type(self.space), *self.controls],
+        )  # fmt: skip
+        plate = with_controls(picked, self.controls)
+        table = self._table(plate)
+        entries = [*self.history.new, *self._entries(table, plate)]
+        model = None if self.several or not plate.candidate_count else plate.models.get(self.target)
+        notes, weights = self._notes(plate, table, model), {} if model is None else model.tasks
+        refused = [*self.history.refused, *self.pool[1], *self.suggested[1]]
+        if self.blocks is not None:
+            refused = [*self.blocks.refused, *self.blocks.failed, *refused]
+        summary, more = self._summary(plate, table, model, len(refused))
+        notes, wells = [*notes, *more], dict[str, int]()
+        notes += [one.note(weights.get(k), k == 0, len(self.known)) for k, one in enumerate(self.priors)]
+        if self.layout is not None:
+            table, wells, more = self.layout.laid_out(table, len(picked.items), seed, number)
+            notes += more
+        summary |= {"notes": [*first, *self._told(notes)], **wells}
+        origin = origin_of_plate(self.settings, [goal.text for goal in (*self.targets, *self.goals)])
+        if self.priors:
+            summary["prior"] = {one.name: weights.get(k) for k, one in enumerate(self.priors)}
+        return Proposed(
+            self.science, table, refused, summary, entries, origin, name_column(self.reference), self.batch,
+            self.layout, self.order, self.several,
+        )  # fmt: skip
+
+    def _told(self, notes: list[str]) -> list[str]:
+        """The notes, which the user sees now."""
+        for note in notes:
+            self.log(f"note: {note}")
+        return notes
+
+    def _table(self, plate: Plate) -> dict[str, list[Cell]]:
+        """The plate's columns; those of the targets are empty, for the laboratory to fill in."""
+        science, reference, cost = self.science, self.reference, cost_column(self.settings)
+        number, count = self.history.next_round, len(plate.items)
+        table: dict[str, list[Cell]] = {
+            "id": [f"r{number}-{place:0{len(str(count))}}" for place in range(1, count + 1)],
+            "item": [science.items.text(item) for item in plate.items],
+        }
+        if reference is not None:
+            table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
+        table |= {name: [None] * count for name in plate.predicted}
+        table["round"] = [number] * count
+        for name, numbers in plate.predicted.items():
+            table |= dict(zip(self._foretold(name), numbers.tolist(), strict=True))
+        if any(goal.is_constraint for goal in self.targets):
+            table["feasible"] = plate.feasible.tolist()
+        for name, oracle in self.predictors.items():
+            table |= score_columns(f"{PREFIX}{name}", score_safely(oracle, plate.items) if plate.items else [])
+        table |= {name: cells for name, cells in left_open_columns(science, plate.items).items() if name not in table}
+        table["source"] = list(plate.sources)
+        if cost and (pool := self.pool[0]) is not None:
+            costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
+            table[cost] = [costs.get(science.items.key(item)) for item in plate.items]
+        return table if self.blocks is None else table | how_made(self.blocks, plate.items)
+
+    def _foretold(self, target: str) -> list[str]:
+        """The columns of a target's predictions."""
+        return [f"{name}_{target}" if self.several else name for name in ("predicted", "lower", "upper")]
+
+    def _entries(self, table: Mapping[str, list[Any]], plate: Plate) -> list[Entry]:
+        """A journal entry for each target and row, NaN as None, with the forecast in the first of them."""
+        directions = {goal.name: goal.direction for goal in self.targets if goal.is_objective}
+        named, number, found = name_column(self.reference), self.history.next_round, list[Entry]()
+        names = table[named] if named else [""] * len(plate.items)
+        for target in plate.predicted:
+            columns = [table[name] for name in ("item", "source", *self._foretold(target))]
+            for name, item, source, *numbers in zip(names, *columns, strict=True):
+                predicted, lower, upper = map(none_if_nan, numbers)
+                found.append(Entry(
+                    number, item, "proposed", None, None, predicted, lower, upper, source, name, target,
+                    directions.get(target) or "",
+                ))  # fmt: skip
+        if plate.forecast is not None and found:
+            found[0] = replace(found[0], forecast=plate.forecast.to_text())
+        return found
+
+    def _notes(self, plate: Plate, table: Mapping[str, list[Any]], model: SurrogatePosterior | None) -> list[str]:
+        """Notes on the items of a plate. model: of the only target."""
+        science = self.science
+        known = [science.items.text(one.item) for one in self.known]
+        found = [SCALE_NOTES[model.warp.name]] if model is not None and model.warp.name in SCALE_NOTES else []
+        found += crowded_letters(science, table["item"], known, self.reference)
+        if not self.several and wild_type(self.space):
+            measured = science.items.text(self.origin) in known
+            found += wild_type_notes(plate, self.target, table["id"], self.minimize, measured)
+        found += left_open_notes(science, table, "items of the plate", "`where`")
+        if self.blocks is not None:
+            made = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
+            found += material_notes(self.blocks, made)
+        return found + by_predictors(table, list(self.predictors), self.target)
+
+    def _summary(
+        self, plate: Plate, table: Mapping[str, list[Any]], model: SurrogatePosterior | None, refused: int
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Counts and settings that the plate is based on; and notes on what was measured. model: of the only target."""
+        shared = {
+            "round": self.history.next_round, "proposed": len(plate.items), "candidates": plate.candidate_count,
+            "measured": len(self.known),
+        }  # fmt: skip
+        further = {
+            "sources": {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)},
+            "left_open": left_open_counts(self.science, table),
+            "seed": self.settings.seed,
+        }
+        if self.several:
+            front = list(self.ranks.values()).count(0)
+            lacking = sum(len(own) < len(self.measured) for own in self.values.values())
+            return {
+                **shared,
+                "front": front,
+                "hypervolume": none_if_nan(dominated_volume(self.values, self.targets)),
+                "pending": len(self.waiting),
+                "surrogates": {name: one.name for name, one in plate.models.items()},
+                "correlations": {name: none_if_nan(one.correlation) for name, one in plate.models.items()},
+                "refused": refused,
+                **further,
+            }, front_notes(front, len(self.ranks), lacking, len(self.known))
+        journal, keys, minimize = self.history.journal, self.history.keys, self.minimize
+        values = settled_values(self.known, minimize)
+        past, last = outcomes(journal, keys, minimize), evidence(journal, keys, minimize)
+        correlation = math.nan if model is None else model.correlation
+        seen = causes(last, correlation, len(self.known))
+        return {
+            **shared,
+            "best": None if not values else min(values) if minimize else max(values),
+            "pending": len(self.waiting),
+            "surrogate": "" if model is None else model.name,
+            "refused": refused,
+            "log_likelihood": {} if model is None else dict(model.likelihoods),
+            **further,
+            **forecast_summary(plate.forecast, past),
+            "correlation": none_if_nan(correlation),
+            "causes": list(seen),
+        }, hit_notes(plate, self.target, minimize, past, last, seen)

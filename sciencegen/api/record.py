@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sciencegen.api.campaign.history import read_measured
 from sciencegen.api.campaign.journal_items import (
     awaited_keys,
     items_by_id,
@@ -15,15 +16,12 @@ from sciencegen.api.campaign.journal_items import (
     targets_of,
     withdrawals,
 )
-from sciencegen.api.campaign.measurements import awaiting_entries, measured_entries, read_measured
-from sciencegen.api.campaign.request import MeasurementReading
 from sciencegen.api.criteria import check_target
 from sciencegen.api.science import domain_of, name_column, reference_of
 from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
-from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.optimization.journal import append, read_journal
+from sciencegen.optimization.journal import Journal, append, read_journal
 from sciencegen.options import takes
 
 OF_TABLES = {"target", "column", "round", "wild_type", "sheet"}
@@ -83,33 +81,41 @@ def record_from(domain: str, journal: str | Path, results: str | Path | None, se
     if (results is None) == (settings.withdraw is None):
         got = "neither" if results is None else "both"
         raise ConfigError(f"Expected a table of measured items, or `withdraw` with the round of a plate, got {got}.")
-    if settings.withdraw is not None:
-        if useless := sorted(settings.model_dump(include=OF_TABLES, exclude_defaults=True)):
-            raise ConfigError(f"Expected no {', '.join(useless)} with `withdraw`, since they describe a table.")
-        return _withdrawn(domain, journal, settings.withdraw, settings.threads)
-    assert results is not None
-    return _recorded(domain, journal, results, settings)
+    if results is not None:
+        return _recorded(domain, journal, results, settings)
+    assert settings.withdraw is not None
+    if useless := sorted(settings.model_dump(include=OF_TABLES, exclude_defaults=True)):
+        raise ConfigError(f"Expected no {', '.join(useless)} with `withdraw`, since they describe a table.")
+    before = read_journal(journal)
+    keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))
+    lines = withdrawals(before, settings.withdraw, keys, str(journal))
+    append(journal, lines, several=len(before.targets) > 1)
+    awaited = awaited_keys(Journal((*before.entries, *lines)), keys)
+    summary = {"withdrawn": len({keys[line.item] for line in lines}), "awaited": len(awaited)}
+    return Recorded(str(journal), [], [], summary)
 
 
 def _recorded(domain: str, journal: str | Path, results: str | Path, settings: RecordSettings) -> Recorded:
-    science = domain_of(domain)
-    targets = _checked_targets(science, settings, journal)
+    science, before = domain_of(domain), read_journal(journal)
+    targets = targets_of(settings.target, before, journal)
+    for target in targets:
+        check_target(science, target)
     reference = reference_of(science, settings.wild_type)
-    _check_other_file(results, journal)
-    before = read_journal(journal)
+    if os.path.exists(results) and os.path.exists(journal) and os.path.samefile(results, journal):
+        raise ConfigError(f"Expected a table of measurements besides the journal, got {results} for both.")
     several = len(targets) > 1 or len(before.targets) > 1
-    reading = replace(MeasurementReading.of(settings, targets[0]), several=several, plates=items_by_id(before.entries))
-    tables = [read_measured(science, results, replace(reading, target=one), reference) for one in targets]
+    plates = items_by_id(before.entries)
+    tables = [read_measured(science, results, one, settings, reference, several, plates) for one in targets]
     keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))
     proposed = proposed_rounds(before.entries, keys)
-    entries = [one for table in tables for one in measured_entries(table, proposed, settings.round)]
+    entries = [one for table in tables for one in table.measured(proposed, settings.round)]
     refused = list(dict.fromkeys(one for table in tables for one in table.refused))
     if not entries:
         reason = f", the first: {refused[0][2]}" if refused else ""
         raise DataError(f"Expected measured items in {results}, found none{reason}.")
     measured = {row.key for table in tables for row in table.rows if row.value is not None}
     known = {keys[entry.item] for entry in before.entries} | (measured if several else set())
-    waiting = [awaiting_entries(table, known) for table in tables]
+    waiting = [table.awaiting(known) for table in tables]
     proposals = [entry for own in waiting for entry in own.values()]
     added = append(journal, [*entries, *proposals], name_column(reference), several)
     summary = {
@@ -121,27 +127,3 @@ def _recorded(domain: str, journal: str | Path, results: str | Path, settings: R
     }
     notes = list(dict.fromkeys(note for table in tables for note in table.notes))
     return Recorded(tables[0].source, refused, notes, summary)
-
-
-def _withdrawn(domain: str, journal: str | Path, number: int, threads: int) -> Recorded:
-    before = read_journal(journal)
-    keys = keys_of(domain, [entry.item for entry in before.entries], threads, str(journal))
-    lines = withdrawals(before, number, keys, str(journal))
-    append(journal, lines, several=len(before.targets) > 1)
-    items = {keys[line.item] for line in lines}
-    awaited = awaited_keys(read_journal(journal), keys)
-    return Recorded(str(journal), [], [], {"withdrawn": len(items), "awaited": len(awaited)})
-
-
-def _checked_targets(science: Domain, settings: RecordSettings, journal: str | Path) -> tuple[str, ...]:
-    """The columns of measured values."""
-    targets = targets_of(settings.target, journal)
-    for target in targets:
-        check_target(science, target)
-    return targets
-
-
-def _check_other_file(results: str | Path, journal: str | Path) -> None:
-    """Raise an error if the table of measurements is the journal."""
-    if os.path.exists(results) and os.path.exists(journal) and os.path.samefile(results, journal):
-        raise ConfigError(f"Expected a table of measurements besides the journal, got {results} for both.")

@@ -259,7 +259,9 @@ def _generate(request: ReplayRequest, output: Path) -> Again:
         generation = Generation(made.draws)
         made.write(generation, made.open(str(output)), generation)
         return Again(science, output)
-    numbers = list(_written_as(record, request.numbers))
+    left = set(NumberRanges.parse(record.left_out))
+    present = (number for number in count(1) if number not in left)  # those of the rows before some were left out
+    numbers = [number for _, number in chosen(present, request.numbers) if number is not None]
     draws = list(NumberRanges.parse(record.draws).at(number - 1 for number in numbers))
     writer, drawn = made.open(str(output), names=True), zip(numbers, redraw(made.draws, draws), strict=True)
     with writer:
@@ -268,13 +270,6 @@ def _generate(request: ReplayRequest, output: Path) -> Again:
             names = {"id": [str(number) for number, _ in rows]} if writes_structures(str(output)) else {}
             writer.write({**table, **names})
     return Again(science, output, len(numbers), writer.left_out_rows)
-
-
-def _written_as(record: OutputRecord, rows: Iterable[int]) -> Iterator[int]:
-    """The numbers that rows of a file had before some were left out."""
-    left = set(NumberRanges.parse(record.left_out))
-    present = (number for number in count(1) if number not in left)
-    return (number for _, number in chosen(present, rows) if number is not None)
 
 
 def _optimize(request: ReplayRequest, output: Path) -> Again:

@@ -262,8 +262,7 @@ def backtest(
 
     The same command goes on after a stop: finished campaigns are kept in `.<output>.unfinished`.
     """
-    from sciencegen.api.backtest import resolve_backtest
-    from sciencegen.api.campaign.replays import FinishedCampaigns, is_unfinished, unfinished_path
+    from sciencegen.api.backtest import FinishedCampaigns, is_unfinished, resolve_backtest, unfinished_path
     from sciencegen.api.writing.plates import open_campaigns
 
     claim_output(outlet.output, outlet.force or is_unfinished(outlet.output), inputs=[table])
@@ -274,7 +273,7 @@ def backtest(
     if finished.rounds:
         say(f"{len(finished.rounds):,} campaigns are finished already")
     with progress("plates", plan.plates) as advance, writer:
-        writer.reject(plan.pool.refused)
+        writer.reject(plan.bench.history.refused)
         try:
             for case in plan.campaigns(finished, advance):
                 writer.write(plan.cells(case, finished.rounds[case]))

@@ -255,8 +255,6 @@ class CampaignSettings:
         Items of a plate.
     surrogate, scale : str
         Names in `posterior.MODELS` and `metrics.numbers.SHAPES`, or "auto".
-    minimize : bool
-        Whether less is better.
     plate : PlateSettings
     breeding : BreedingSettings
     hit : float, optional
@@ -268,7 +266,6 @@ class CampaignSettings:
     count: int = 96
     surrogate: str = "auto"
     scale: str = "auto"
-    minimize: bool = False
     plate: PlateSettings = field(default_factory=PlateSettings)
     breeding: BreedingSettings = field(default_factory=BreedingSettings)
     hit: float | None = None
@@ -297,8 +294,6 @@ POOL, START, SUGGESTED, EARLIER = "pool", "start", "offered", "earlier"
 """Sources of candidates, as written in tables."""
 MOST_EARLIER = 2000
 """Items of an earlier task that are candidates of the first plate, the best ones."""
-OPTIMISM = 1.0
-"""Standard deviations added to the means by which parents are rated."""
 
 
 @dataclass(frozen=True)
@@ -355,26 +350,16 @@ class CandidateMaker:
         return self.candidates(items, self.space.features(items), pool.costs[open_places]), [POOL] * len(items)
 
     def bred(
-        self, measured: Sequence[Item], means: Float[np.ndarray, " item"], posterior: SurrogatePosterior
-    ) -> tuple[Candidates, list[str]]:
-        """Candidates from moves of the measured items, rated by means and deviations."""
-
-        def rating(rows: FeatureRows) -> np.ndarray:
-            marginals = posterior.marginals(rows)
-            return marginals.mean + OPTIMISM * marginals.deviation
-
-        return self.bred_by(measured, means, rating)
-
-    def bred_by(
         self, measured: Sequence[Item], ratings: Float[np.ndarray, " item"], rating: Rating
     ) -> tuple[Candidates, list[str]]:
-        """Candidates from moves of the measured items, one for each distinct row of features."""
+        """Candidates from moves of the measured items, one for each distinct row of features. ratings: of the measured
+        items. rating: of others, by their rows."""
         parents = Parents(measured, ratings.tolist(), self.settings.plate.maximum_share)
         found = breed(
             self.space, parents, set(self.excluded), rating, self.settings.breeding, self.generator,
             self._suggestions,
         )  # fmt: skip
-        rows = _all_rows(found)
+        rows = concatenate_rows(found.rows) if found.rows else np.empty((0, 0))
         places = distinct_rows(rows)
         items = [found.items[place] for place in places]
         return self.candidates(items, rows[places], np.ones(len(items))), [found.sources[place] for place in places]
@@ -400,7 +385,6 @@ class CandidateMaker:
 
         There is one generation, since nothing measured says yet how far the earlier task's model holds."""
         earlier = [one.item for one in self.sources.priors[0]]
-
         parents = list({self.space.key(item): item for item in [*earlier, *self.sources.start]}.values())
         ratings = posterior.means(self.space.features(parents))
         best = [parents[place] for place in np.argsort(-ratings, kind="stable")[:MOST_EARLIER]]
@@ -414,7 +398,3 @@ class CandidateMaker:
     @property
     def _suggestions(self) -> dict[str, Sequence[Item]]:
         return {SUGGESTED: self.sources.suggestions}
-
-
-def _all_rows(found: Proposals) -> FeatureRows:
-    return concatenate_rows(found.rows) if found.rows else np.empty((0, 0))

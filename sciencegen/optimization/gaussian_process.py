@@ -80,7 +80,14 @@ class SiteKernel(Kernel):
             sums = power_sums(logarithms, first[:, here], second[:, here])
             return self._of_power_sums(*sums, x1.shape[-1] - len(here), orders)
         tables = torch.exp(logarithms)
-        look_up = _pairwise if diag else _looked_up
+
+        def look_up(table: Tensor, some: Tensor, others: Tensor) -> Tensor:
+            if diag:
+                return table[some, others]
+            if some.ndim == others.ndim == 1:  # by columns and then rows, whose gradient is fast
+                return table.index_select(1, others).index_select(0, some)
+            return table[some[..., :, None], others[..., None, :]]
+
         alike = [
             look_up(table, first[..., site], second[..., site])
             for table, site in zip(tables, here.tolist(), strict=True)
@@ -107,17 +114,6 @@ def _positive(logarithms: Tensor) -> Tensor:
 LARGEST_LOG = 5.0
 LEAST_MISMATCH = 0.05
 """Squared distance of any two different letters, in addition to that of their features."""
-
-
-def _looked_up(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """[... n m] entries of a small table; without a batch, by columns and then rows, whose gradient is fast."""
-    if first.ndim == second.ndim == 1:
-        return table.index_select(1, second).index_select(0, first)
-    return table[first[..., :, None], second[..., None, :]]
-
-
-def _pairwise(table: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    return table[first, second]
 
 
 def power_sums(logarithms: Tensor, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -254,7 +250,9 @@ class GaussianProcess:
         self.model = tuned
         if len(points) > TUNING_POINTS:
             self.model = _model(encoding, points, targets, stated)
-            self.model.load_state_dict(_shared_state(tuned), strict=False)
+            of_points = "likelihood.noise_covar.noise"
+            shared = {name: one for name, one in tuned.state_dict().items() if not name.startswith(of_points)}
+            self.model.load_state_dict(shared, strict=False)
         self.model.eval()
         self.condition(points, targets, stated)
 
@@ -353,12 +351,6 @@ def _subset(points: Points, targets: np.ndarray, stated: np.ndarray, generator: 
         return points, targets, stated
     rows = training_subset(targets, TUNING_POINTS, generator)
     return points[rows], targets[rows], stated[rows]
-
-
-def _shared_state(model: SingleTaskGP) -> dict[str, Tensor]:
-    """The parameters without those that belong to single points."""
-    own = "likelihood.noise_covar.noise"
-    return {name: value for name, value in model.state_dict().items() if not name.startswith(own)}
 
 
 # BoTorch's acquisition functions over a finite set whose joint posterior is known: an input is an index into it.

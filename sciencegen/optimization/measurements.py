@@ -11,6 +11,8 @@ import numpy as np
 
 from sciencegen.optimization.journal import Entry
 
+LEAST_MEASURED = 3
+"""Fewest measured items that a model is fitted to."""
 FAR = 5.0
 """In standard deviations of one measurement: two replicates differ by more than this in one item of 2,400."""
 FEWEST_SPARE = 3

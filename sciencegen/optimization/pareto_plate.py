@@ -1,137 +1,20 @@
-"""The next plate for several measured targets: a model for each, and picks by expected hypervolume improvement."""
+"""Picks for several measured targets, by expected hypervolume improvement."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 from scipy.stats import qmc
 
-from sciencegen.errors import DataError
-from sciencegen.optimization.campaign import fit_measured, next_plate, predicted_by
-from sciencegen.optimization.candidates import (
-    OPTIMISM,
-    CampaignSettings,
-    CampaignSpace,
-    CandidateMaker,
-    CandidateSources,
-    Item,
-)
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows
-from sciencegen.optimization.goals import Goal, target_names
-from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.normals import draws_of
 from sciencegen.optimization.pareto import nondominated
-from sciencegen.optimization.plate import Candidates, PlateBuilder, pick_by_blocks
-from sciencegen.optimization.posterior import SurrogatePosterior
-
-# Surrogate models of several measured targets, which are objectives or constraints.
-
-DRAWS = 64
-"""Joint draws of each model behind an expected improvement."""
-
-
-@dataclass(frozen=True)
-class MeasuredTargets:
-    """Objectives and constraints whose names are targets, and the measurements of each target; items may lack some."""
-
-    goals: Sequence[Goal]
-    measured: Mapping[str, Sequence[Measurement]]
-
-    @property
-    def names(self) -> list[str]:
-        return target_names(self.goals)
-
-    @property
-    def signs(self) -> dict[str, float]:
-        """Target -> -1 for an objective that is minimized, else 1."""
-        minimized = {goal.name for goal in self.goals if goal.direction == "minimize"}
-        return {name: -1.0 if name in minimized else 1.0 for name in self.names}
-
-
-@dataclass(frozen=True)
-class Models:
-    """A posterior for each target, of values whose sign makes larger better where the target is an objective."""
-
-    goals: Sequence[Goal]
-    posteriors: Mapping[str, SurrogatePosterior]
-    signs: Mapping[str, float]
-
-    @property
-    def objectives(self) -> list[str]:
-        return [goal.name for goal in self.goals if goal.is_objective]
-
-    def predicted(self, rows: FeatureRows) -> dict[str, Float[np.ndarray, "3 item"]]:
-        return {name: predicted_by(rows, one, self.signs[name]) for name, one in self.posteriors.items()}
-
-    def optimistic(self, rows: FeatureRows) -> Float[np.ndarray, "item objective"]:
-        """Upper bounds of the objectives' gains, in the units of the values."""
-        found = []
-        for name in self.objectives:
-            posterior = self.posteriors[name]
-            marginals = posterior.marginals(rows)
-            found.append(posterior.warp.inverse(marginals.mean + OPTIMISM * marginals.deviation))
-        return np.stack(found, 1)
-
-    def draws(self, rows: FeatureRows, generator: np.random.Generator) -> dict[str, Float[np.ndarray, "draw item"]]:
-        """Joint draws of each function, in the units of the values with their signs."""
-        found = {}
-        for name, posterior in self.posteriors.items():
-            joint = posterior.joint(posterior.points(rows))
-            found[name] = posterior.warp.inverse(draws_of(joint, DRAWS, generator))
-        return found
-
-    def meets(self, values: Mapping[str, np.ndarray]) -> Bool[np.ndarray, "..."]:
-        """Whether values with their signs meet all constraints."""
-        found = np.array(True)
-        for goal in self.goals:
-            if goal.is_constraint:
-                own = self.signs[goal.name] * values[goal.name]
-                found = found & (own >= goal.low) & (own <= goal.high)
-        return found
-
-    def probability(self, rows: FeatureRows) -> Float[np.ndarray, " item"]:
-        """That a measurement of each item meets all constraints: the product over them."""
-        found = np.ones(len(rows))
-        for goal in self.goals:
-            if goal.is_constraint:
-                found = found * within(self.posteriors[goal.name], rows, goal, self.signs[goal.name])
-        return found
-
-
-def within(posterior: SurrogatePosterior, rows: FeatureRows, goal: Goal, sign: float) -> Float[np.ndarray, " item"]:
-    """Probability that the next measurement of each item lies in the range of a constraint."""
-    marginals = posterior.marginals(rows)
-    deviation = np.sqrt(np.square(marginals.deviation) + posterior.noise)
-    deviation = posterior.calibration.deviation(marginals.mean, deviation)
-
-    def below(end: float) -> np.ndarray:
-        if np.isinf(end):
-            return np.full(len(marginals.mean), float(end > 0))
-        return ndtr((posterior.warp.forward(np.array(end)) - marginals.mean) / deviation)
-
-    low, high = sorted((sign * goal.low, sign * goal.high))
-    return below(high) - below(low)
-
-
-def fit_models(
-    space: CampaignSpace, targets: MeasuredTargets, settings: CampaignSettings, generator: np.random.Generator
-) -> Models:
-    """A model of each target; an error names the target that can't be fitted."""
-    posteriors = {}
-    for name, sign in targets.signs.items():
-        measured = targets.measured[name]
-        rows = space.features([one.item for one in measured])
-        try:
-            posteriors[name] = fit_measured(rows, sign, measured, settings, generator)
-        except DataError as error:
-            raise DataError(f"{error} This is of the target '{name}'.") from None
-    return Models(targets.goals, posteriors, targets.signs)
-
+from sciencegen.optimization.plate import Candidates, PlateBuilder, PlateSettings, Similarity, pick_by_blocks
+from sciencegen.optimization.targets import DRAWS, Models
 
 # Expected hypervolume improvement of a batch, over a finite set of candidates.
 #
@@ -142,8 +25,7 @@ def fit_models(
 #     c = pi^(m/2) / (2^m Gamma(m/2 + 1))
 #
 # So the improvement by a candidate is c E[max(0, s_lambda(candidate) - best_lambda)], for each draw of the posterior;
-# its
-# mean over draws is the expected one (Emmerich et al. 2006; of batches, Daulton, Balandat, Bakshy 2020). A batch is
+# its mean over draws is the expected one (Emmerich et al. 2006; of batches, Daulton, Balandat, Bakshy 2020). A batch is
 # picked one by one: a pick raises best_lambda in each draw. Constraints weight a candidate by the probability that it
 # meets them (Gardner et al. 2014), and in draws where it doesn't, a pick raises nothing. For two objectives the
 # directions are evenly spaced, which is the midpoint rule; for more they are a Sobol sequence.
@@ -255,112 +137,8 @@ WAYS = 16
 
 
 @dataclass(frozen=True)
-class ParetoPlate:
-    """The next plate, in the order of picking.
-
-    Parameters
-    ----------
-    items, sources : list
-        As in `campaign.Plate`.
-    predicted : mapping
-        Target -> array [3 item]: median and ends of the 90% interval of the next measurement; NaN without a model.
-    feasible : array [item]
-        Probability that all constraints are met; 1 without constraints, NaN without models.
-    candidate_count : int
-    surrogates : mapping
-        Target -> model and scale.
-    correlations : mapping
-        Target -> rank correlation of measured values and left-out predictions.
-    extra : mapping
-        As `predicted`, of further items.
-    """
-
-    items: list[Item]
-    sources: list[str]
-    predicted: Mapping[str, Float[np.ndarray, "3 item"]]
-    feasible: Float[np.ndarray, " item"]
-    candidate_count: int
-    surrogates: Mapping[str, str] = field(default_factory=dict)
-    correlations: Mapping[str, float] = field(default_factory=dict)
-    extra: Mapping[str, Float[np.ndarray, "3 item"]] = field(default_factory=dict)
-
-
-def next_pareto_plate(
-    space: CampaignSpace,
-    targets: MeasuredTargets,
-    pending: Sequence[Item],
-    settings: CampaignSettings,
-    generator: np.random.Generator,
-    sources: CandidateSources | None = None,
-    extra: Sequence[Item] = (),
-) -> ParetoPlate:
-    """The batch to measure next.
-
-    Parameters
-    ----------
-    space : CampaignSpace
-    targets : MeasuredTargets
-    pending : sequence
-        Items that are being measured.
-    settings : CampaignSettings
-        The acquisition is the expected hypervolume improvement, whatever they say.
-    generator : numpy.random.Generator
-    sources : CandidateSources, optional
-    extra : sequence
-        Items that are predicted with the plate.
-
-    Returns
-    -------
-    ParetoPlate
-
-    Raises
-    ------
-    DataError
-        With fewer than 3 measurements of a target, or measurements of it that are all equal.
-    """
-    names, sources = targets.names, sources or CandidateSources()
-    items = {space.key(one.item): one.item for name in names for one in targets.measured[name]}
-    if not items:
-        return _first(space, pending, names, settings, generator, sources)
-    space.report(f"fitting models of {len(names)} targets to {len(items):,} measured items", 0, None)
-    models = fit_models(space, targets, settings, generator)
-    known = _known(space, targets, models, items, pending)
-    maker = CandidateMaker(space, settings, generator, sources, {*items, *(space.key(item) for item in pending)})
-    pool = sources.pool
-    candidates, origins = (
-        maker.from_pool(pool) if pool else maker.bred_by(list(items.values()), known.ratings(known.rows), known.ratings)
-    )
-    picked = np.empty(0, int)
-    if len(candidates.items):
-        space.report(f"picking {settings.count:,} of {len(candidates.items):,} candidates", 0, None)
-        picked = _pick(candidates, known, settings, generator, space)
-    chosen = candidates.rows[picked]
-    none = {name: np.empty((3, 0)) for name in names}
-    return ParetoPlate(
-        [candidates.items[place] for place in picked],
-        [origins[place] for place in picked],
-        models.predicted(chosen) if len(picked) else none,
-        models.probability(chosen) if len(picked) else np.empty(0),
-        len(candidates.items),
-        {name: one.name for name, one in models.posteriors.items()},
-        {name: one.correlation for name, one in models.posteriors.items()},
-        models.predicted(space.features(extra)) if extra else {},
-    )
-
-
-def _first(
-    space: CampaignSpace, pending: Sequence[Item], names: Sequence[str], settings: CampaignSettings,
-    generator: np.random.Generator, sources: CandidateSources,
-) -> ParetoPlate:  # fmt: skip
-    plate = next_plate(space, [], pending, settings, generator, sources)
-    nothing = np.full(len(plate.items), np.nan)
-    predicted = {name: np.stack([nothing] * 3) for name in names}
-    return ParetoPlate(plate.items, plate.sources, predicted, nothing, plate.candidate_count)
-
-
-@dataclass(frozen=True)
-class KnownTargets:
-    """What candidates are compared with.
+class ByHypervolume:
+    """How candidates for several targets are rated and picked: compared with the Pareto front of what is measured.
 
     rows: of all measured items. front: gains of the measured items that meet all constraints, on the scale on which 0
     is the reference and 1 the best measured one. uncertain: rows of pending items, and of those that lack a target.
@@ -376,6 +154,11 @@ class KnownTargets:
     def scaled(self, gains: Float[np.ndarray, "... objective"]) -> Float[np.ndarray, "... objective"]:
         return (gains - self.reference) / self.span
 
+    @property
+    def of_measured(self) -> Float[np.ndarray, " item"]:
+        """The ratings of the measured items."""
+        return self.ratings(self.rows)
+
     def ratings(self, rows: FeatureRows) -> Float[np.ndarray, " item"]:
         """How far an item may be beyond the measured ones in the direction in which it is best, less its probability to
         miss a constraint: max_lambda(t_lambda(item) - max_known t_lambda) with t_lambda(g) = min_j g_j / lambda_j."""
@@ -385,54 +168,56 @@ class KnownTargets:
         ahead = ((gains[:, None] / chosen).min(2) - best).max(1)
         return ahead - (1 - self.models.probability(rows))
 
+    def pick(
+        self, candidates: Candidates, count: int, settings: PlateSettings, generator: np.random.Generator,
+        similarity: Similarity,
+    ) -> Int[np.ndarray, " pick"]:  # fmt: skip
+        """Indices of candidates, in the order of picking. The acquisition is the expected hypervolume improvement,
+        whatever the settings say."""
 
-def _known(
-    space: CampaignSpace, targets: MeasuredTargets, models: Models, items: Mapping[str, Item],
-    pending: Sequence[Item],
-) -> KnownTargets:  # fmt: skip
-    rows = space.features(list(items.values()))
-    found = {name: {space.key(one.item): one.value for one in own} for name, own in targets.measured.items()}
-    table = {
-        name: models.signs[name] * np.array([found[name].get(key, np.nan) for key in items]) for name in models.signs
-    }
-    whole = np.logical_and.reduce([np.isfinite(own) for own in table.values()])
-    expected = models.predicted(rows)
-    filled = {name: np.where(np.isnan(own), models.signs[name] * expected[name][0], own) for name, own in table.items()}
+        def of_block(block: Int[np.ndarray, " candidate"]) -> HypervolumeImprovement:
+            return self._improvement(candidates.rows[block], generator)
+
+        builder = PlateBuilder(candidates, settings, similarity, count)
+        return pick_by_blocks(builder, np.argsort(-self.ratings(candidates.rows), kind="stable"), of_block)
+
+    def _improvement(self, rows: FeatureRows, generator: np.random.Generator) -> HypervolumeImprovement:
+        """The acquisition of a block of candidates."""
+        count, models = len(rows), self.models
+        drawn = models.draws(rows if self.uncertain is None else concatenate_rows([rows, self.uncertain]), generator)
+        gains = self.scaled(np.stack([drawn[name] for name in models.objectives], 2))
+        feasible = np.broadcast_to(models.meets(drawn), gains.shape[:2])
+        front = np.broadcast_to(self.front, (DRAWS, *self.front.shape))
+        return HypervolumeImprovement(
+            gains[:, :count],
+            np.concatenate([front, gains[:, count:]], 1),
+            models.probability(rows),
+            feasible[:, :count],
+            np.concatenate([np.ones(front.shape[:2], bool), feasible[:, count:]], 1),
+        )
+
+
+def by_hypervolume(
+    models: Models,
+    rows: FeatureRows,
+    places: Mapping[str, Int[np.ndarray, " measurement"]],
+    pending: FeatureRows | None,
+) -> ByHypervolume:
+    """Compare with the measured items, whose `places` among `rows` are those of each target's measurements."""
+    targets, expected = models.targets, models.predicted(rows)
+    signs, whole, filled = targets.signs, np.ones(len(rows), bool), {}
+    for name, sign in signs.items():
+        own = np.full(len(rows), np.nan)
+        own[places[name]] = sign * np.array([one.value for one in targets.measured[name]])
+        whole &= np.isfinite(own)
+        filled[name] = np.where(np.isnan(own), sign * expected[name][0], own)
     gains = np.stack([filled[name] for name in models.objectives], 1)
-    meets = np.broadcast_to(models.meets(filled), len(items))
+    meets = np.broadcast_to(models.meets(filled), len(rows))
     compared = gains[meets] if meets.any() else gains
     reference = reference_point(compared)
     span = compared.max(0) - reference
-    every = list(items.values())
-    waiting = [every[row] for row in np.flatnonzero(~whole)]
-    uncertain = space.features([*waiting, *pending]) if waiting or pending else None
-    return KnownTargets(models, rows, (gains[meets & whole] - reference) / span, reference, span, uncertain)
-
-
-def _pick(
-    candidates: Candidates, known: KnownTargets, settings: CampaignSettings, generator: np.random.Generator,
-    space: CampaignSpace,
-) -> Int[np.ndarray, " pick"]:  # fmt: skip
-    """Indices of candidates, in the order of picking."""
-
-    def of_block(block: Int[np.ndarray, " candidate"]) -> HypervolumeImprovement:
-        return _improvement(known, candidates.rows[block], generator)
-
-    builder = PlateBuilder(candidates, settings.plate, space.similarity, settings.count)
-    return pick_by_blocks(builder, np.argsort(-known.ratings(candidates.rows), kind="stable"), of_block)
-
-
-def _improvement(known: KnownTargets, rows: FeatureRows, generator: np.random.Generator) -> HypervolumeImprovement:
-    """The acquisition of a block of candidates."""
-    count, models = len(rows), known.models
-    drawn = models.draws(rows if known.uncertain is None else concatenate_rows([rows, known.uncertain]), generator)
-    gains = known.scaled(np.stack([drawn[name] for name in models.objectives], 2))
-    feasible = np.broadcast_to(models.meets(drawn), gains.shape[:2])
-    front = np.broadcast_to(known.front, (DRAWS, *known.front.shape))
-    return HypervolumeImprovement(
-        gains[:, :count],
-        np.concatenate([front, gains[:, count:]], 1),
-        models.probability(rows),
-        feasible[:, :count],
-        np.concatenate([np.ones(front.shape[:2], bool), feasible[:, count:]], 1),
-    )
+    uncertain = [part for part in (rows[~whole], pending) if part is not None and len(part)]
+    return ByHypervolume(
+        models, rows, (gains[meets & whole] - reference) / span, reference, span,
+        concatenate_rows(uncertain) if uncertain else None,
+    )  # fmt: skip

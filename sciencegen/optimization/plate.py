@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,12 @@ class Candidates:
     marks: Sequence[Marks] = ()
     materials: Sequence[Materials] = ()
 
+    def marks_at(self, place: int) -> Marks:
+        return self.marks[place] if self.marks else ()
+
+    def materials_at(self, place: int) -> Materials:
+        return self.materials[place] if self.materials else frozenset()
+
 
 class PlateBuilder:
     """A plate under construction: the picked candidates, their cost and materials, and which others may still be
@@ -121,14 +128,8 @@ class PlateBuilder:
     def add(self, place: int) -> None:
         self.picked.append(place)
         self.cost += float(self.candidates.costs[place])
-        self._quota.add(self._marks(place))
-        self.materials.update(self._materials(place))
-
-    def _materials(self, place: int) -> Materials:
-        return self.candidates.materials[place] if self.candidates.materials else frozenset()
-
-    def _marks(self, place: int) -> Marks:
-        return self.candidates.marks[place] if self.candidates.marks else ()
+        self._quota.add(self.candidates.marks_at(place))
+        self.materials.update(self.candidates.materials_at(place))
 
     def typical_similarity(self, block: Int[np.ndarray, " candidate"]) -> float:
         """Median similarity of two of the block's best candidates."""
@@ -155,7 +156,7 @@ class PlateBuilder:
         affordable = self.cost + self.candidates.costs[block] <= self.settings.cost_limit * (1 + 1e-12)
         found = distant & affordable & ~np.isin(block, self.picked)
         if self.settings.maximum_share < 1:
-            found &= np.array([self._quota.allows(self._marks(place)) for place in block], bool)
+            found &= np.array([self._quota.allows(self.candidates.marks_at(place)) for place in block], bool)
         return found
 
     def sharing(self, block: Int[np.ndarray, " candidate"], values: Float[np.ndarray, " candidate"]) -> int:
@@ -166,7 +167,7 @@ class PlateBuilder:
             return best
         width = values[best] - np.median(values[np.isfinite(values)])
         near = np.flatnonzero(values >= values[best] - self.settings.sharing * width)
-        further = np.array([len(self._materials(block[index]) - self.materials) for index in near])
+        further = np.array([len(self.candidates.materials_at(block[index]) - self.materials) for index in near])
         return int(near[np.lexsort((-values[near], further))[0]])
 
 
@@ -195,6 +196,8 @@ SHORTLIST = 1000
 """Candidates of a block, which share a joint posterior. If one block can't fill the plate, the next one is used."""
 BASELINE = 10
 """Number of best measured items that noisy expected improvement compares with."""
+OPTIMISM = 1.0
+"""Standard deviations added to the means by which parents are rated."""
 OF_PRIOR = 0.5
 """Exploration of the half of a first plate that an earlier task's model picks: the other half is random."""
 
@@ -268,6 +271,33 @@ def pick_plate(
 
     builder = PlateBuilder(candidates, settings, similarity, count)
     return pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
+
+
+@dataclass(frozen=True)
+class ByAcquisition:
+    """How candidates for one target are rated and picked: by an acquisition of its model. rows: of the measured items.
+    pending: rows of those that are being measured, or None."""
+
+    posterior: SurrogatePosterior
+    rows: FeatureRows
+    pending: FeatureRows | None
+
+    @cached_property
+    def of_measured(self) -> Float[np.ndarray, " item"]:
+        """The ratings of the measured items."""
+        return self.posterior.means(self.rows)
+
+    def ratings(self, rows: FeatureRows) -> Float[np.ndarray, " item"]:
+        marginals = self.posterior.marginals(rows)
+        return marginals.mean + OPTIMISM * marginals.deviation
+
+    def pick(
+        self, candidates: Candidates, count: int, settings: PlateSettings, generator: np.random.Generator,
+        similarity: Similarity,
+    ) -> Int[np.ndarray, " pick"]:  # fmt: skip
+        """`pick_plate`, which takes pending items and the best measured ones into account."""
+        context = ContextRows(self.pending, self.rows[np.argsort(-self.of_measured)[:BASELINE]])
+        return pick_plate(candidates, self.posterior, count, settings, generator, similarity, context)
 
 
 def pick_by_prior(

@@ -16,7 +16,7 @@ from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.metrics.numbers import GREATEST, SHAPES, Warp, check_magnitude, fit_warp
 from sciencegen.optimization.censored import Limits, log_interval_probability
 from sciencegen.optimization.feature_rows import Encoding, FeatureRows, fit_encoding
-from sciencegen.optimization.measurements import Measurement, typical_variance
+from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement, typical_variance
 from sciencegen.optimization.normals import JointNormal, Marginals, log_density, rank_correlation
 
 # Surrogate models by name: what they are fitted to, and what they predict.
@@ -153,12 +153,9 @@ class ResidualCalibration:
 #     w_k = b_k max(0, 1 - s_k^2 / b_k^2)     s_k: standard error of b_k
 #
 # m_k: predictions by a model of the k-th earlier task, in its standard deviations; t: the measured targets in theirs.
-# So
-# b_k is the part that both have in common, g what this target has of its own (Kennedy & O'Hagan 2000; the
-# autoregressive
-# case of an intrinsic coregionalization). A task that is not related would only add noise: a weight is shrunk towards
-# 0
-# by the positive-part rule of James & Stein (1961), and is 0 where it is less than its standard error.
+# So b_k is the part that both have in common, g what this target has of its own (Kennedy & O'Hagan 2000; the
+# autoregressive case of an intrinsic coregionalization). A task that is not related would only add noise: a weight is
+# shrunk towards 0 by the positive-part rule of James & Stein (1961), and is 0 where it is less than its standard error.
 
 
 class PointEncoding(Protocol):
@@ -337,7 +334,9 @@ def fit_one(
     name, shape = choice
     warp = fit_warp(shape, measured.values)
     targets, slope = warp.forward(measured.values), warp.slope(measured.values)
-    limits = None if measured.limits is None else _warped(measured.limits, warp)
+    limits = measured.limits
+    if limits is not None:  # on the warp's scale
+        limits = Limits(*(np.where(np.isfinite(end), warp.forward(end), end) for end in (limits.low, limits.high)))
     weights = np.zeros(0) if known is None else weights_of(known, targets)
     mean = np.zeros(len(targets)) if known is None else known @ weights
     model: SurrogateModel
@@ -364,13 +363,6 @@ def fit_one(
     return SurrogatePosterior(encoding, model, warp, noise, calibration, likelihood, correlation=correlation), density
 
 
-def _warped(limits: Limits, warp: Warp) -> Limits:
-    """Limits on the warp's scale."""
-    ends = (np.where(np.isfinite(end), warp.forward(end), end) for end in (limits.low, limits.high))
-    return Limits(*ends)
-
-
-LEAST_MEASURED = 3
 TRAINING_POINTS = 2000
 """Most measured items that the model is fitted on: two thirds of them the best, the others drawn from the rest."""
 

@@ -17,8 +17,9 @@ from jaxtyping import Float
 from sciencegen.errors import DataError
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.candidates import CampaignSettings, CampaignSpace, CandidatePool, CandidateSources
-from sciencegen.optimization.measurements import Measurement, settled_values
-from sciencegen.optimization.posterior import LEAST_MEASURED, PlateError, misfit_after, plate_error
+from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement, settled_values
+from sciencegen.optimization.posterior import PlateError, misfit_after, plate_error
+from sciencegen.optimization.targets import one_target
 
 PROPOSE, GREEDY, ONE_SHOT, RANDOM = "propose", "greedy", "one-shot", "random"
 METHODS = {
@@ -30,6 +31,8 @@ METHODS = {
 """What replays compare; the first plate is random in all of them."""
 SettingsOfPlate = Callable[[int], CampaignSettings]
 """Number of the plate, from 1 -> its settings."""
+VALUE = "value"
+"""Name of the target."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,15 @@ class Landscape:
     measured: Sequence[Measurement]
     space: CampaignSpace
     pool: CandidatePool
+    minimize: bool = False
+
+    def next_plate(
+        self, known: Sequence[Measurement], settings: CampaignSettings, generator: np.random.Generator, is_random: bool
+    ) -> Plate:
+        """The next plate; a random one is made as the first plate of a campaign is, from items that aren't measured."""
+        measured, pending = ([], [one.item for one in known]) if is_random else (known, [])
+        targets = one_target(measured, self.minimize, VALUE)
+        return next_plate(self.space, targets, pending, settings, generator, CandidateSources(self.pool))
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class ReplayedRound:
     beats_best: float = math.nan
 
 
-def landscape_of(space: CampaignSpace, measured: Sequence[Measurement]) -> Landscape:
+def landscape_of(space: CampaignSpace, measured: Sequence[Measurement], minimize: bool = False) -> Landscape:
     """Compute the features of all measured items once, for all campaigns.
 
     Examples
@@ -87,7 +99,7 @@ def landscape_of(space: CampaignSpace, measured: Sequence[Measurement]) -> Lands
         marks=None if marks is None else lambda places: [marks[place] for place in places],
     )
     at_places = [replace(one, item=place) for place, one in enumerate(measured)]
-    return Landscape(at_places, indexed, CandidatePool(range(len(items)), keys, np.ones(len(items))))
+    return Landscape(at_places, indexed, CandidatePool(range(len(items)), keys, np.ones(len(items))), minimize)
 
 
 def replay(
@@ -113,17 +125,21 @@ def replay(
     """
     known: list[Measurement] = []
     errors: list[PlateError] = []
+    minimize = landscape.minimize
     for number in range(1, rounds + 1):
         settings = replace(settings_of(number), misfit=misfit_after(errors))
         acquisition = acquisition_of(method, number, rounds, settings.plate.acquisition)
         settings = replace(settings, plate=replace(settings.plate, acquisition=acquisition or GREEDY))
-        is_random = acquisition is None or not _can_be_fitted(known)
-        plate = _next_plate(landscape, known, settings, np.random.default_rng((*seed, number)), is_random)
+        differ = len({one.value for one in known}) > 1 and any(one.limits is None for one in known)
+        is_random = acquisition is None or len(known) < LEAST_MEASURED or not differ  # `propose` refuses to fit these
+        plate = landscape.next_plate(known, settings, np.random.default_rng((*seed, number)), is_random)
         results = [replace(landscape.measured[place], round=number) for place in plate.items]
         known += results
-        errors += _error(plate, results, settings.minimize)
-        best = (min if settings.minimize else max)(settled_values(known, settings.minimize))
-        yield ReplayedRound(number, len(known), best, _share_inside(plate, results), *_hits(plate, results, settings))
+        errors += _error(plate, results, minimize)
+        best = (min if minimize else max)(settled_values(known, minimize))
+        yield ReplayedRound(
+            number, len(known), best, _share_inside(plate, results), *_hits(plate, results, settings.hit, minimize)
+        )
 
 
 def acquisition_of(method: str, number: int, rounds: int, own: str) -> str | None:
@@ -139,37 +155,20 @@ def acquisition_of(method: str, number: int, rounds: int, own: str) -> str | Non
     return own if method == PROPOSE else GREEDY
 
 
-def _next_plate(
-    landscape: Landscape, known: Sequence[Measurement], settings: CampaignSettings, generator: np.random.Generator,
-    is_random: bool,
-) -> Plate:  # fmt: skip
-    """The next plate; a random one is made as the first plate of a campaign is, from items that aren't measured."""
-    sources, places = CandidateSources(landscape.pool), [one.item for one in known]
-    if is_random:
-        return next_plate(landscape.space, [], places, settings, generator, sources)
-    return next_plate(landscape.space, known, [], settings, generator, sources)
-
-
-def _can_be_fitted(known: Sequence[Measurement]) -> bool:
-    """Whether there are enough different values. Where `propose` refuses them, the next plate is random."""
-    differ = len({one.value for one in known}) > 1
-    return len(known) >= LEAST_MEASURED and differ and any(one.limits is None for one in known)
-
-
 def _error(plate: Plate, results: Sequence[Measurement], minimize: bool) -> list[PlateError]:
     """The plate's error; [] without predictions. Bounds don't count."""
     values = [one.value if one.limits is None else math.nan for one in results]
-    found = plate_error(values, [plate.predicted, plate.lower, plate.upper], minimize)
+    found = plate_error(values, list(plate.predicted[VALUE]), minimize)
     return [] if found is None else [found]
 
 
-def _hits(plate: Plate, results: Sequence[Measurement], settings: CampaignSettings) -> tuple[float, ...]:
+def _hits(plate: Plate, results: Sequence[Measurement], hit: float | None, minimize: bool) -> tuple[float, ...]:
     """The number of hits, and the forecast. A value whose limits leave it open is none."""
     found = plate.forecast
-    threshold = settings.hit if found is None else found.threshold
+    threshold = hit if found is None else found.threshold
     hits = math.nan
     if threshold is not None:
-        hits = float(sum(one.is_hit(threshold, settings.minimize) is True for one in results))
+        hits = float(sum(one.is_hit(threshold, minimize) is True for one in results))
     if found is None:
         return (hits,)
     return hits, found.expected, float(found.lower), float(found.upper), found.beats_best
@@ -177,9 +176,10 @@ def _hits(plate: Plate, results: Sequence[Measurement], settings: CampaignSettin
 
 def _share_inside(plate: Plate, results: Sequence[Measurement]) -> float:
     """NaN without intervals."""
-    if not results or np.isnan(plate.lower).any():
+    _, lower, upper = plate.predicted[VALUE]
+    if not results or np.isnan(lower).any():
         return float("nan")
-    ends = zip(results, plate.lower.tolist(), plate.upper.tolist(), strict=True)
+    ends = zip(results, lower.tolist(), upper.tolist(), strict=True)
     return float(np.mean([one.agrees(lower, upper) for one, lower, upper in ends]))
 
 
@@ -284,7 +284,9 @@ def replay_statistics(campaigns: Sequence[Campaign], threshold: float) -> Replay
     """
     final = np.array([rounds[-1].best for rounds in campaigns])
     lower, upper = _interval_of_mean(final)
-    items = sorted(_items_to(threshold, rounds) for rounds in campaigns)
+    items = sorted(
+        next((one.measured for one in rounds if one.best >= threshold), math.inf) for rounds in campaigns
+    )  # fmt: skip
     by_round = [_coverage([rounds[: place + 1] for rounds in campaigns], place) for place in range(len(campaigns[0]))]
     return ReplayStatistics(
         campaigns=len(campaigns),
@@ -321,11 +323,6 @@ def _interval_of_mean(values: np.ndarray) -> tuple[float, float]:
         return math.nan, math.nan
     half = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * values.std(ddof=1) / math.sqrt(len(values))
     return float(values.mean() - half), float(values.mean() + half)
-
-
-def _items_to(threshold: float, rounds: Campaign) -> float:
-    """Infinity if the threshold is not reached."""
-    return next((one.measured for one in rounds if one.best >= threshold), math.inf)
 
 
 def _whole(count: float) -> int | None:

@@ -11,7 +11,7 @@ import pytest
 
 import sciencegen as sg
 from sciencegen.api.backtest import COLUMNS, resolve_backtest
-from sciencegen.api.propose import resolve
+from sciencegen.api.propose import Bench
 from sciencegen.config import BacktestSettings, ProposeSettings
 from sciencegen.optimization.replay import METHODS
 
@@ -98,7 +98,11 @@ def test_plates_have_the_settings_of_propose():
             "proteins", "table.csv", BacktestSettings(**{"wild_type": "MKAA", "batch": 4, name: value})
         )
         given = {"wild_type": "MKAA", "rounds": 5, "batch": 4, name: value}
-        assert plan.request.plate == resolve("proteins", ProposeSettings(**given)).plate, name
+        proposing = Bench("proteins", ProposeSettings(**given))
+        assert (plan.bench.batch, plan.bench.minimize) == (proposing.batch, proposing.minimize), name
+        assert plan.landscape.minimize == proposing.minimize, name
+        for number in (1, 2, 5):
+            assert plan.bench.settings_of(number) == proposing.settings_of(number), name
 
 
 def test_names_of_variants_and_replicates(table):
@@ -110,7 +114,7 @@ def test_names_of_variants_and_replicates(table):
         "named.csv", index=False
     )
     plan = resolve_backtest("proteins", "named.csv", BacktestSettings(target="fitness", wild_type="MKAA", batch=6))
-    measured = plan.pool.landscape.measured
+    measured = plan.landscape.measured
     assert [(one.text, one.value, one.replicates) for one in measured] == [
         (item, value, 2) for item, value in table.itertuples(index=False)
     ]

@@ -6,8 +6,9 @@ import pytest
 
 import sciencegen as sg
 from sciencegen.api import propose as api
-from sciencegen.api.propose import resolve
+from sciencegen.api.propose import Bench
 from sciencegen.config import ProposeSettings
+from sciencegen.optimization import journal as journals
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.journal import read_journal
 from sciencegen.optimization.posterior import PICKED
@@ -76,9 +77,18 @@ def test_the_journal_knows_the_target():
 
 def test_the_journal_knows_that_smaller_values_are_better():
     sg.propose("proteins", journal="j.csv", minimize=True, **FIRST_PLATE).enter()
-    later = resolve("proteins", ProposeSettings(journal="j.csv", **FIRST_PLATE))
+    later = Bench("proteins", ProposeSettings(journal="j.csv", **FIRST_PLATE))
     assert later.minimize
-    assert not resolve("proteins", ProposeSettings(journal="new.csv", **FIRST_PLATE)).minimize
+    assert not Bench("proteins", ProposeSettings(journal="new.csv", **FIRST_PLATE)).minimize
+
+
+@pytest.mark.parametrize("goals", [(), ("maximize value", "minimize price")])
+def test_a_journal_is_read_once(monkeypatch, goals):
+    sg.propose("proteins", journal="j.csv", **FIRST_PLATE).enter()
+    read, header = [], journals.checked_header
+    monkeypatch.setattr(journals, "checked_header", lambda line, path: (read.append(path), header(line, path))[1])
+    sg.propose("proteins", journal="j.csv", goals=goals, **FIRST_PLATE)
+    assert len(read) == 1
 
 
 def test_a_plate_says_which_molecules_leave_stereocentres_undefined():

@@ -23,6 +23,7 @@ from sciencegen.metrics.numbers import spearman
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.candidates import CampaignSettings, CandidateSources
 from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.targets import one_target
 from tests.benchmarks.ligand_tables import Ligands, exact, read_ligands, space_of
 
 CENSORED, DROPPED, NUMBERS = "censored", "dropped", "numbers"
@@ -57,7 +58,9 @@ def campaign(ligands: Ligands, method: str, options: argparse.Namespace, seed: i
         left_out = [one.item for one in measured if one not in known]
         settings = CampaignSettings(options.batch, surrogate="gp", scale="linear")
         everything = list(range(len(ligands.items))) if number == options.rounds else []
-        plate = next_plate(space, known, left_out, settings, generator, CandidateSources(pool), everything)
+        plate = next_plate(
+            space, one_target(known), left_out, settings, generator, CandidateSources(pool), everything
+        )  # fmt: skip
         measured += [reported(place, float(ligands.values[place]), low, high) for place in plate.items]
     places = np.array([one.item for one in measured])
     best = np.argsort(-ligands.values)[: round(BEST * len(ligands.values))]
@@ -65,7 +68,7 @@ def campaign(ligands: Ligands, method: str, options: argparse.Namespace, seed: i
     return {
         "found": float(np.isin(best, places).mean()),
         "best_ten": float(np.sort(ligands.values[places])[-TEN:].mean()),
-        "correlation": spearman(ligands.values[rest], plate.extra[0, rest]),
+        "correlation": spearman(ligands.values[rest], plate.extra["value"][0, rest]),
     }
 
 

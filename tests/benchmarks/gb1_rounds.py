@@ -49,6 +49,7 @@ from sciencegen.optimization.candidates import (
 from sciencegen.optimization.feature_rows import SiteRows
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
+from sciencegen.optimization.targets import one_target
 from tests.benchmarks.dataset_files import dataset_file
 from tests.benchmarks.latent_variants import LatentVariants
 
@@ -120,15 +121,16 @@ def propose(
     generator = np.random.default_rng((seed, number))
     if method == "random" or (method == "one-shot" and number < ROUNDS):
         rest = [variant for variant in everything.items if variant not in set(known)]
-        items, nothing = [rest[place] for place in generator.permutation(len(rest))[:PLATE]], np.full(PLATE, np.nan)
-        return Plate(items, [], nothing, nothing, nothing, len(rest))
+        items = [rest[place] for place in generator.permutation(len(rest))[:PLATE]]
+        return Plate(items, [], {"value": np.full((3, PLATE), np.nan)}, len(rest))
     values = np.array([landscape[variant] for variant in known])
     latent = LatentVariants(known, values, generator) if method == "latent" else None
     measured = [Measurement(one, one, value, np.nan, 1, 0) for one, value in zip(known, values.tolist(), strict=True)]
     acquisition, exploration = "greedy" if method == "one-shot" else "thompson", exploration_at(number + 1, ROUNDS + 1)
     settings = CampaignSettings(PLATE, plate=PlateSettings(acquisition, exploration))
     pool = None if method in ("moves", "latent") else everything
-    return next_plate(space_of(landscape, method, latent), measured, [], settings, generator, CandidateSources(pool))
+    space, sources = space_of(landscape, method, latent), CandidateSources(pool)
+    return next_plate(space, one_target(measured), [], settings, generator, sources)
 
 
 def repeat(landscape: dict[str, float], method: str, everything: CandidatePool, seed: int) -> dict[str, float | str]:
@@ -146,8 +148,9 @@ def repeat(landscape: dict[str, float], method: str, everything: CandidatePool, 
         known += plate.items
         values = np.array([landscape[variant] for variant in plate.items])
         best.append(max(best[-1], values.max()))
-        inside = (plate.lower <= values) & (values <= plate.upper)
-        held.append(float("nan") if np.isnan(plate.lower).any() else round(float(inside.mean()), 4))
+        _, lower, upper = plate.predicted["value"]
+        inside = (lower <= values) & (values <= upper)
+        held.append(float("nan") if np.isnan(lower).any() else round(float(inside.mean()), 4))
     top = max(landscape.values())
     figures = (*(round(b / top, 6) for b in best), *held, round(max(seconds), 2), round(max(busy), 2))
     return dict(zip(COLUMNS, (method, seed, *figures), strict=True))

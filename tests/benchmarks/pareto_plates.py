@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from sciencegen.optimization.campaign import next_plate
+from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.candidates import CampaignSettings, CampaignSpace, CandidatePool, CandidateSources
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.pareto import hypervolume
-from sciencegen.optimization.pareto_plate import MeasuredTargets, ParetoPlate, next_pareto_plate
 from sciencegen.optimization.posterior import WIDER
+from sciencegen.optimization.targets import Targets, one_target
 from tests.benchmarks.ligand_tables import Ligands, exact, read_ligands, space_of
 
 PARETO, WEIGHTED, WEIGHTS, RANDOM = "pareto", "weighted", "weights", "random"
@@ -49,7 +49,7 @@ def cached_space(ligands: Ligands) -> tuple[CampaignSpace, CandidatePool, Featur
     return space_of(ligands.items)
 
 
-def inside(plate: ParetoPlate, values: Float[np.ndarray, "item target"], wider: float = 1.0) -> float:
+def inside(plate: Plate, values: Float[np.ndarray, "item target"], wider: float = 1.0) -> float:
     """Share of a plate's values in their intervals, which are symmetric on a linear scale."""
     median, lower, upper = np.stack([plate.predicted["first"], plate.predicted["second"]], 2)
     return float((abs(values - median) <= wider * (upper - lower) / 2).mean())
@@ -67,13 +67,13 @@ def campaign(
         generator = np.random.default_rng((seed, number))
         settings, held = CampaignSettings(options.batch, surrogate="gp", scale="linear"), {}
         if number == 1 or method == RANDOM:
-            picked = next_plate(space, [], places, settings, generator, sources).items
+            picked = next_plate(space, one_target([]), places, settings, generator, sources).items
         elif method == PARETO:
             known = {
                 goal.name: [exact(place, float(values[place, column])) for place in places]
                 for column, goal in enumerate(goals)
             }
-            plate = next_pareto_plate(space, MeasuredTargets(goals, known), [], settings, generator, sources)
+            plate = next_plate(space, Targets(goals, known), [], settings, generator, sources)
             picked, own = plate.items, values[plate.items]
             held = {"held": inside(plate, own), "held_wider": inside(plate, own, WIDER)}
         else:
@@ -81,7 +81,7 @@ def campaign(
             own = gains[places]
             sums = (own - own.mean(0)) / own.std(0) @ [share, 1 - share]
             known_sums = [exact(place, float(one)) for place, one in zip(places, sums, strict=True)]
-            picked = next_plate(space, known_sums, [], settings, generator, sources).items
+            picked = next_plate(space, one_target(known_sums), [], settings, generator, sources).items
         places += picked
         found.append({"share": hypervolume(gains[places], floor) / whole} | held)
     return found

@@ -20,6 +20,7 @@ import pandas as pd
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.candidates import CampaignSettings, CandidateSources
+from sciencegen.optimization.targets import one_target
 from tests.benchmarks.ligand_tables import Ligands, exact, read_ligands, space_of
 
 BEST, TEN = 0.05, 10
@@ -37,13 +38,14 @@ def campaign(ligands: Ligands, other: Ligands | None, options: argparse.Namespac
         settings = CampaignSettings(options.batch, surrogate="gp", scale="linear")
         known = [exact(place, float(ligands.values[place])) for place in places]
         plate = next_plate(
-            space, known, [], settings, np.random.default_rng((seed, number)), CandidateSources(pool, priors=priors)
-        )
+            space, one_target(known), [], settings, np.random.default_rng((seed, number)),
+            CandidateSources(pool, priors=priors),
+        )  # fmt: skip
         places += plate.items
         found.append({
             "round": number, "found": float(np.isin(best, places).mean()),
             "best_ten": float(np.sort(ligands.values[places])[-TEN:].mean()),
-            "weight": plate.tasks.get(0, 0.0),
+            "weight": plate.models["value"].tasks.get(0, 0.0) if plate.models else 0.0,
         })  # fmt: skip
     return found
 

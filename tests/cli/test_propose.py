@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN, radius
 
-from sciencegen.api.campaign.space import latent_moves
+from sciencegen.api.campaign.candidates import latent_moves
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.propose import propose
 from sciencegen.api.writing import writer as outputs

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError
+from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.candidates import CampaignSettings, CampaignSpace, CandidatePool, CandidateSources
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.pareto_plate import MeasuredTargets, next_pareto_plate
+from sciencegen.optimization.targets import Targets
 
 PLACES = np.linspace(0, 1, 101)
 SPACE = CampaignSpace(
@@ -30,8 +31,8 @@ def plate(goals, count=6, measured=None, pending=()):
     names = {goal.name for goal in parse_goals(goals)}
     settings = CampaignSettings(count, surrogate="gp", scale="linear")
     values = {name: known(name) for name in names} if measured is None else measured
-    targets = MeasuredTargets(parse_goals(goals), values)
-    return next_pareto_plate(SPACE, targets, pending, settings, np.random.default_rng(0), CandidateSources(POOL), [0])
+    targets = Targets(parse_goals(goals), values)
+    return next_plate(SPACE, targets, pending, settings, np.random.default_rng(0), CandidateSources(POOL), [0])
 
 
 def test_a_plate_spreads_over_the_front_and_holds_nothing_known():

@@ -15,6 +15,7 @@ from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.posterior import PICKED, misfit_after, plate_error
 from sciencegen.optimization.replay import METHODS, best_scale, landscape_of, replay
+from sciencegen.optimization.targets import one_target
 from tests.optimization.word_space import EVERYTHING, FROM_POOL, SPACE, features, fitness, known
 
 BATCH, ROUNDS, SEED = 12, 3, (5, 1)
@@ -64,7 +65,7 @@ def test_plates_are_those_of_a_campaign(plates):
     asked: list[tuple[int, ...]] = []
     for number, words in enumerate(replayed, start=1):
         generator = np.random.default_rng((*SEED, number))
-        assert next_plate(SPACE, known(asked), [], settings_of(number), generator, FROM_POOL).items == words
+        assert next_plate(SPACE, one_target(known(asked)), [], settings_of(number), generator, FROM_POOL).items == words
         asked += words
 
 
@@ -79,7 +80,7 @@ def test_each_plate_learns_from_the_errors_of_those_before(monkeypatch):
     monkeypatch.setattr(replays, "next_plate", noting)
     list(replay(LANDSCAPE, "propose", settings_of, ROUNDS, SEED))
     values = [fitness(EVERYTHING[place]) for place in made[1].items]
-    error = plate_error(values, [made[1].predicted, made[1].lower, made[1].upper], False)
+    error = plate_error(values, made[1].predicted["value"], False)
     assert misfits == [PICKED, PICKED, misfit_after([error])]
     assert misfits[2] != PICKED
 
@@ -91,13 +92,14 @@ def test_intervals_are_compared_with_the_values_of_plates_that_have_some(plates)
         "random": [False, False, False],
     }  # fmt: skip
     values = np.array([fitness(EVERYTHING[place]) for place in plates[1].items])
-    assert held["propose"][1] == np.mean((plates[1].lower <= values) & (values <= plates[1].upper))
+    _, lower, upper = plates[1].predicted["value"]
+    assert held["propose"][1] == np.mean((lower <= values) & (values <= upper))
 
 
 def test_a_campaign_that_minimizes_is_the_mirror_of_one_that_maximizes(plates):
-    mirrored = landscape_of(SPACE, [replace(one, value=-one.value) for one in known(EVERYTHING)])
+    mirrored = landscape_of(SPACE, [replace(one, value=-one.value) for one in known(EVERYTHING)], minimize=True)
     up = list(replay(LANDSCAPE, "propose", settings_of, ROUNDS, SEED))
-    down = list(replay(mirrored, "propose", lambda n: replace(settings_of(n), minimize=True), ROUNDS, SEED))
+    down = list(replay(mirrored, "propose", settings_of, ROUNDS, SEED))
     assert [plate.items for plate in plates[:ROUNDS]] == [plate.items for plate in plates[ROUNDS:]]
     assert [one.best for one in down] == [-one.best for one in up]
 

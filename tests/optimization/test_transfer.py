@@ -9,6 +9,7 @@ from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.candidates import CampaignSettings, CampaignSpace, CandidatePool, CandidateSources
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.posterior import Measured, fit_posterior, weights_of
+from sciencegen.optimization.targets import one_target
 
 COLUMNS = 6
 
@@ -101,14 +102,13 @@ def test_a_first_plate_is_half_by_the_earlier_task_and_not_predicted():
     pool = CandidatePool(range(80), [str(item) for item in range(80)], np.ones(80))
     sources = CandidateSources(pool, priors=[before])
     settings = CampaignSettings(10, surrogate="gp", scale="linear")
-    plate = next_plate(SPACE, [], [], settings, np.random.default_rng(0), sources)
+    plate = next_plate(SPACE, one_target([]), [], settings, np.random.default_rng(0), sources)
     assert len(set(plate.items)) == 10
     assert min(plate.items[:5]) > 60
     assert min(plate.items[5:]) < 60
-    assert np.isnan(plate.predicted).all()
+    assert np.isnan(plate.predicted["value"]).all()
     lowest = next_plate(
-        SPACE, [], [], CampaignSettings(10, surrogate="gp", scale="linear", minimize=True),
-        np.random.default_rng(0), sources,
+        SPACE, one_target([], minimize=True), [], settings, np.random.default_rng(0), sources,
     )  # fmt: skip
     assert max(lowest.items[:5]) < 20
 
@@ -118,10 +118,10 @@ def test_without_a_pool_the_earlier_task_offers_its_best_items_and_their_childre
     before = [Measurement(str(item), item, float(PLACES[item]), np.nan, 1, 1) for item in range(0, 70, 5)]
     sources = CandidateSources(start=[0], priors=[before])
     settings = CampaignSettings(10, surrogate="gp", scale="linear")
-    plate = next_plate(space, [], [], settings, np.random.default_rng(0), sources)
+    plate = next_plate(space, one_target([]), [], settings, np.random.default_rng(0), sources)
     assert len(set(plate.items)) == 10
     assert sum(item >= 50 for item in plate.items) >= 5
     assert {"earlier", "next"} <= set(plate.sources)
     assert 0 in plate.items  # the start item, at random
-    pending = next_plate(space, [], [65, 66, 67, 68, 69], settings, np.random.default_rng(0), sources)
+    pending = next_plate(space, one_target([]), [65, 66, 67, 68, 69], settings, np.random.default_rng(0), sources)
     assert not {65, 66, 67, 68, 69} & set(pending.items)

@@ -1,45 +1,217 @@
-"""The state of a campaign: what was measured and proposed so far, in the requested design space."""
+"""What was measured and proposed so far: tables of a laboratory, the journal, and earlier measurements of others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 
 from sciencegen.api.campaign.journal_items import (
-    count_unread,
-    discordant_keys,
+    NOT_RECORDED,
     keys_of,
     measurements_of,
-    pending_entries,
+    names_ids_alone,
     proposed_rounds,
-    rejected,
+    rows_by_id,
 )
-from sciencegen.api.campaign.measurements import measured_entries, read_measured
-from sciencegen.api.campaign.request import HistorySources, MeasurementReading, ProposeRequest
-from sciencegen.api.campaign.space import (
-    aligned_features,
-    design_space,
-    edit_features,
-    features_for,
-    origin_of,
-    unlike_lengths,
-)
-from sciencegen.api.science import exempt_motifs
-from sciencegen.data.tables import READ_TABLES, column_names
+from sciencegen.api.science import Numbering, ReadItems, columns_of, describe, name_conflicts, names_of, read_rows_of
+from sciencegen.api.sources.tables import all_rows, open_source, reference_row_of_card, without_target
+from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings
+from sciencegen.data.tables import READ_TABLES, column_names, read_table
+from sciencegen.data.workbooks import file_of, is_workbook, naming_sheets, sheet_as_csv, sheet_notes, sheet_of
 from sciencegen.data.writers import Refused, escape
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import DesignSpace, Edits, Reference
-from sciencegen.errors import DataError
-from sciencegen.items import Item
+from sciencegen.domains.capabilities import Reference
+from sciencegen.errors import DataError, unknown_name
+from sciencegen.files import found_at
+from sciencegen.items import Item, Row, bound_of
 from sciencegen.optimization.journal import COLUMNS, Entry, Journal, missing_entries, proposals, read_journal
-from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.posterior import LEAST_MEASURED
+from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement
 
 Log = Callable[[str], None]
+Unlike = Callable[[Item], str | None]
+"""The reason why an item can't be compared with the known ones, or None."""
 
+# Tables of measurements.
+
+ROUND, ERROR = "round", "_sd"
 SHOWN = 40
 """Letters of a refused item in an error."""
+NO_PLATES: Mapping[tuple[int, int], str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class MeasuredRow:
+    """A row of a lab's table. value: None if the cell is empty (proposed, not measured) or holds no number; in the
+    second case the row is among the refused ones too. round: None if unknown. bound: as in `journal.Entry`."""
+
+    text: str
+    key: str
+    name: str
+    value: float | None
+    error: float | None
+    round: int | None
+    bound: str = ""
+
+
+@dataclass(frozen=True)
+class MeasuredTable:
+    """source: the file's name. target: the column of values. rows: those that hold an item; refused: the others, and
+    rows whose value is no number. notes: messages about refused rows."""
+
+    source: str
+    target: str
+    rows: list[MeasuredRow]
+    refused: list[Refused]
+    unmeasured: int
+    notes: list[str]
+
+    def measured(self, proposed: Mapping[str, int], default: int) -> list[Entry]:
+        """Journal entries of measurements. proposed: key -> the round in which the campaign proposed an item."""
+        return [
+            Entry(
+                row.round if row.round is not None else proposed.get(row.key, default),
+                row.text, "measured", value=row.value, value_sd=row.error, source=self.source, name=row.name,
+                target=self.target, bound=row.bound,
+            )
+            for row in self.rows
+            if row.value is not None
+        ]  # fmt: skip
+
+    def awaiting(self, known: Collection[str]) -> dict[str, Entry]:
+        """Key -> journal entry of rows that have a round but no value and aren't in the journal: a plate that was
+        proposed without a journal. Rows without a round may belong to a partly measured library, so they are left
+        out."""
+        measured = {row.key for row in self.rows if row.value is not None}
+        return {
+            row.key: Entry(row.round, row.text, "proposed", name=row.name, target=self.target)
+            for row in self.rows
+            if row.round is not None and row.value is None and row.key not in known and row.key not in measured
+        }
+
+
+def read_measured(
+    science: Domain, path: str | Path, target: str, settings: ProposeSettings | RecordSettings,
+    reference: Reference | None = None, several: bool = False, plates: Mapping[tuple[int, int], str] = NO_PLATES,
+) -> MeasuredTable:  # fmt: skip
+    """Read a table with the column `target`, and optionally `<target>_sd` and `round`.
+
+    Parameters
+    ----------
+    science : Domain
+    path : str or Path
+        A file, a dataset's name, or "-" for standard input.
+    target : str
+    settings : ProposeSettings or RecordSettings
+        For the column of items, the sheet of a workbook, and how datasets are read.
+    reference : Reference, optional
+        Names of variants refer to it; rows that are no variants of it are refused.
+    several : bool
+        Whether the campaign has several targets: the table may lack this one.
+    plates : mapping
+        Proposed items by round and place, for tables that hold the ids of a plate in place of items.
+    """
+    file, sheet = Path(path), settings.sheet
+    if (named := sheet_of(file)) is not None:
+        file, sheet = file_of(file), named
+    if sheet is not None:
+        with sheet_as_csv(file, sheet) as copy:
+            own = settings.model_copy(update={"sheet": None})
+            table = read_measured(science, copy, target, own, reference, several, plates)
+        return replace(table, source=_one_line(file.name), notes=[*sheet_notes(file, sheet), *table.notes])
+    with naming_sheets(file):
+        rows = list(_rows(science, file, target, settings, reference, plates))
+        for place, row in enumerate(rows):
+            if (bound := bound_of(row.unread.get(target, ""))) is not None:  # the cell stays in `unread`
+                rows[place] = replace(row, values={**row.values, target: bound.value})
+        if not several and not any(target in row.values for row in rows):
+            raise _no_values(science, file, target, settings.column, rows, reference)
+    if {f"{target}_lower", f"{target}_upper"} <= {name for row in rows for name in row.values}:
+        raise DataError(
+            f"Expected measured values in column '{target}' of {file}, got some with {target}_lower and "
+            f"{target}_upper, as predictions have. Hand in what a lab measured; if this was, drop these two columns."
+        )
+    pairs, refused = describe(ReadItems(science.name, reference), rows, settings.threads)
+    names = names_of(science, reference)
+    twice = name_conflicts(names, [(row, text) for row, (text, _, _) in pairs])
+    numbering = Numbering(names)
+    numbering.look([row.text for row in rows], [row.text for row, _ in pairs], len(refused))
+    pairs, refused = twice.agreeing(pairs), numbering.hinted(refused) + twice.refused
+    refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
+    found = []
+    for row, (text, key, name) in pairs:
+        bound, error = bound_of(row.unread.get(target, "")), row.values.get(target + ERROR)
+        number = row.values.get(ROUND)
+        found.append(MeasuredRow(
+            text, key, name, row.values.get(target),
+            error=None if error is None or error < 0 else error,
+            round=int(number) if number is not None and number >= 0 and number == int(number) else None,
+            bound="" if bound is None else bound.sign,
+        ))  # fmt: skip
+    source = "stdin" if str(path) == "-" else _one_line(file.name) if file.is_file() else str(path)
+    unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
+    workbook = sheet_notes(file) if is_workbook(file) and file.is_file() else []
+    notes = [*workbook, *numbering.notes, *twice.notes]
+    if bounds := [f"{row.bound}{row.value:g}" for row in found if row.bound]:
+        notes.append(f"{len(bounds)} of the values are bounds, such as {bounds[0]}: they are recorded and used as such")
+    return MeasuredTable(source, target, found, sorted(refused), unmeasured, notes)
+
+
+def _rows(
+    science: Domain, path: Path, target: str, settings: ProposeSettings | RecordSettings, reference: Reference | None,
+    plates: Mapping[tuple[int, int], str],
+) -> Iterator[Row]:  # fmt: skip
+    """Rows of a file, of a dataset by its name, or of a CSV table on standard input."""
+    if str(path) == "-":
+        return read_table(path, columns_of(science, reference), settings.column, with_cells=True)
+    if path.is_file():
+        if plates and names_ids_alone(path, columns_of(science, reference), settings.column):
+            return without_target(science, rows_by_id(path, plates), target)
+        rows = read_rows_of(science, path, settings.column, reference, whole=reference is not None)
+        return without_target(science, rows, target)
+    if path.suffix or path.exists():
+        raise DataError(f"Expected a table of measurements at {path}, found {found_at(path)}. Check the path.")
+    given = settings if isinstance(settings, RecordSettings) else settings.settings
+    wanted = PrepareSettings(source=str(path), sample=given.sample, limit=given.limit, offline=given.offline)
+    opened, _ = open_source(science.name, wanted)
+    return chain(all_rows(opened), reference_row_of_card(science.name, str(path), target))
+
+
+def _no_values(
+    science: Domain, path: Path, target: str, column: str | None, rows: Sequence[Row], reference: Reference | None
+) -> DataError:
+    """The error for a target column that is missing, is empty, or holds no number."""
+    remedy = "Fill in what was measured, or name the column with `target`."
+    if path.is_file() and path.name.lower().endswith(READ_TABLES):
+        rows = list(read_table(path, columns_of(science, reference), column, with_cells=True))
+    held = [row.cells[target] for row in rows if target in row.cells]
+    cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in held]
+    if not cells:
+        columns = sorted({name for row in rows for name in row.values}) or ["none found"]
+        return DataError(f"{unknown_name(f'column of numbers in {path}', target, columns)} {remedy}")
+    first = next((f"the first that isn't empty holds '{cell[:40]}'" for cell in cells if cell), "all are empty")
+    return DataError(f"Expected values in column '{target}' of {path}, no row has one yet: {first}. {remedy}")
+
+
+def _no_numbers(row: Row, target: str) -> Iterator[str]:
+    """Reasons why values of a row are not used."""
+    if target in row.unread and target not in row.values:
+        yield f"{row.why_no_number(target)}{NOT_RECORDED}"
+    if target + ERROR in row.unread:
+        yield f"{row.why_no_number(target + ERROR)}: left out"
+    if row.values.get(target + ERROR, 0) < 0:
+        yield f"{target}{ERROR} is {row.values[target + ERROR]:g}, expected 0 or more: left out"
+
+
+def _one_line(name: str) -> str:
+    """A file's name as the journal holds it: on one line, and in UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode().replace("\n", "\\n").replace("\r", "\\r")
+
+
+# The history of a campaign: the entries of its journal, and those of measured tables.
 
 
 @dataclass(frozen=True)
@@ -60,167 +232,79 @@ class History:
 
     @property
     def next_round(self) -> int:
-        return 1 + self.journal.last_round
-
-
-@dataclass(frozen=True)
-class CampaignState:
-    """The state of a campaign. known: measured items; waiting: proposed items without a value; start: items to start
-    from if none is measured. space: the domain's design space, or None. notes: messages for the user. edits:
-    features of the items' insertions and deletions, None if others describe them."""
-
-    history: History
-    known: list[Measurement]
-    waiting: list[Item]
-    start: list[Item]
-    space: DesignSpace | None
-    notes: list[str]
-    edits: Edits | None = None
+        return 1 + max((entry.round for entry in self.entries), default=0)
 
     @property
-    def reference(self) -> Reference | None:
-        """The reference of the design space, if the user named one."""
-        return None if self.space is None else self.space.reference
-
-    @property
-    def origin(self) -> Item | None:
-        """The origin of the design space."""
-        return None if self.space is None else self.space.origin
-
-    @property
-    def items(self) -> list[Item]:
-        """Measured, pending and start items."""
-        return [*(one.item for one in self.known), *self.waiting, *self.start]
+    def first_round(self) -> list[str]:
+        """Distinct items of the earliest round. The most frequent letters are taken from these, since later rounds are
+        enriched in good items."""
+        earliest = min((entry.round for entry in self.entries), default=0)
+        first = (entry.item for entry in self.entries if entry.round == earliest)
+        return list({self.keys[text]: text for text in first}.values())
 
 
-def campaign_state(request: ProposeRequest, log: Log) -> CampaignState:
-    """The campaign so far, in its design space."""
-    history = read_history(request.domain, request.history, request.reference, log)
-    return state_of(request, history)
+def read_histories(
+    science: Domain, settings: ProposeSettings, targets: Sequence[str], several: bool, journal: Journal,
+    reference: Reference | None, log: Log,
+) -> dict[str, History]:  # fmt: skip
+    """Target -> its entries of the journal, and the rows of the measured tables that the journal doesn't hold.
+
+    several: whether tables may lack a target, and of the journal only its own entries count.
+    """
+    entries = {
+        name: [one for one in journal.entries if not several or one.target == name] for name in targets
+    }  # fmt: skip
+    texts = [entry.item for own in entries.values() for entry in own]
+    keys = keys_of(science.name, texts, settings.threads, settings.journal or "the measured tables")
+    found = {}
+    for name, own in entries.items():
+        read = partial(read_measured, science, target=name, settings=settings, reference=reference, several=several)
+        found[name] = _with_tables(own, dict(keys), settings, several, read, log)
+        if found[name].journal.measured:  # notes on a table are the same for its other targets
+            log = lambda text: None  # noqa: E731
+    without = [name for name, history in found.items() if not history.journal.measured]
+    if several and without and (len(without) < len(found) or settings.measured):
+        raise DataError(
+            f"Expected measured values of {', '.join(found)}, found none of {', '.join(without)}. Name a goal's "
+            "column as the tables do, or hand in a table that has it."
+        )
+    return found
 
 
-def state_of(request: ProposeRequest, history: History) -> CampaignState:
-    """The state of a campaign with this history."""
-    science = request.domain
-    known = measurements_of(science, history.journal, history.keys)
-    waiting = [science.items.parse(entry.item) for entry in pending_entries(history.journal, history.keys)]
-    first_round = [science.items.parse(text) for text in _first_round(history)]
-    space = request.space or design_space(science, request.space_options, first_round)
-    start = list(request.start) or ([] if space is None else [space.origin])
-    unaligned = _unaligned(science, space, [*(one.item for one in known), *waiting])
-    apart = {science.items.key(item) for item in unaligned}
-    state = CampaignState(
-        history,
-        [one for one in known if science.items.key(one.item) not in apart],
-        [item for item in waiting if science.items.key(item) not in apart],
-        start, space, [],
-    )  # fmt: skip
-    if request.history.tables and not state.known:
-        raise _none_usable(request, history, unaligned)
-    state = replace(state, edits=edit_features(science, state.origin, state.items))
-    state.notes.extend(_notes(science, state, unaligned))
-    state.notes.extend(_non_numeric(request, state))
-    state.notes.extend(exempt_motifs(science, origin_of(science, space), request.patterns.forbid))
-    return state
-
-
-def _none_usable(request: ProposeRequest, history: History, unaligned: Sequence[Item]) -> DataError:
-    """The error for measured tables of which nothing can be used."""
+def none_usable(tables: Sequence[str], refused: Sequence[Refused], unaligned: int) -> DataError:
+    """The error for measured tables of which nothing can be used. unaligned: items that aren't as long as the wild
+    type."""
     found = list[str]()
-    if history.refused:
-        _, item, reason = history.refused[0]
-        found.append(f"{len(history.refused)} rows that are refused, the first, {escape(item, SHOWN)!r}: {reason}")
+    if refused:
+        _, item, reason = refused[0]
+        found.append(f"{len(refused)} rows that are refused, the first, {escape(item, SHOWN)!r}: {reason}")
     if unaligned:
-        found.append(f"{len(unaligned)} items of another length than the wild type")
+        found.append(f"{unaligned} items of another length than the wild type")
     return DataError(
-        f"Expected measured items in {', '.join(map(str, request.history.tables))} that can be used, found "
+        f"Expected measured items in {', '.join(tables)} that can be used, found "
         f"{' and '.join(found) or 'no row with a value'}. Correct them, or name the columns and the wild type that "
         "they refer to."
     )
 
 
-def _unaligned(science: Domain, space: DesignSpace | None, items: Sequence[Item]) -> list[Item]:
-    """Items that can't be aligned with the origin of the design space. They can't be used for fitting."""
-    features = aligned_features(science)
-    if space is None or features is None:
-        return []
-    return [item for item in items if features([item], space.origin) is None]
-
-
-def _notes(science: Domain, state: CampaignState, unaligned: Sequence[Item]) -> list[str]:
-    space = state.space
-    found = [] if space is None else list(space.notes)
-    if unaligned:
-        found.append(
-            f"{len(unaligned)} measured or proposed items can't be aligned with the wild type (another length) and "
-            f"are left out, the first: {science.items.text(unaligned[0])[:60]}"
-        )
-    outside = [one for one in state.known if space is not None and not space.accepts(one.item)]
-    if outside:
-        found.append(f"{len(outside)} measured items lie outside the design space; the model is fitted to them too")
-    found += unlike_lengths(science, state.origin, state.items, state.edits)
-    keys = state.history.keys
-    apart = set(discordant_keys(state.history.journal, keys))
-    found += contradictions([one.text for one in state.known if keys[one.text] in apart])
-    listed = sum(science.items.key(item) in state.history.unproposed for item in state.waiting)
-    return found + without_value(len(state.waiting) - listed, listed)
-
-
-def without_value(proposed: int, listed: int) -> list[str]:
-    """Notes on items without a value: those of plates, and those that only a measured table lists."""
-    kinds = [(proposed, "proposed item", "", " again"), (listed, "item", " of the measured tables", "")]
-    return [
-        f"{count} {what}{place} has no value yet and is not proposed{again}"
-        if count == 1
-        else f"{count} {what}s{place} have no value yet and are not proposed{again}"
-        for count, what, place, again in kinds
-        if count
-    ]
-
-
-def contradictions(names: Sequence[str]) -> list[str]:
-    """A warning that replicates of these items contradict each other, or []."""
-    if not names:
-        return []
-    shown = ", ".join(name[:60] for name in names[:5]) + (" ..." if len(names) > 5 else "")
-    return [
-        f"Replicates of {len(names)} measured item{'s' if len(names) > 1 else ''} differ far beyond the error of a "
-        f"measurement: {shown}. Their mean lies between values that can't both be right; check them."
-    ]
-
-
-def _non_numeric(request: ProposeRequest, state: CampaignState) -> list[str]:
-    """A note on pending items that have a value which is no number."""
-    science, journal = request.domain, request.history.journal
-    listed = [] if journal is None else list(rejected(journal))
-    waiting = [(science.items.text(item), "") for item in state.waiting]
-    refused = [*state.history.refused, *listed]
-    count = count_unread(science, waiting, refused, request.target, request.reference)
-    tables = ["the measured tables"] if state.history.refused else []
-    place = " or ".join([f"{journal}.rejects.csv"] * bool(listed) + tables)
-    has, not_used = ("has", "it is not used") if count == 1 else ("have", "they are not used")
-    note = f"{count} of the items without a value {has} an entry in {place} that is no number: {not_used}"
-    return [note] if count else []
-
-
-def read_history(science: Domain, sources: HistorySources, reference: Reference | None, log: Log) -> History:
-    """Read the journal and the measured tables. Rows that the journal already holds are skipped."""
-    entries, joining = _journal_entries(sources), list[Entry]()
-    place = sources.journal or "the measured tables"
-    keys = keys_of(science.name, [entry.item for entry in entries], sources.reading.threads, place)
-    refused: list[Refused] = []
+def _with_tables(
+    entries: list[Entry], keys: dict[str, str], settings: ProposeSettings, several: bool,
+    read: Callable[[str], MeasuredTable], log: Log,
+) -> History:  # fmt: skip
+    """The history of the journal's entries and of the measured tables."""
+    refused, joining = list[Refused](), list[Entry]()
     waiting: list[Entry] = []  # rows without a value; they are in no journal
     listed, planned = set[str](), {keys[entry.item] for entry in proposals(entries)}
-    for number, path in enumerate(sources.tables, start=1):
-        table = read_measured(science, path, sources.reading, reference)
+    for number, path in enumerate(settings.measured, start=1):
+        table = read(path)
         refused += table.refused
         for note in table.notes:
             log(f"note: {path}: {note}")
-        default = 0 if sources.journal is not None else number
-        new = measured_entries(table, proposed_rounds([*waiting, *entries], keys), default)
-        if sources.journal is not None:
-            fresh = missing_entries(entries, new, sources.reading.several)
-            log(f"{path}: {len(fresh)} measurements for {sources.journal}, {len(new) - len(fresh)} were there")
+        default = 0 if settings.journal is not None else number
+        new = table.measured(proposed_rounds([*waiting, *entries], keys), default)
+        if settings.journal is not None:
+            fresh = missing_entries(entries, new, several)
+            log(f"{path}: {len(fresh)} measurements for {settings.journal}, {len(new) - len(fresh)} were there")
             joining, new = [*joining, *fresh], fresh
         entries += new
         unmeasured = [row for row in table.rows if row.value is None]
@@ -231,20 +315,19 @@ def read_history(science: Domain, sources: HistorySources, reference: Reference 
     return History([*entries, *waiting], keys, refused, joining, frozenset(listed - planned))
 
 
-def _journal_entries(sources: HistorySources) -> list[Entry]:
-    """The journal's entries; of a campaign with several targets those of the one that is read."""
-    if sources.journal is None:
-        return []
-    journal, reading = read_journal(sources.journal), sources.reading
-    return [one for one in journal.entries if not reading.several or one.target == reading.target]
-
-
-def _first_round(history: History) -> list[str]:
-    """Distinct items of the earliest round. The most frequent letters are taken from these, since later rounds are
-    enriched in good items."""
-    earliest = min((entry.round for entry in history.entries), default=0)
-    first = (entry.item for entry in history.entries if entry.round == earliest)
-    return list({history.keys[text]: text for text in first}.values())
+def combined(histories: Sequence[History]) -> History:
+    """One history of all targets. Rows without a value of one target are measured if they have one of another."""
+    if len(histories) == 1:
+        return histories[0]
+    keys = {text: key for one in histories for text, key in one.keys.items()}
+    measured = {keys[entry.item] for one in histories for entry in one.entries if entry.kind == "measured"}
+    entries = [entry for one in histories for entry in one.entries if entry.kind == "measured"]
+    planned = [entry for one in histories for entry in one.entries if entry.kind != "measured"]
+    unproposed = frozenset.intersection(*(one.unproposed for one in histories)) - measured
+    return History(
+        [*entries, *planned], keys, list(dict.fromkeys(one for history in histories for one in history.refused)),
+        [entry for one in histories for entry in one.new], unproposed,
+    )  # fmt: skip
 
 
 # Earlier measurements as prior knowledge: tables, datasets or journals of other targets.
@@ -258,41 +341,45 @@ class EarlierMeasurements:
     measured: list[Measurement]
     left_out: Sequence[str] = ()
 
+    @property
+    def others(self) -> str:
+        """Words on the items that are left out, if any."""
+        return f"; {len(self.left_out):,} left out, the first: {self.left_out[0]}" if self.left_out else ""
 
-def read_priors(request: ProposeRequest, state: CampaignState) -> list[EarlierMeasurements]:
-    """The measurements of each source whose items can be compared with those of the campaign."""
-    _, unlike = features_for(request.domain, state.origin, state.items, state.edits)
-    found = []
-    for source in request.priors.sources:
-        measured, reasons = _measurements(request, source)
-        refusals = [unlike(one.item) for one in measured]
-        usable = [one for one, why in zip(measured, refusals, strict=True) if why is None]
-        reasons += [f"{one.text[:60]}: {why}" for one, why in zip(measured, refusals, strict=True) if why is not None]
-        if len(usable) < LEAST_MEASURED or len({one.value for one in usable}) < 2:
-            raise DataError(
-                f"Expected at least {LEAST_MEASURED} items with different values in `prior` {source} that can be "
-                f"compared with those of the campaign, got {len(usable)}{_others(reasons)}. Leave it out."
-            )
-        found.append(EarlierMeasurements(source, usable, reasons))
-    return found
+    def note(self, weight: float | None, is_first: bool, measured: int) -> str:
+        """What the source contributes. weight: of its predictions, None if they aren't used. is_first: of the sources.
+        measured: items of the campaign."""
+        what = f"prior {self.name} ({len(self.measured):,} items{self.others})"
+        if not measured:
+            return f"{what}: it picked half of the plate" if is_first else f"{what}: not used yet"
+        if weight is not None:
+            return f"{what}: its predictions count with weight {weight:.2f}"
+        return f"{what}: not used, since its predictions don't follow what was measured"
 
 
-def _others(reasons: Sequence[str]) -> str:
-    return f"; {len(reasons):,} left out, the first: {reasons[0]}" if reasons else ""
-
-
-def _measurements(request: ProposeRequest, source: str) -> tuple[list[Measurement], list[str]]:
-    """The measured items, and why other rows are refused."""
-    science, reading, target = request.domain, request.history.reading, request.priors.target
+def read_prior(
+    science: Domain, source: str, settings: ProposeSettings, target: str, reference: Reference | None, unlike: Unlike
+) -> EarlierMeasurements:
+    """The measurements of a source whose items can be compared with those of the campaign. target: of the campaign.
+    unlike: why an item can't be compared."""
     if is_journal(source):
-        journal = _of_target(source, target)
-        keys = keys_of(science.name, [entry.item for entry in journal.measured], reading.threads, source)
-        return measurements_of(science, journal, keys), []
-    own: MeasurementReading = replace(reading, target=target or reading.target, column=None, sheet=None, several=False)
-    table = read_measured(science, source, own, request.reference)
-    entries = measured_entries(table, {}, 0)
-    refused = [f"{text[:60]}: {reason}" for _, text, reason in table.refused]
-    return measurements_of(science, Journal(tuple(entries)), {row.text: row.key for row in table.rows}), refused
+        journal, left_out = _of_target(source, settings.settings.prior_target), list[str]()
+        keys = keys_of(science.name, [entry.item for entry in journal.measured], settings.threads, source)
+    else:
+        own = settings.model_copy(update={"column": None, "sheet": None})
+        table = read_measured(science, source, settings.settings.prior_target or target, own, reference)
+        journal, keys = Journal(tuple(table.measured({}, 0))), {row.text: row.key for row in table.rows}
+        left_out = [f"{text[:60]}: {reason}" for _, text, reason in table.refused]
+    refusals = [(one, unlike(one.item)) for one in measurements_of(science, journal, keys)]
+    usable = [one for one, why in refusals if why is None]
+    left_out += [f"{one.text[:60]}: {why}" for one, why in refusals if why is not None]
+    found = EarlierMeasurements(source, usable, left_out)
+    if len(usable) < LEAST_MEASURED or len({one.value for one in usable}) < 2:
+        raise DataError(
+            f"Expected at least {LEAST_MEASURED} items with different values in `prior` {source} that can be "
+            f"compared with those of the campaign, got {len(usable)}{found.others}. Leave it out."
+        )
+    return found
 
 
 def _of_target(source: str, target: str | None) -> Journal:
@@ -313,17 +400,3 @@ def is_journal(source: str) -> bool:
     if not path.is_file() or not path.name.lower().endswith(READ_TABLES):
         return False
     return set(COLUMNS) <= set(column_names(path))
-
-
-def prior_notes(priors: Sequence[EarlierMeasurements], used: Mapping[int, float], measured: int) -> list[str]:
-    """What each source contributes."""
-    found = []
-    for place, prior in enumerate(priors):
-        what = f"prior {prior.name} ({len(prior.measured):,} items{_others(prior.left_out)})"
-        if not measured:
-            found.append(f"{what}: it picked half of the plate" if place == 0 else f"{what}: not used yet")
-        elif place in used:
-            found.append(f"{what}: its predictions count with weight {used[place]:.2f}")
-        else:
-            found.append(f"{what}: not used, since its predictions don't follow what was measured")
-    return found

@@ -18,8 +18,11 @@ from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal, Row
 from sciencegen.optimization.goals import Goal, parse_goals
-from sciencegen.optimization.journal import Entry, Journal, read_journal
+from sciencegen.optimization.journal import Entry, Journal
 from sciencegen.optimization.measurements import Measurement, averaged, discordant
+
+CONTROL = "control"
+"""The value of the column `source` for controls: items that the user wants on a plate in any case."""
 
 
 def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict[str, str]:
@@ -136,121 +139,101 @@ def withdrawals(journal: Journal, number: int, keys: Mapping[str, str], place: s
     return [Entry(one.round, one.item, "withdrawn", name=one.name, target=one.target) for one in own]
 
 
-# The target of a campaign and its direction: named by the user, or known from its journal.
+# The targets of a campaign and their directions: named by the user, or known from its journal.
 
 DEFAULT = "value"
+NOT_WITH_SEVERAL = ("acquisition", "exploration", "hit")
+"""Settings of plates with one target: several have the expected hypervolume improvement."""
 
 
-def target_of(requested: str | None, journal: str | Path | None) -> str:
+def target_of(requested: str | None, journal: Journal, place: str | Path | None) -> str:
     """The column of measured values: as requested, else that of the journal, else `value`.
 
-    A target other than that of the journal is an error, since values of both would be compared.
+    A target other than that of the journal is an error, since values of both would be compared. place: the journal's
+    name, for errors.
 
     Examples
     --------
-    >>> target_of(None, None), target_of("activity", None)
+    >>> target_of(None, Journal(), None), target_of("activity", Journal(), None)
     ('value', 'activity')
     """
-    known = [] if journal is None else read_journal(journal).targets
+    known = journal.targets
     if len(known) > 1:
         raise DataError(
-            f"Expected one target in {journal}, found {', '.join(known)}. Pass `goals` with all of them, such as "
+            f"Expected one target in {place}, found {', '.join(known)}. Pass `goals` with all of them, such as "
             f"'maximize {known[0]}', or keep a journal for each."
         )
     if requested is not None and known and requested != known[0]:
         raise ConfigError(
-            f"Expected the target of the journal {journal}, '{known[0]}', got '{requested}'. Leave `target` out, or "
+            f"Expected the target of the journal {place}, '{known[0]}', got '{requested}'. Leave `target` out, or "
             "name another journal: each has one target. A table with the same values in a column of another name "
             f"needs that column renamed to '{known[0]}'."
         )
     return requested or (known[0] if known else DEFAULT)
 
 
-def targets_of(requested: Sequence[str] | None, journal: str | Path) -> tuple[str, ...]:
+def targets_of(requested: Sequence[str] | None, journal: Journal, place: str | Path) -> tuple[str, ...]:
     """The columns that `record` reads: as requested, else those of the journal, else `value`.
 
     Examples
     --------
-    >>> targets_of(None, "none.csv"), targets_of(("activity", "toxicity"), "none.csv")
+    >>> targets_of(None, Journal(), "none.csv"), targets_of(("activity", "toxicity"), Journal(), "none.csv")
     (('value',), ('activity', 'toxicity'))
     """
-    known = read_journal(journal).targets
+    known = journal.targets
     if requested is not None and len(requested) > 1:
         return tuple(dict.fromkeys(requested))
     if len(known) < 2:
-        return (target_of(requested[0] if requested else None, journal),)
+        return (target_of(requested[0] if requested else None, journal, place),)
     if requested and requested[0] not in known:
         raise ConfigError(
-            f"Expected targets of the journal {journal}, {', '.join(known)}, got '{requested[0]}'. Leave `target` out, "
+            f"Expected targets of the journal {place}, {', '.join(known)}, got '{requested[0]}'. Leave `target` out, "
             f"or pass all targets to add one: {', '.join([*known, requested[0]])}."
         )
     return tuple(requested or known)
 
 
-def check_several(requested: str | None, minimize: bool, goals: Sequence[str]) -> None:
-    """Raise an error for a target or a direction in addition to goals.
-
-    Examples
-    --------
-    >>> check_several(None, False, ["maximize activity"])
-    """
-    if goals and (requested is not None or minimize):
-        given = "target" if requested is not None else "minimize"
-        raise ConfigError(
-            f"Expected `goals` alone, got `{given}` too. Name the column and the direction in the goals: "
-            f"'minimize {requested or 'value'}'."
-        )
-
-
-def is_minimized(requested: bool, journal: str | Path | None) -> bool:
+def is_minimized(requested: bool, journal: Journal, place: str | Path | None) -> bool:
     """Whether smaller values are better: as requested, else as in the journal's plates.
 
     A request to minimize is an error where the journal's plates maximize.
 
     Examples
     --------
-    >>> is_minimized(False, None), is_minimized(True, None)
+    >>> is_minimized(False, Journal(), None), is_minimized(True, Journal(), None)
     (False, True)
     """
-    known = "" if journal is None else read_journal(journal).direction
+    known = journal.direction
     if requested and known == "maximize":
         raise ConfigError(
-            f"Expected larger values to be better, as in the plates of the journal {journal}, got `minimize`. Leave it "
+            f"Expected larger values to be better, as in the plates of the journal {place}, got `minimize`. Leave it "
             "out; or, if those plates went the wrong way, record the measurements in a new journal."
         )
     return requested or known == "minimize"
 
 
-# Goals on measured columns: one is a target and its direction, several make a campaign with several targets.
-
-NOT_WITH_SEVERAL = ("acquisition", "exploration", "hit")
-"""Settings of plates with one target: several have the expected hypervolume improvement."""
-
-
-def one_target(settings: ProposeSettings) -> ProposeSettings:
-    """Settings with a single goal, an objective, as those of a target and its direction.
-
-    Examples
-    --------
-    >>> found = one_target(ProposeSettings(goals=("minimize toxicity",)))
-    >>> found.target, found.minimize, found.goals
-    ('toxicity', True, ())
-    """
-    check_several(settings.target, settings.minimize, settings.goals)
-    if len(settings.goals) != 1:
-        return settings
-    (goal,) = parse_goals(settings.goals)
-    if not goal.is_objective:
-        return settings
-    minimize = goal.direction == "minimize"
-    return settings.model_copy(update={"target": goal.name, "minimize": minimize, "goals": ()})
+def read_targets(science: Domain, settings: ProposeSettings, journal: Journal) -> list[Goal]:
+    """Goals on measured columns: one objective, which is the target in its direction, or several goals."""
+    target, minimize = settings.target, settings.minimize
+    if settings.goals and (target is not None or minimize):
+        raise ConfigError(
+            f"Expected `goals` alone, got `{'minimize' if target is None else 'target'}` too. Name the column and the "
+            f"direction in the goals: 'minimize {target or DEFAULT}'."
+        )
+    goals = parse_goals(settings.goals) if settings.goals else []
+    if len(goals) == 1 and goals[0].is_objective:
+        target, minimize = goals[0].name, goals[0].direction == "minimize"
+    elif goals:
+        return _several(science, settings, goals)
+    target = target_of(target, journal, settings.journal)
+    check_target(science, target)
+    if is_minimized(minimize, journal, settings.journal):
+        return [Goal(f"lowest {target}", target, "minimize")]
+    return [Goal(f"highest {target}", target, "maximize")]
 
 
-def read_targets(science: Domain, settings: ProposeSettings) -> list[Goal]:
-    """Goals on measured columns; [] for a campaign with one target."""
-    if not settings.goals:
-        return []
-    goals = parse_goals(settings.goals)
+def _several(science: Domain, settings: ProposeSettings, goals: list[Goal]) -> list[Goal]:
+    """The goals, if they and the other settings suit several targets."""
     for goal in goals:
         check_target(science, goal.name)
     if settings.prior:

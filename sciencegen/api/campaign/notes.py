@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
-from sciencegen.api.campaign.candidates import material_notes
-from sciencegen.api.campaign.history import CampaignState
 from sciencegen.api.campaign.journal_items import (
+    CONTROL,
     count_unread,
     discordant_keys,
     is_minimized,
@@ -29,24 +28,74 @@ from sciencegen.api.campaign.journal_items import (
     target_of,
     values_by_key,
 )
-from sciencegen.api.campaign.request import CONTROL, ProposeRequest
 from sciencegen.api.science import align, domain_of, reference_of
-from sciencegen.api.search.tables import IN_DOMAIN, left_open_counts, left_open_notes, score_columns
+from sciencegen.api.search.tables import IN_DOMAIN
+from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError
 from sciencegen.files import found_at
-from sciencegen.items import Direction, Item, none_if_nan
+from sciencegen.items import Direction, Item
 from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.forecast import Forecast, read_forecast
 from sciencegen.optimization.journal import Entry, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement, pooled_deviation, settled_values
-from sciencegen.optimization.objective import score_safely
-from sciencegen.optimization.pareto_plate import ParetoPlate
 from sciencegen.optimization.posterior import PlateError, plate_error
 from sciencegen.report.content import Sites
 from sciencegen.report.letters import changes_of
-from sciencegen.scoring.oracles import Oracle
+
+# Notes on what was measured.
+
+
+def without_value(proposed: int, listed: int) -> list[str]:
+    """Notes on items without a value: those of plates, and those that only a measured table lists."""
+    kinds = [(proposed, "proposed item", "", " again"), (listed, "item", " of the measured tables", "")]
+    return [
+        f"{count} {what}{place} has no value yet and is not proposed{again}"
+        if count == 1
+        else f"{count} {what}s{place} have no value yet and are not proposed{again}"
+        for count, what, place, again in kinds
+        if count
+    ]
+
+
+def contradictions(names: Sequence[str]) -> list[str]:
+    """A warning that replicates of these items contradict each other, or []."""
+    if not names:
+        return []
+    shown = ", ".join(name[:60] for name in names[:5]) + (" ..." if len(names) > 5 else "")
+    return [
+        f"Replicates of {len(names)} measured item{'s' if len(names) > 1 else ''} differ far beyond the error of a "
+        f"measurement: {shown}. Their mean lies between values that can't both be right; check them."
+    ]
+
+
+def unread_notes(
+    science: Domain, waiting: Sequence[Item], refused: Sequence[Refused], journal: str | None, target: str,
+    reference: Reference | None,
+) -> list[str]:  # fmt: skip
+    """A note on pending items that have a value which is no number. refused: rows of the measured tables."""
+    listed = [] if journal is None else list(rejected(journal))
+    texts = [(science.items.text(item), "") for item in waiting]
+    count = count_unread(science, texts, [*refused, *listed], target, reference)
+    place = " or ".join([f"{journal}.rejects.csv"] * bool(listed) + ["the measured tables"] * bool(refused))
+    has, not_used = ("has", "it is not used") if count == 1 else ("have", "they are not used")
+    note = f"{count} of the items without a value {has} an entry in {place} that is no number: {not_used}"
+    return [note] if count else []
+
+
+def front_notes(front: int, whole: int, lacking: int, known: int) -> list[str]:
+    """Notes on the Pareto front of several targets. front: items on it, of those with all targets that meet the
+    constraints (whole). lacking: of the known items those that lack a target."""
+    found = []
+    if known and not whole:
+        found.append("no measured item has all targets and meets the constraints: the plate is picked by predictions")
+    elif whole:
+        found.append(f"{front} of {whole} measured items with all targets that meet the constraints are on the front")
+    if lacking:
+        found.append(f"{lacking} of {known} measured items lack a target; its model predicts them")
+    return found
+
 
 # Forecasts of a plate's hits: what is said of the next plate, and how those of earlier plates did.
 
@@ -245,38 +294,21 @@ def diagnosis_notes(found: Evidence, seen: Mapping[str, str]) -> list[str]:
     return [f"round {found.round} has no better item than before, by {cause}: {why}" for cause, why in seen.items()]
 
 
-# What a campaign's journal says of its earlier rounds, and notes on it.
-
-
-@dataclass(frozen=True)
-class LookBack:
-    """What a campaign's journal says of its earlier rounds: forecasts of hits and what was measured since, the last
-    round, and why it was poor (`causes`)."""
-
-    outcomes: list[ForecastOutcome]
-    last: Evidence
-    causes: dict[str, str]
-
-
-def look_back(request: ProposeRequest, plate: Plate, state: CampaignState) -> LookBack:
-    """Look at the journal once. plate: the next one, whose model was fitted to all measurements."""
-    journal, keys = state.history.journal, state.history.keys
-    last = evidence(journal, keys, request.minimize)
-    seen = causes(last, plate.correlation, len(state.known))
-    return LookBack(outcomes(journal, keys, request.minimize), last, seen)
-
-
-def hit_notes(request: ProposeRequest, plate: Plate, past: LookBack) -> list[str]:
+def hit_notes(
+    plate: Plate, target: str, minimize: bool, past: Sequence[ForecastOutcome], last: Evidence, seen: Mapping[str, str]
+) -> list[str]:
     """Notes on the hits to expect, on the last round, and on candidates that run out; none without a forecast."""
     if plate.forecast is None:
         return []
     ended = f"the plate takes all {plate.candidate_count} candidates that are left: the next one needs others"
     return [
-        *forecast_notes(plate.forecast, past.outcomes, request.target, request.minimize),
-        *diagnosis_notes(past.last, past.causes),
+        *forecast_notes(plate.forecast, past, target, minimize),
+        *diagnosis_notes(last, seen),
         *([ended] if plate.candidate_count <= plate.forecast.items else []),
     ]
 
+
+# Notes on the items of a plate.
 
 Table = Mapping[str, Sequence[Any]]
 
@@ -292,9 +324,6 @@ FEWEST = 4
 FEW_PLACES = 8
 """If a plate changes no more positions than this, each is changed often, and there is no note on positions."""
 
-WEIGHS_COSTS = "noisy-ei"
-"""The acquisition that weighs costs; the others only respect the limit."""
-
 SHOWN = 8
 """Number of items that a note names."""
 
@@ -302,82 +331,19 @@ PREFIX = "predictor_"
 """Prefix of a plate's columns of predictions by predictors, since the target's own column is for the lab."""
 
 
-def cost_notes(request: ProposeRequest) -> list[str]:
-    """A note on costs that have no effect, or []."""
-    plate = request.plate.campaign.plate
-    if not request.supplied.cost or math.isfinite(plate.cost_limit) or plate.acquisition == WEIGHS_COSTS:
+SCALE_NOTES = {
+    "log-from-above": "most measured values lie close to the best one, and the model's scale ends just beyond it: "
+    "predictions rank the plate, but don't tell by how much the best value will be exceeded"
+}
+
+
+def wild_type_notes(plate: Plate, target: str, ids: Sequence[str], minimize: bool, measured: bool) -> list[str]:
+    """Notes on the plate without its controls beside the wild type, the first of its `extra` items; none without
+    predictions. measured: whether the wild type is."""
+    if target not in plate.extra:
         return []
-    return [f"costs have no effect: {plate.acquisition} only keeps `cost_limit`, which isn't set"]
-
-
-def plate_notes(
-    request: ProposeRequest, plate: Plate, table: Table, state: CampaignState, of_wild_type: Float[np.ndarray, "3 item"]
-) -> list[str]:
-    """All notes on a plate. of_wild_type: median, lower and upper end; without a column if it was not predicted."""
-    science = request.domain
-    known = [science.items.text(one.item) for one in state.known]
-    found = _scale_notes(plate)
-    found += crowded_letters(science, table["item"], known, state.reference)
-    if state.space is not None and of_wild_type.size:
-        measured = science.items.text(state.space.origin) in known
-        picks = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted)  # without the controls
-        wild = of_wild_type[:, 0].tolist()
-        found += against_wild_type(table["id"], picks.tolist(), request.minimize, wild, measured)
-    return found + item_notes(request, plate, table)
-
-
-def item_notes(request: ProposeRequest, plate: Plate | ParetoPlate, table: Table) -> list[str]:
-    """Notes on the items alone, whatever was measured: left-open parts, building blocks, predictors."""
-    found = left_open_notes(request.domain, table, "items of the plate", "`where`")
-    if request.blocks is not None:
-        picked = [item for item, source in zip(plate.items, plate.sources, strict=True) if source != CONTROL]
-        found += material_notes(request.blocks, picked)
-    return found + by_predictors(table, list(request.predictors), request.target)
-
-
-def _scale_notes(plate: Plate) -> list[str]:
-    if plate.scale != "log-from-above":
-        return []
-    return [
-        "most measured values lie close to the best one, and the model's scale ends just beyond it: predictions rank "
-        "the plate, but don't tell by how much the best value will be exceeded"
-    ]
-
-
-def plate_summary(
-    request: ProposeRequest, plate: Plate, table: Table, state: CampaignState, past: LookBack, notes: Sequence[str],
-    refused: int,
-) -> dict[str, Any]:  # fmt: skip
-    """Counts and settings that the plate is based on."""
-    values = settled_values(state.known, request.minimize)
-    best = None if not values else min(values) if request.minimize else max(values)
-    sources = {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)}
-    return {
-        "round": state.history.next_round,
-        "proposed": len(plate.items),
-        "candidates": plate.candidate_count,
-        "measured": len(state.known),
-        "best": best,
-        "pending": len(state.waiting),
-        "surrogate": plate.surrogate,
-        "refused": refused,
-        "log_likelihood": dict(plate.likelihoods),
-        "sources": sources,
-        "left_open": left_open_counts(request.domain, table),
-        "seed": request.plate.seed,
-        **forecast_summary(plate.forecast, past.outcomes),
-        "correlation": none_if_nan(plate.correlation),
-        "causes": list(past.causes),
-        "notes": [*state.notes, *notes],
-    }
-
-
-def predicted_columns(predictors: Mapping[str, Oracle], items: Sequence[Item]) -> dict[str, list[Any]]:
-    """predictor_<name>, _lower, _upper and _in_domain of each predictor."""
-    columns: dict[str, list[Any]] = {}
-    for name, oracle in predictors.items():
-        columns |= score_columns(f"{PREFIX}{name}", score_safely(oracle, items) if items else [])
-    return columns
+    picks = np.where(np.array(plate.sources) == CONTROL, np.nan, plate.predicted[target][0])
+    return against_wild_type(ids, picks.tolist(), minimize, plate.extra[target][:, 0].tolist(), measured)
 
 
 def crowded_letters(
@@ -609,8 +575,8 @@ def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaig
         journal = replace(journal, entries=tuple(one for one in journal.entries if one.target == settings.target))
         minimize = settings.minimize or journal.direction == "minimize"
     else:
-        minimize = is_minimized(settings.minimize, path)
-        settings = replace(settings, target=target_of(settings.target or None, path))
+        minimize = is_minimized(settings.minimize, journal, path)
+        settings = replace(settings, target=target_of(settings.target or None, journal, path))
     texts = [entry.item for entry in journal.entries]
     keys = keys_of(settings.domain, texts, settings.threads, str(path))
     settings = replace(settings, minimize=minimize)

@@ -1,99 +1,175 @@
-"""A proposed plate: its table, its files, and its entries in the journal."""
+"""A proposed plate: its wells, its files, and its entries in the journal."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciencegen.api.campaign.candidates import how_made
-from sciencegen.api.campaign.history import CampaignState
-from sciencegen.api.campaign.notes import predicted_columns
-from sciencegen.api.campaign.request import (
-    CONTROL,
-    PlateLayout,
-    ProposeRequest,
-    in_wells,
-    layout_notes,
-    layout_summary,
-    placed,
-)
-from sciencegen.api.science import name_column, variants_of
-from sciencegen.api.search.tables import left_open_columns
+import numpy as np
+
+from sciencegen.api.campaign.journal_items import CONTROL
+from sciencegen.api.search.space import start_items
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
-from sciencegen.api.writing.plates import OrderSheet, order_path, picklist_paths
+from sciencegen.api.writing.plates import (
+    OrderSheet,
+    PickLists,
+    StockOptions,
+    order_path,
+    pick_lists,
+    picklist_paths,
+    stock_columns,
+)
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import write_candidates, write_rejected
+from sciencegen.config import ProposeSettings
 from sciencegen.data.writers import Refused, no_formula
 from sciencegen.domains.base import Domain
-from sciencegen.errors import ConfigError
+from sciencegen.domains.capabilities import Reference
+from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.files import claim_output
-from sciencegen.items import Cell, Direction, Origin, none_if_nan
-from sciencegen.optimization.campaign import Plate
-from sciencegen.optimization.candidates import CandidatePool
-from sciencegen.optimization.forecast import Forecast
+from sciencegen.items import Cell, Item, Origin
 from sciencegen.optimization.journal import Entry, append
-from sciencegen.optimization.pareto_plate import ParetoPlate
-from sciencegen.optimization.wells import SIZES, read_well
+from sciencegen.optimization.wells import (
+    FILLS,
+    SIZES,
+    LayoutSettings,
+    PlateWells,
+    Well,
+    lay_out,
+    plate_wells,
+    read_well,
+    well_name,
+)
+from sciencegen.records import to_record
 
 if TYPE_CHECKING:
     from sciencegen.figures.style import Figure
 
+# The layout of a plate on microplates: settings to wells, and wells to columns of the plate's table.
 
-# What plates of one and of several targets have in common: columns, wells, and the provenance of their items.
-
-
-def plate_columns(
-    request: ProposeRequest, plate: Plate | ParetoPlate, targets: Sequence[str],
-    predicted: Mapping[str, list[Cell]], state: CampaignState, pool: CandidatePool | None,
-) -> dict[str, list[Cell]]:  # fmt: skip
-    """The columns of a plate's table; those of the targets are empty, for the laboratory to fill in. predicted: the
-    columns of the surrogate models' predictions."""
-    science, reference = request.domain, state.reference
-    number, width = state.history.next_round, len(str(len(plate.items)))
-    table: dict[str, list[Cell]] = {
-        "id": [f"r{number}-{place:0{width}}" for place in range(1, len(plate.items) + 1)],
-        "item": [science.items.text(item) for item in plate.items],
-    }
-    if reference is not None:
-        table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
-    table |= {name: [None] * len(plate.items) for name in targets}
-    table["round"] = [number] * len(plate.items)
-    table |= predicted
-    table |= predicted_columns(request.predictors, plate.items)
-    table |= {name: cells for name, cells in left_open_columns(science, plate.items).items() if name not in table}
-    table["source"] = list(plate.sources)
-    if pool is not None and request.supplied.cost:
-        costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
-        table[request.supplied.cost] = [costs.get(science.items.key(item)) for item in plate.items]
-    return table if request.blocks is None else table | how_made(request.blocks, plate.items)
+PLATE, WELL = "plate", "well"
+"""Columns of the plate's table."""
+LAYOUT = 1
+"""Separates the random order of replicates from the random numbers of the same round's picking."""
 
 
-def wells_of(
-    request: ProposeRequest, items: dict[str, list[Cell]], picked: int, number: int, notes: list[str]
-) -> tuple[dict[str, list[Cell]], dict[str, int]]:
-    """The plate's table by wells, if there is a layout, and the layout's part of the summary. Adds to the notes."""
-    if request.layout is None:
-        return items, {}
-    places = placed(request.layout, picked, request.plate.seed, number)
-    notes.extend(layout_notes(request.layout, places))
-    return in_wells(request.layout, items, places), layout_summary(places)
+@dataclass(frozen=True)
+class PlateLayout:
+    """A layout, resolved. wells: those of each plate. controls: of the campaign, stated wells included. picks: pick
+    lists to write."""
+
+    settings: LayoutSettings
+    wells: PlateWells
+    controls: tuple[Item, ...]
+    picks: PickLists | None = None
+
+    @property
+    def one_plate(self) -> int:
+        """Most items that fit one plate, controls excepted."""
+        return max(1, len(self.wells.items) // self.settings.replicates)
+
+    def laid_out(
+        self, table: Mapping[str, list[Cell]], count: int, seed: int, number: int
+    ) -> tuple[dict[str, list[Cell]], dict[str, int], list[str]]:
+        """The table of a plate of round `number` with a row for each well, counts of plates and wells, and notes.
+
+        `plate`, `well` and, with pick lists, the stock wells come after `round`. The ids of further copies of an item
+        end in their number. count: of its items, controls excepted.
+        """
+        places = lay_out(count, self.wells, self.settings, np.random.default_rng((seed, number, LAYOUT)))
+        found: dict[str, list[Cell]] = {}
+        for name, cells in table.items():
+            found[name] = [cells[one.item] for one in places]
+            if name == "round":
+                found[PLATE] = [one.plate for one in places]
+                found[WELL] = [well_name(one.well) for one in places]
+                if self.picks is not None:
+                    found |= stock_columns([one.item for one in places], self.picks.stocks.size)
+        pairs = zip(found["id"], places, strict=True)
+        found["id"] = [f"{cell}-{one.copy}" if one.copy > 1 else cell for cell, one in pairs]
+        plates, notes = max((one.plate for one in places), default=0), [] if self.picks is None else self.picks.notes
+        last, room = sum(one.plate == plates for one in places), len(self.wells.items) + len(self.wells.controls)
+        if plates > 1 and last * 2 <= room:
+            uses = f"the last of {plates} plates uses {last} of its {room} wells"
+            notes = [*notes, f"{uses}: `batch` {self.one_plate} fills one plate"]
+        return found, {"plates": plates, "wells": len(places)}, notes
 
 
-def origin_of_plate(request: ProposeRequest) -> Origin:
-    """Provenance of the plate's items."""
-    end = "lowest" if request.minimize else "highest"
-    asked = [goal.text for goal in request.targets] or [f"{end} {request.target}"]
+OF_WELLS = {
+    "replicates", "picklist", "transfer_volume", "stocks", "fill", "edge_wells", "control_wells", "control_copies",
+}  # fmt: skip
+"""Settings of a layout, beside the number of wells."""
+
+
+def layout_of(
+    science: Domain, settings: ProposeSettings, controls: Sequence[Item], reference: Reference | None
+) -> PlateLayout | None:
+    """The layout that the settings ask for; None without a plate.
+
+    controls: those without stated wells; the others are added to them.
+    """
+    if settings.plate is None:
+        given = settings.model_dump(include=OF_WELLS, exclude_defaults=True)
+        for name in given | settings.settings.model_dump(include=OF_WELLS, exclude_defaults=True):
+            raise ConfigError(f"Expected a plate with `{name}`, got none. Pass `plate`, 96 or 384.")
+        return None
+    if settings.plate not in SIZES:
+        raise ConfigError(
+            f"Expected `plate` {' or '.join(map(str, SIZES))}, its number of wells, got {settings.plate}."
+        )
+    further = settings.settings
+    if further.fill not in FILLS:
+        raise unknown_name("fill", further.fill, FILLS)
+    every, stated = {science.items.key(one): one for one in controls}, dict[Well, int | None]()
+    for wells, text in [_stated(one, settings.plate) for one in further.control_wells]:
+        number = None
+        if text:
+            (item,) = start_items(science, [text], reference, flag="`control_wells`")
+            key = science.items.key(item)
+            every.setdefault(key, item)
+            number = list(every).index(key)
+        if twice := [well_name(well) for well in wells if well in stated]:
+            raise ConfigError(f"Expected each well once in `control_wells`, got {twice[0]} twice. Remove one of them.")
+        stated |= dict.fromkeys(wells, number)
+    copies, counts = further.control_copies, Counter(stated.values())
+    all_stated = all(counts[number] for number in range(len(every)))
+    for number, item in enumerate(every.values()):
+        if copies > 1 and counts[number] not in (0, copies) and (all_stated or number < len(controls)):
+            raise ConfigError(
+                f"Expected {copies} wells of each control, as `control_copies` says, got {counts[number]} in "
+                f"`control_wells` for {science.items.text(item)[:40]}. Name {copies} wells, or leave out one of them."
+            )
+    options = LayoutSettings(settings.plate, further.fill, further.edge_wells, settings.replicates, copies)
+    usual = StockOptions() if science.orders is None else StockOptions(echo_type=science.orders.echo_type)
+    stocks, volume = to_record(StockOptions, settings.stocks, "stocks", usual), settings.transfer_volume
+    picks = None if volume is None else pick_lists(settings.picklist, volume, settings.plate, stocks)
+    return PlateLayout(options, plate_wells(options, len(every), stated), tuple(every.values()), picks)
+
+
+def _stated(text: str, size: int) -> tuple[list[Well], str]:
+    """The wells and the item of 'A1,H12=item'; without an item the wells are left empty."""
+    names, sign, item = text.partition("=")
+    if not sign:
+        raise ConfigError(
+            f"Expected wells and their control in `control_wells`, such as 'A1,H12=WT', got '{text[:80]}'. Nothing "
+            "after the '=' leaves the wells empty."
+        )
+    return [read_well(name, size) for name in names.split(",")], item.strip()
+
+
+# The plate, its files and its entries.
+
+
+def origin_of_plate(settings: ProposeSettings, goals: Sequence[str]) -> Origin:
+    """Provenance of a plate's items."""
     sources = {
-        "measured": request.history.tables,
-        "also": request.supplied.also,
-        "pool": [request.supplied.pool],
-        "model": [None if request.model is None else request.model_name],
-    }
+        "measured": settings.measured, "also": settings.also, "pool": [settings.pool], "model": [settings.model],
+    }  # fmt: skip
     named = [f"{name} {plain_path(one)}" for name, given in sources.items() for one in given if one is not None]
-    goals = [goal.text for goal in request.goals]
-    return origin_of_given("propose", [*asked, *goals, *named], seed=request.plate.seed)
+    return origin_of_given("propose", [*goals, *named], seed=settings.seed)
 
 
 @dataclass(frozen=True)
@@ -145,7 +221,10 @@ class Proposed:
             picks.write(path, self.table)
         if self.order is not None:
             self.order.write(path, self.table)
-        table = {name: cells if name == "item" else list(map(_for_people, cells)) for name, cells in self.table.items()}
+        table = {
+            name: cells if name == "item" else [no_formula(cell) if isinstance(cell, str) else cell for cell in cells]
+            for name, cells in self.table.items()
+        }
         refused = write_candidates(self.domain, str(path), table, overwrite=overwrite, origin=self.origin)
         write_rejected(str(path), [*self.refused, *refused])
 
@@ -191,7 +270,8 @@ class Proposal(Result):
         ConfigError
             For an ending that the domain can't write, or an existing file. The journal is unchanged then.
         """
-        check_other_file(path, self.journal)
+        if self.journal is not None and Path(self.journal).resolve() == Path(path).resolve():
+            raise ConfigError(f"Expected another file for `output` than the journal, got {path} for both.")
         written = super().write(path, overwrite)
         if self.journal is not None:
             self.enter()
@@ -250,52 +330,3 @@ def check_beside(output: str, kinds: Sequence[str], order: bool, overwrite: bool
         raise ConfigError(f"Expected a file for `output` with `{setting}`, got standard output. Pass `output`.")
     for path in [*picklist_paths(output, kinds), *([order_path(output)] if order else [])]:
         claim_output(str(path), overwrite)
-
-
-def check_other_file(output: str | Path, journal: str | None) -> None:
-    """Raise an error if a plate would overwrite its journal."""
-    if journal is not None and Path(journal).resolve() == Path(output).resolve():
-        raise ConfigError(f"Expected another file for `output` than the journal, got {output} for both.")
-
-
-def _for_people(cell: Cell) -> Cell:
-    return no_formula(cell) if isinstance(cell, str) else cell
-
-
-def proposed_of(
-    request: ProposeRequest, state: CampaignState, table: dict[str, list[Cell]], refused: list[Refused],
-    summary: dict[str, Any], entries: Sequence[Entry],
-) -> Proposed:  # fmt: skip
-    """A plate with everything that the request says of it. entries: those of its items."""
-    return Proposed(
-        request.domain, table, refused, summary, [*state.history.new, *entries], origin_of_plate(request),
-        name_column(state.reference), request.plate.batch, request.layout, request.order,
-        several=bool(request.targets),
-    )  # fmt: skip
-
-
-def plate_table(
-    request: ProposeRequest, plate: Plate, state: CampaignState, pool: CandidatePool | None
-) -> dict[str, list[Cell]]:
-    """The plate's columns."""
-    predicted = {"predicted": plate.predicted.tolist(), "lower": plate.lower.tolist(), "upper": plate.upper.tolist()}
-    return plate_columns(request, plate, [request.target], predicted, state, pool)
-
-
-def proposed_entries(
-    table: dict[str, list[Any]], number: int, request: ProposeRequest, named: str = "", forecast: Forecast | None = None
-) -> list[Entry]:
-    """The plate's rows as journal entries of round `number`, NaN as None, with the forecast in the first of them.
-    named: the column of names, or ""."""
-    columns = [table[name] for name in ("item", "predicted", "lower", "upper", "source")]
-    rows = zip(*columns, table[named] if named else [""] * len(columns[0]), strict=True)
-    end: Direction = "minimize" if request.minimize else "maximize"
-
-    def entry(item: str, predicted: float, lower: float, upper: float, source: str, name: str) -> Entry:
-        numbers = none_if_nan(predicted), none_if_nan(lower), none_if_nan(upper)
-        return Entry(number, item, "proposed", None, None, *numbers, source, name, request.target, end)
-
-    entries = [entry(*row) for row in rows]
-    if forecast is not None and entries:
-        entries[0] = replace(entries[0], forecast=forecast.to_text())
-    return entries

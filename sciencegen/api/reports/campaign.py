@@ -13,12 +13,12 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen import __version__
-from sciencegen.api.campaign.history import contradictions
 from sciencegen.api.campaign.journal_items import keys_of, measured_by_key
 from sciencegen.api.campaign.notes import (
     Campaign,
     CampaignReportSettings,
     causes,
+    contradictions,
     diagnosis_notes,
     evidence,
     read_campaign,

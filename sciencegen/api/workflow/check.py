@@ -373,9 +373,9 @@ def check_propose(settings: RunSettings, model: PlannedModel) -> None:
     chosen = settings.propose
     if chosen is None:
         return
-    from sciencegen.api.propose import resolve  # on use: BoTorch
+    from sciencegen.api.propose import Bench  # on use: BoTorch
 
-    request = resolve(settings.domain, chosen, settings.predict)
+    request = Bench(settings.domain, chosen, settings.predict)
     folders = {**chosen.predictors, **dict.fromkeys(settings.predict, "")}
     names = [goal.name for goal in request.goals]
     _check_names(OracleBook(settings.domain, folders, own=model.own), names, model, made=settings.predict)

@@ -4,7 +4,7 @@ import pytest
 from pointclouds import DOMAIN
 
 from sciencegen.api.campaign.candidates import candidate_pool, suggested_items
-from sciencegen.api.campaign.request import SuppliedCandidates
+from sciencegen.config import ProposeSettings
 from sciencegen.errors import DataError
 
 
@@ -16,7 +16,7 @@ CLOUDS = ["0 0;1 0;0 1;1 1;2 2", "0 0;2 0;0 2;2 2;1 1"]
 
 
 def supplied(path, cost=None, also=()):
-    return SuppliedCandidates(str(path), tuple(map(str, also)), None, cost, 1)
+    return ProposeSettings(pool=str(path), also=tuple(map(str, also)), cost=cost, threads=1)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sciencegen.api.campaign.request import CONTROL, check_controls, with_controls, without_controls
+from sciencegen.api.campaign.candidates import check_controls, with_controls, without_controls
+from sciencegen.api.campaign.journal_items import CONTROL
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.optimization.campaign import Plate
 from sciencegen.optimization.candidates import CampaignSettings, CandidatePool
@@ -36,9 +37,11 @@ def test_controls_that_cannot_be_aligned_are_refused_with_the_remedy():
     ("predictions", "median"), [(np.array([[5.0], [4.0], [6.0]]), 5.0), (np.empty((3, 0)), np.nan)]
 )
 def test_controls_come_last_with_their_own_predictions(predictions, median):
-    one = np.array([1.0])
-    plate = Plate(["A"], ["pool"], one, one, one, 1, extra=np.full((3, 2), 9.0))
-    whole = with_controls(plate, ["B"], predictions)
+    """Which are the last of the further items, such as the wild type, that are predicted with the plate."""
+    further = {"value": np.hstack([np.full((3, 1), 9.0), predictions])} if predictions.size else {}
+    plate = Plate(["A"], ["pool"], {"value": np.ones((3, 1))}, 1, feasible=np.ones(1), extra=further)
+    whole = with_controls(plate, ["B"])
     assert (whole.items, whole.sources) == (["A", "B"], ["pool", CONTROL])
-    assert whole.predicted.tolist() == pytest.approx([1.0, median], nan_ok=True)
-    assert with_controls(plate, [], np.empty((3, 0))) is plate
+    assert whole.predicted["value"][0].tolist() == pytest.approx([1.0, median], nan_ok=True)
+    assert whole.feasible.tolist() == pytest.approx([1.0, np.nan], nan_ok=True)
+    assert with_controls(plate, []) is plate

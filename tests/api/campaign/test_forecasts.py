@@ -8,7 +8,6 @@ import pytest
 
 from sciencegen.api.campaign.notes import (
     Evidence,
-    LookBack,
     forecast_notes,
     forecast_summary,
     hit_notes,
@@ -69,11 +68,8 @@ def test_replicates_count_by_their_mean():
 
 @pytest.mark.parametrize(("candidates", "ends"), [(4, True), (5, False)])
 def test_a_plate_that_takes_all_candidates_says_so(candidates, ends):
-    request, plate = (
-        SimpleNamespace(target="value", minimize=False),
-        SimpleNamespace(forecast=FORECAST, candidate_count=candidates),
-    )
-    notes = hit_notes(request, plate, LookBack([], Evidence(0, False, 0.0, 1.0), {}))
+    plate = SimpleNamespace(forecast=FORECAST, candidate_count=candidates)
+    notes = hit_notes(plate, "value", False, [], Evidence(0, False, 0.0, 1.0), {})
     assert ("the plate takes all 4 candidates that are left: the next one needs others" in notes) == ends
 
 

@@ -1,12 +1,12 @@
 """Notes on a plate."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, plate_notes
-from sciencegen.api.campaign.request import CONTROL
+from sciencegen.api.campaign.journal_items import CONTROL
+from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, wild_type_notes
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.optimization.campaign import Plate
@@ -52,15 +52,12 @@ def test_a_wild_type_that_was_not_measured_is_a_guess():
 
 
 def test_the_plate_is_compared_with_the_wild_type_s_own_prediction_and_without_the_controls():
-    values = np.array([1.0, -9.0])
-    request = SimpleNamespace(domain=DOMAIN, minimize=False, predictors={}, target="value", blocks=None)
-    state = SimpleNamespace(known=[], reference=None, space=SimpleNamespace(origin="MKVLAW"))
-    extra = np.array([[0.5, -9.0], [0.2, -9.5], [0.8, -8.5]])
-    found = Plate(["MRVLAW", "MKVLAC"], ["pool", CONTROL], values, values, values, 1, scale="linear", extra=extra)
-    table = {"id": ["r1-1", "r1-2"], "item": found.items}
-    (told,) = plate_notes(request, found, table, state, extra[:, :1])
+    values = {"value": np.tile([1.0, -9.0], (3, 1))}
+    extra = {"value": np.array([[0.5, -9.0], [0.2, -9.5], [0.8, -8.5]])}
+    found = Plate(["MRVLAW", "MKVLAC"], ["pool", CONTROL], values, 1, extra=extra)
+    (told,) = wild_type_notes(found, "value", ["r1-1", "r1-2"], minimize=False, measured=False)
     assert "expected at 0.5 (0.2 to 0.8)" in told
-    assert plate_notes(request, found, table, state, extra[:, :0]) == []
+    assert wild_type_notes(replace(found, extra={}), "value", ["r1-1", "r1-2"], False, False) == []
 
 
 def plate(own, low, high, inside=None):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.campaign.history import EarlierMeasurements, is_journal, prior_notes
+from sciencegen.api.campaign.history import EarlierMeasurements, is_journal
 from sciencegen.optimization.journal import Entry, append
 from tests.domains.proteins.examples import GB1
 
@@ -87,7 +87,8 @@ def test_priors_that_cannot_be_used_say_why(folder, options, said):
 
 def test_notes_tell_used_from_unused():
     priors = [EarlierMeasurements("a.csv", []), EarlierMeasurements("b.csv", [])]
-    assert prior_notes(priors, {1: 0.5}, 10) == [
+    weights = {1: 0.5}
+    assert [one.note(weights.get(place), place == 0, 10) for place, one in enumerate(priors)] == [
         "prior a.csv (0 items): not used, since its predictions don't follow what was measured",
         "prior b.csv (0 items): its predictions count with weight 0.50",
     ]

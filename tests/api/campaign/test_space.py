@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.campaign.space import edit_features, features_for, marks_for
+from sciencegen.api.campaign.candidates import edit_features, features_for, marks_for
 from sciencegen.api.propose import propose
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Regression

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sciencegen.api.campaign.replays import FinishedCampaigns, is_unfinished, unfinished_path
+from sciencegen.api.backtest import FinishedCampaigns, is_unfinished, unfinished_path
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.replay import ReplayedRound
 
