@@ -16,8 +16,8 @@ from sciencegen.data.damage import reason_of
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
+from sciencegen.domains.base import FittedFeatures, MakeSplit
 from sciencegen.domains.capabilities import Instrument
-from sciencegen.domains.regression import FittedFeatures, MakeSplit
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, converted, unknown_name
 from sciencegen.items import Item, Reference, Refusal, Row
 from sciencegen.runs import RunFolder

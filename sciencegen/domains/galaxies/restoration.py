@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
@@ -21,8 +21,7 @@ from sciencegen.diffusion.posterior import deconvolved_samples
 from sciencegen.domains.capabilities import Restoration, Restored
 from sciencegen.domains.galaxies.items import LARGEST_PSF, STEPS_PER_SIGMA, Stamp, per_band, standardize
 from sciencegen.domains.galaxies.observation import ObservingConditions, effective_variance, observed
-from sciencegen.domains.galaxies.observed_representation import ObservedRepresentation
-from sciencegen.domains.galaxies.representation import ImageRepresentation
+from sciencegen.domains.galaxies.representation import ImageRepresentation, ObservedRepresentation
 from sciencegen.domains.likelihoods import CodeLength
 from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
@@ -40,13 +39,6 @@ LOST = "the model's numbers aren't finite for it: it is too far from what the mo
 BRIGHTEST = 1e15
 """nJy of a pixel whose square single precision holds by far: an AB magnitude of -6."""
 LITTLE_NOISE = "has less noise than the samples of this model would; take a stamp-vae"
-
-
-def by_autoencoder(
-    model: ImageVAE, representation: ImageRepresentation, stamp: Stamp, samples: int, seed: int
-) -> Restored | Refusal:
-    """By samples of the posterior of latents."""
-    return restored(posterior_samples, model, representation, stamp, samples, seed)
 
 
 def by_diffusion(
@@ -141,7 +133,7 @@ def unable(representation: ObservedRepresentation) -> str:
 
 
 BY_AUTOENCODER = Restoration(
-    restore=by_autoencoder,
+    restore=partial(restored, posterior_samples),
     agreement=("chi_squared", "resolution"),
     properties=("flux", "half_light_radius", "e1", "e2"),
     notes=notes,

@@ -17,7 +17,7 @@ from scipy.special import ndtr
 
 from sciencegen.data.observation import convolve, with_gaussian_noise
 from sciencegen.domains.galaxies.items import AB_ZERO_POINT, Stamp, flux_of, standardize, text
-from sciencegen.domains.galaxies.properties import GIVEN, measure_stamp
+from sciencegen.domains.galaxies.measurements import GIVEN, measure_stamp
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Refusal
 

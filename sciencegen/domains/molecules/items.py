@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdCIPLabeler, rdFingerprintGenerator, rdMolDescriptors, rdqueries
+from rdkit.Chem.Draw import rdMolDraw2D
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from sciencegen.data.writers import escape
@@ -313,3 +314,22 @@ def _is_imine(bond: Chem.Bond) -> bool:
     if [atom.GetAtomicNum() for atom in ends] != [6, 7]:
         return False
     return not any(other.GetAtomicNum() in (7, 8) for other in ends[1].GetNeighbors())
+
+
+# Draws a molecule as an SVG whose bytes depend on the molecule only.
+
+_PROLOG = re.compile(r"<\?xml[^>]*\?>\s*|<!--.*?-->\s*", re.DOTALL)
+
+
+def render(molecule: Chem.Mol, width: int = 220, height: int = 160) -> str:
+    """Draw a molecule as one `<svg>` element for a page, without prolog, identifiers or metadata."""
+    drawer = rdMolDraw2D.MolDraw2DSVG(width, height)
+    options: Any = drawer.drawOptions()
+    options.clearBackground = False
+    options.addStereoAnnotation = False
+    options.fixedBondLength = 25.0
+    options.padding = 0.06
+    canonical = Chem.MolFromSmiles(text(molecule)) or Chem.Mol(molecule)  # a drawing depends on the order of the atoms
+    rdMolDraw2D.PrepareAndDrawMolecule(drawer, canonical)
+    drawer.FinishDrawing()
+    return _PROLOG.sub("", drawer.GetDrawingText()).strip()

@@ -32,6 +32,7 @@ from sciencegen.files import found_at
 # Reads structure files of proteins, PDB and mmCIF, optionally gzipped, by Biopython, and reports their faults.
 
 STRUCTURE_ENDINGS = (".pdb", ".ent", ".cif", ".mmcif")
+STRUCTURE_FORMATS = (*STRUCTURE_ENDINGS, *(f"{ending}.gz" for ending in STRUCTURE_ENDINGS))
 MOST_BYTES = 1 << 28
 """Maximum size of an unpacked file; the largest entries of the Protein Data Bank are close to it."""
 END_OF_COORDINATES = 54

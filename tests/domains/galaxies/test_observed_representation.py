@@ -9,7 +9,7 @@ import torch
 from sciencegen.api.models.folder import recipe_settings
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.models import CONDITIONS, RECIPES
-from sciencegen.domains.galaxies.observed_representation import fit, load
+from sciencegen.domains.galaxies.representation import fit, load
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal

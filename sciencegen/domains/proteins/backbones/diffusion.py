@@ -32,14 +32,13 @@ from sciencegen.diffusion.process import Denoiser, Levels, symmetrized
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.state import Euclidean, Field, Fields, State, with_fields
-from sciencegen.domains.capabilities import TaskSettings
-from sciencegen.domains.proteins.backbones.files import parse, read
+from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
+from sciencegen.domains.proteins.backbones.files import POSITIONS, parse, read
 from sciencegen.domains.proteins.backbones.geometry import OVERLAP_SEPARATION
 from sciencegen.domains.proteins.backbones.inverse_folding import beta_carbons
 from sciencegen.domains.proteins.backbones.items import SHORTEST, Backbone, copy_count, rotations
 from sciencegen.domains.proteins.backbones.metrics import measure
 from sciencegen.domains.proteins.backbones.motifs import Lengths, Motif, read_motif
-from sciencegen.domains.proteins.backbones.reading import POSITIONS
 from sciencegen.domains.proteins.backbones.relaxation import join
 from sciencegen.domains.proteins.backbones.representation import (
     COPIES,
@@ -294,7 +293,7 @@ def typical_conditions(
     return TypicalConditions(*parts, torch.from_numpy(off).float() if bias else None)
 
 
-def check(
+def backbone_figures(
     model: SizedDiffusion, representation: BackboneRepresentation, known: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
     """Of draws without requested conditions: shares that are well formed, and mean shares of helix and strand."""
@@ -623,3 +622,22 @@ def _placed_variation(item: Backbone) -> Float[np.ndarray, "residue 3 3"]:
     """N, CA and C; a chain by itself is centred, as the model has seen it, an assembly has its own axis."""
     places = item.coordinates[:, :3].astype(np.float64)
     return places if item.symmetry else places - places[:, 1].mean(0)
+
+
+# What else the diffusion of backbones draws: scaffolds of motifs, variations of chains, symmetric oligomers.
+
+
+def resolve(model: SizedDiffusion, representation: BackboneRepresentation, settings: TaskSettings) -> DrawTask:
+    """The one task of the settings."""
+    if settings.scaffold is not None:
+        return motif_task(model, settings)
+    if settings.vary is not None:
+        return variation_task(model, settings)
+    return oligomer_task(model, settings)
+
+
+TASKS = DrawTasks(
+    settings=frozenset({"scaffold", "contigs", "vary", "noise_level", "symmetry"}),
+    resolve=resolve,
+    samplers={"scaffold": SAMPLER},
+)

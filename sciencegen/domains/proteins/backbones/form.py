@@ -19,9 +19,9 @@ from sciencegen.domains.proteins.backbones.metrics import PICTURES, PROPERTIES, 
 from sciencegen.domains.proteins.backbones.render import render, viewer_record
 from sciencegen.domains.proteins.backbones.sequences import PERPLEXITIES, SEQUENCES, with_weights_checked
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
-from sciencegen.domains.proteins.files import STRUCTURE_FORMATS
 from sciencegen.domains.proteins.properties import NOT_GOALS, ORACLES
 from sciencegen.domains.proteins.residues import UNKNOWN
+from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS
 from sciencegen.items import Given, Refusal
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
@@ -53,11 +53,6 @@ def records(path: Path) -> tuple[str, Iterator[str]]:
     """The name of the format, and each item of a file as a PDB record; "" for one that can't be read."""
     items = (parse_text(row.text) for row in read(path))
     return "pdb", ("" if isinstance(item, Refusal) else viewer_record(item) for item in items)
-
-
-def holds_backbones(path: Path) -> bool:
-    """Whether a file has an ending of structures."""
-    return path.name.lower().endswith(STRUCTURE_FORMATS)
 
 
 def is_backbone(given: Given) -> bool:
@@ -94,7 +89,7 @@ DOMAIN = replace(
     form=Form(
         plain=sequence_of,
         adapt_oracle=SequenceOracle,
-        holds=holds_backbones,
+        holds=lambda path: path.name.lower().endswith(STRUCTURE_FORMATS),
         recognizes=is_backbone,
         own_key=True,
     ),

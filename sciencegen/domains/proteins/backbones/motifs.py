@@ -14,10 +14,17 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.damage import reading
-from sciencegen.domains.proteins.backbones.files import parse, split_label, structure_of
+from sciencegen.domains.proteins.backbones.files import (
+    backbone_atoms,
+    cut_chain,
+    dextro_labels,
+    item_marks,
+    parse,
+    split_label,
+    structure_of,
+)
 from sciencegen.domains.proteins.backbones.geometry import place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.reading import backbone_atoms, cut_chain, dextro_labels, item_marks
 from sciencegen.domains.proteins.residues import BACKBONE, UNKNOWN, Residue, bond_length, select_chains
 from sciencegen.domains.proteins.structures import read_structure_file
 from sciencegen.errors import ConfigError, DataError

@@ -39,11 +39,11 @@ from sciencegen.domains.proteins.backbones.geometry import (
     Coordinates,
     bonded,
     dihedrals,
+    hydrogen_bonds,
     place_oxygens,
     squared_heights,
 )
 from sciencegen.domains.proteins.backbones.items import FARTHEST
-from sciencegen.domains.proteins.backbones.secondary_structure import hydrogen_bonds
 from sciencegen.domains.superposition import superposed
 
 # Limits of distances between atoms, and the sum of their squared violations, which fits of coordinates minimize.

@@ -10,16 +10,17 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 
 from sciencegen.domains.proteins.backbones.files import name_of, pdb_lines, pdb_numbers, split_label
-from sciencegen.domains.proteins.backbones.geometry import Coordinates, unit
-from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.secondary_structure import (
+from sciencegen.domains.proteins.backbones.geometry import (
     COIL,
     HELIX,
     STRAND,
+    Coordinates,
     Run,
     runs,
     secondary_structure,
+    unit,
 )
+from sciencegen.domains.proteins.backbones.items import Backbone
 
 # Ribbons of backbones, as they are drawn: flat along helices and strands with arrow heads, thin elsewhere.
 #
