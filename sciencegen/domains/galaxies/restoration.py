@@ -151,8 +151,7 @@ BY_DIFFUSION = replace(
 #
 # A likelihood alone depends mostly on how faint and noisy a stamp is, and may be high for anomalies (Nalisnick et al.
 # 2019; Ren et al. 2019). Therefore the bound b of a stamp, in units of its noise, is compared with the bounds of
-# samples
-# of the model, observed with various PSFs and noise levels:
+# samples of the model, observed with various PSFs and noise levels:
 #
 #     anomaly = (expected(t) - b) / spread(t),   t = log (signal-to-noise ratio of the sum, noise, width of the PSF)
 #

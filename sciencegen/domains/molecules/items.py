@@ -186,12 +186,9 @@ def left_out(text: str) -> str:
 # Stereocentres and double bonds of molecules: counts of the defined ones for regressors, and how many are undefined.
 #
 # Labels (R, S, E, Z) are those of RDKit's legacy perception. In rare cases they differ from the rules of Cahn, Ingold
-# and
-# Prelog, but a label only has to be the same for the same surroundings, and the other one for the mirror image.
-# Centres
-# that depend on each other, such as those of 1,4-dimethylcyclohexane, have no such label and get that of RDKit's new
-# code
-# (r, s), which takes several times longer. Potential centres are those of RDKit's new perception.
+# and Prelog, but a label only has to be the same for the same surroundings, and the other one for the mirror image.
+# Centres that depend on each other, such as those of 1,4-dimethylcyclohexane, have no such label and get that of
+# RDKit's new code (r, s), which takes several times longer. Potential centres are those of RDKit's new perception.
 
 STEREO_BITS = 512
 MOST_STEPS = 20_000

@@ -23,10 +23,8 @@ from sciencegen.vae.autoregressive import END
 # Groups of frequently adjacent symbols of SELFIES or SMILES, learned by byte-pair encoding.
 #
 # Byte-pair encoding (Sennrich et al. 2016) repeatedly merges the most frequent pair of neighbours, so that a benzene
-# ring
-# of eight symbols becomes one token. Sequences become three times shorter, which makes them easier to model.
-# Tokenization
-# is by longest match, which is fast and unique.
+# ring of eight symbols becomes one token. Sequences become three times shorter, which makes them easier to model.
+# Tokenization is by longest match, which is fast and unique.
 
 _FIRST = 0x100
 """First code point of the characters that represent symbols, so that sequences of symbols are plain strings."""

@@ -193,10 +193,8 @@ def strain_energies(molecules: Iterable[Chem.Mol]) -> Float[np.ndarray, " molecu
 #
 # They test bond lengths, angles and clashes by the bounds of distance geometry, planarity of rings and double bonds,
 # radicals, and connectedness, with the library's thresholds of its configuration "mol_fast". The configuration "mol"
-# also
-# compares the energy with that of 50 embedded conformers, which takes a second for a small molecule and many minutes
-# for
-# a strained cage; here `strain` measures the energy.
+# also compares the energy with that of 50 embedded conformers, which takes a second for a small molecule and many
+# minutes for a strained cage; here `strain` measures the energy.
 
 CONFIGURATION = "mol_fast"
 LEFT_OUT = ("loading", "rdkit_sanity", "inchi_convertible")

@@ -103,8 +103,7 @@ def variant_context(reference: Reference) -> dict[str, Any]:
 # Rows of a family, followed by measured variants of its focus.
 #
 # Variants have weight 0, since a lab's choice of variants says nothing about evolution. They don't change the
-# family's
-# model; only their measured values are used.
+# family's model; only their measured values are used.
 
 FEWEST = 10
 Table = Callable[[], Iterable[Row]]

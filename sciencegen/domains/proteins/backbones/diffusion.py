@@ -76,19 +76,17 @@ from sciencegen.networks.residues import (
 # Draws of chains without overlaps: residues that an estimate places closer than those of proteins are moved apart.
 #
 # Where two parts of a drawn chain come to lie in the same place they stay there: estimates at high noise are means,
-# and
-# at low noise the network has seen no chain that passes through itself. So estimates are moved, `ROUNDS` times, by
+# and at low noise the network has seen no chain that passes through itself. So estimates are moved, `ROUNDS` times,
+# by
 #
 #     w <- w - r (C^T / s^2) dE/dc,     E = 1/4 sum_{|i - j| >= 3} (d_A - |a_i - a_j|)_+^2 + (d_B - |b_i - b_j|)_+^2
 #
 # with whitened coordinates w, positions c = C w (`networks.residues`), alpha carbons a, and beta carbons b, which
-# keep
-# their places relative to them; and by forces toward the centre while the radius of gyration is above the estimate's,
-# so
-# that parts move into empty places instead of outward. d_A and d_B are distances within which few native residues
-# lie.
-# C^T makes it a move that the noise could have made: where one residue is pushed, those around it follow, and bonds
-# hardly change. Both are guiding potentials as in Watson et al. 2023 (RFdiffusion), applied to the estimate itself.
+# keep their places relative to them; and by forces toward the centre while the radius of gyration is above the
+# estimate's, so that parts move into empty places instead of outward. d_A and d_B are distances within which few
+# native residues lie. C^T makes it a move that the noise could have made: where one residue is pushed, those around
+# it follow, and bonds hardly change. Both are guiding potentials as in Watson et al. 2023 (RFdiffusion), applied to
+# the estimate itself.
 
 ALPHA_DISTANCE, BETA_DISTANCE = 4.3, 4.2
 """Ångström: d_A and d_B."""

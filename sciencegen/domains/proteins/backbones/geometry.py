@@ -263,8 +263,7 @@ def _next(before: list[np.ndarray], length: float, angle: float, dihedral: float
 #     h = (a × b) · c / A,     a: CA to C,  b: C to N,  c: N to the next CA,     A = |a × b| of ideal bonds
 #
 # h is |c| sin(angle of b and c) sin(omega), 1.24 Å sin(omega) for ideal bonds, trans and cis alike. Unlike omega it
-# is a
-# polynomial of the coordinates, so that fits of coordinates can minimize it.
+# is a polynomial of the coordinates, so that fits of coordinates can minimize it.
 
 AREA = float(CA_C * C_N * np.sin(np.radians(CA_C_N)))
 """A above, Å²."""

@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 #
 # The notation is that of RFdiffusion (Watson et al. 2023): `10-40,A163-181,10-40` is 10 to 40 free residues, residues
 # 163 to 181 of chain A of the motif's file, and 10 to 40 free residues. Parts are separated by commas or slashes. A
-# colon
-# may follow the name of a chain, and must if it doesn't consist of letters: `1:163-181`, since `1163-181` is a
+# colon may follow the name of a chain, and must if it doesn't consist of letters: `1:163-181`, since `1163-181` is a
 # length.
 
 EXAMPLE = "'10-40,A163-181,10-40'"

@@ -25,8 +25,7 @@ from sciencegen.domains.proteins.backbones.items import Backbone
 # Ribbons of backbones, as they are drawn: flat along helices and strands with arrow heads, thin elsewhere.
 #
 # The ribbon follows the alpha carbons. Its width lies in the planes of the peptide bonds, along C=O: along the axis
-# of a
-# helix, and in the plane of a sheet (Carson & Bugg 1986, J. Mol. Graphics 4, 121).
+# of a helix, and in the plane of a sheet (Carson & Bugg 1986, J. Mol. Graphics 4, 121).
 
 SHORTEST_RUN = 3
 """Residues of the shortest helix or strand that is drawn as one."""

@@ -32,8 +32,7 @@ from sciencegen.scoring.oracles import FunctionOracle, Oracle
 #     sc_rmsd = min over motions of sqrt(mean over residues |x_i - y_i|²),  x, y: alpha carbons
 #
 # The program writes a PDB or mmCIF file, or a folder of them, with pLDDT in the column of B-factors. A structure
-# belongs
-# to the sequence that its residues have, whatever its file is called.
+# belongs to the sequence that its residues have, whatever its file is called.
 
 DESIGNABLE_RMSD = 2.0
 """Greatest `sc_rmsd` of a backbone that counts as designable, in ångström."""
