@@ -244,7 +244,12 @@ def undefined_stereocentres(molecule: Chem.Mol) -> int:
 
 def notes(texts: Sequence[str]) -> list[str]:
     """How many of these molecules are there in two or more configurations, from which a regressor could learn."""
-    defined = Counter(_without_stereo(text) for text in set(texts) if _MARKS.intersection(text))
+    defined: Counter[str] = Counter()
+    for text in set(texts):
+        if _MARKS.intersection(text):
+            molecule = Chem.MolFromSmiles(text)
+            Chem.RemoveStereochemistry(molecule)
+            defined[Chem.MolToSmiles(molecule)] += 1
     if not defined:
         return []
     several = sum(count > 1 for count in defined.values())
@@ -253,12 +258,6 @@ def notes(texts: Sequence[str]) -> list[str]:
         f"molecules with defined stereochemistry: {len(defined)}, of these in more than one configuration: {several}; "
         f"predicted differences between stereoisomers {known}"
     ]
-
-
-def _without_stereo(text: str) -> str:
-    molecule = Chem.MolFromSmiles(text)
-    Chem.RemoveStereochemistry(molecule)
-    return Chem.MolToSmiles(molecule)
 
 
 def _labelled_bonds(molecule: Chem.Mol) -> list[tuple[int, int, str]]:

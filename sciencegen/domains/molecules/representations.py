@@ -177,7 +177,7 @@ class SelfiesRepresentation(TokenRepresentation):
         written = [self._tokens(item) for item in items]
         strings = [one if isinstance(one, Refusal) else self.vocabulary.write(one) for one in written]
         return [
-            tokens if isinstance(tokens, Refusal) else _checked(item, tokens, back)
+            tokens if isinstance(tokens, Refusal) else _confirmed(item, tokens, back)
             for item, tokens, back in zip(items, written, read_selfies(strings), strict=True)
         ]
 
@@ -209,7 +209,7 @@ class SelfiesRepresentation(TokenRepresentation):
         return self._json(["".join(group) for group in self.vocabulary.groups])
 
 
-def _checked(item: Chem.Mol, tokens: Sequence[int], back: Chem.Mol | Refusal) -> np.ndarray | Refusal:
+def _confirmed(item: Chem.Mol, tokens: Sequence[int], back: Chem.Mol | Refusal) -> np.ndarray | Refusal:
     """The tokens if they decode to the item, else a Refusal."""
     if isinstance(back, Refusal) or text(back) != text(item):
         return Refusal("SELFIES do not give the same molecule back")

@@ -240,7 +240,11 @@ class ProteinChain:
 
     def side_chain(self) -> Float[np.ndarray, "residue 3"]:
         """The centre of each side chain's heavy atoms; the CA for a residue without any, such as glycine."""
-        return np.stack([_side_chain(residue) for residue in self.residues])
+        centres = []
+        for residue in self.residues:
+            inside = [place for name, place in residue.atoms.items() if name not in (*BACKBONE, "OXT")]
+            centres.append(np.mean(inside, 0) if inside else residue.atoms["CA"])
+        return np.stack(centres)
 
     @property
     def missing_atoms(self) -> dict[str, frozenset[str]]:
@@ -346,11 +350,6 @@ def _report(
         name, proteins, chosen, len(parsed.structure), selected.left_out, selected.waters, selected.hydrogens,
         renumbered, parsed.mended, parsed.ended,
     )  # fmt: skip
-
-
-def _side_chain(residue: Residue) -> np.ndarray:
-    inside = [place for name, place in residue.atoms.items() if name not in (*BACKBONE, "OXT")]
-    return np.mean(inside, 0) if inside else residue.atoms["CA"]
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -275,14 +275,12 @@ NETWORKS: tuple[str, ...] = get_args(NetworkName)
 def grids_of(blocks: Sequence[ArrayBlock], columns: Sequence[int]) -> list[Grid]:
     """Where the numbers of each block are in a row's vector. columns: the column of each number of the vector."""
     places = {column: place for place, column in enumerate(columns)}
-    return [Grid(_image_shape(block), tuple(places[column] for column in block.index)) for block in blocks]
-
-
-def _image_shape(block: ArrayBlock) -> tuple[int, int, int]:
-    """Channels, height and width; a series has a height of 1."""
-    channels, *sides = block.shape
-    height, width = (1, *sides) if block.kind == "series" else sides
-    return channels, height, width
+    grids = []
+    for block in blocks:
+        channels, *sides = block.shape
+        height, width = (1, *sides) if block.kind == "series" else sides  # a series has a height of 1
+        grids.append(Grid((channels, height, width), tuple(places[column] for column in block.index)))
+    return grids
 
 
 def network_of(

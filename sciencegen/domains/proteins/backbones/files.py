@@ -43,7 +43,7 @@ from sciencegen.domains.proteins.residues import (
 from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, find_gaps, read_structure_file
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import version_of
-from sciencegen.items import Cell, Origin, Refusal, Row
+from sciencegen.items import Cell, Given, Origin, Refusal, Row
 
 if TYPE_CHECKING:
     from Bio.PDB.Chain import Chain
@@ -531,9 +531,9 @@ def backbone_text(given: object) -> str | None:
     return f"{UNREADABLE} {item.reason}" if isinstance(item, Refusal) else text(item)
 
 
-def is_object(given: object) -> bool:
-    """Whether `backbone_text` has a text for it."""
-    return isinstance(given, Backbone) or _chains(given) is not None
+def is_backbone(given: Given) -> bool:
+    """Whether it is the text of a backbone, a reference to one, or an object with coordinates."""
+    return is_text(given) if isinstance(given, str) else isinstance(given, Backbone) or _chains(given) is not None
 
 
 def _chains(given: object) -> list[Chain] | None:

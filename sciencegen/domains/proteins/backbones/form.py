@@ -13,7 +13,7 @@ from sciencegen.domains.base import Regression
 from sciencegen.domains.capabilities import Form, Structures
 from sciencegen.domains.properties import property_oracles
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
-from sciencegen.domains.proteins.backbones.files import ITEMS, OBJECTS, SIDECAR, is_object, is_text, read
+from sciencegen.domains.proteins.backbones.files import ITEMS, OBJECTS, SIDECAR, is_backbone, read
 from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
 from sciencegen.domains.proteins.backbones.metrics import PICTURES, PROPERTIES, REFERENCE_SETS, evaluate, measure
 from sciencegen.domains.proteins.backbones.render import render, viewer_record
@@ -22,7 +22,7 @@ from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
 from sciencegen.domains.proteins.properties import NOT_GOALS, ORACLES
 from sciencegen.domains.proteins.residues import UNKNOWN
 from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS
-from sciencegen.items import Given, Refusal
+from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 
@@ -53,11 +53,6 @@ def records(path: Path) -> tuple[str, Iterator[str]]:
     """The name of the format, and each item of a file as a PDB record; "" for one that can't be read."""
     items = (parse_text(row.text) for row in read(path))
     return "pdb", ("" if isinstance(item, Refusal) else viewer_record(item) for item in items)
-
-
-def is_backbone(given: Given) -> bool:
-    """Whether it is the text of a backbone, a reference to one, or an object with coordinates."""
-    return is_text(given) if isinstance(given, str) else is_object(given)
 
 
 OF_SEQUENCES = {name: SequenceOracle(ORACLES.find(name)) for name in PROTEINS.properties if name not in PROPERTIES}
