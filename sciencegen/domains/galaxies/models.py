@@ -40,7 +40,7 @@ CONDITIONS = (
 TRAINING = {"steps": 4000, "batch_size": 64, "learning_rate": 1e-3, "ema_decay": 0.995}
 
 
-def condition_kinds(representation: ImageRepresentation | ObservedRepresentation) -> ConditionKinds:
+def condition_kinds(representation: ImageRepresentation) -> ConditionKinds:
     """The components of the ellipticity rotate with the image; other properties are invariant."""
     names = representation.properties
     pairs = ((names.index(SPIN_2[0]), names.index(SPIN_2[1])),) if SPIN_2[0] in names else ()

@@ -321,17 +321,13 @@ AS_SEEN = (
 
 
 @dataclass(frozen=True, eq=False)
-class ObservedRepresentation(Representation):
-    """Like `images`, but decoded stamps have the PSF and the noise of their Batch. least_variance: of the noise, nJy²
-    [band]; noise-free stamps get it from the model. None if hardly any training stamp was free of noise and PSF."""
+class ObservedRepresentation(ImageRepresentation):
+    """Of stamps as they were seen: decoded ones have PSF and noise of their Batch. least_variance: of the noise,
+    nJy² [band]; noise-free stamps get it from the model. None if hardly any training stamp was free of noise and PSF.
+    """
 
-    images: ImageRepresentation
     least_variance: tuple[float, ...] | None = None
     name = "seen-image"
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        return self.images.properties
 
     @property
     def observation(self) -> ObservedItems:
@@ -339,32 +335,15 @@ class ObservedRepresentation(Representation):
         return ObservedItems(hidden=GIVEN & set(self.properties), as_seen=AS_SEEN)
 
     @property
-    def scales(self) -> Mapping[str, float]:
-        return self.images.scales
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return self.images.shape
-
-    @property
     def exposures(self) -> Batch:
         """PSFs and variances of a few training stamps; each sample is observed with one of them."""
         nothing = np.zeros(self.shape, np.float32)
-        return self.images.batch([EncodedStamp(nothing, *one) for one in self.images.instrument.exposures])
+        return self.batch([EncodedStamp(nothing, *one) for one in self.instrument.exposures])
 
     def encode(self, items: Sequence[Stamp]) -> list[EncodedStamp | Refusal]:
-        found = zip(self.images.encode(items), items, strict=True)
+        found = zip(super().encode(items), items, strict=True)
         refused = self.least_variance is None
         return [Refusal(NOISE_FREE) if refused and item.noise_free else one for one, item in found]
-
-    def batch(self, encoded: Sequence[EncodedStamp], values: np.ndarray | None = None) -> Batch:
-        return self.images.batch(encoded, values)
-
-    def scaled(self, values: Float[np.ndarray, "item property"]) -> Float[np.ndarray, "item property"]:
-        return self.images.scaled(values)
-
-    def condition(self, values: Mapping[str, float]) -> Float[np.ndarray, " property"]:
-        return self.images.condition(values)
 
     def decode(self, batch: Batch) -> list[Stamp | Refusal]:
         """Stamps with PSF and noise."""
@@ -372,19 +351,19 @@ class ObservedRepresentation(Representation):
         return [self._stamp(*row) for row in zip(*here, strict=True)]
 
     def _stamp(self, image: np.ndarray, psf: np.ndarray, variance: np.ndarray) -> Stamp | Refusal:
-        flat = variance.shape[-1] == 1 and self.images.side > 1
-        noise, scale = variance[:, 0, 0] if flat else variance, self.images.instrument.pixel_scale
-        return standardize(Stamp(image, scale, psf if psf.any() else None, noise, self.images.bands))
+        flat = variance.shape[-1] == 1 and self.side > 1
+        noise, scale = variance[:, 0, 0] if flat else variance, self.instrument.pixel_scale
+        return standardize(Stamp(image, scale, psf if psf.any() else None, noise, self.bands))
 
     def to_json(self) -> Json:
         least = {} if self.least_variance is None else {"least_variance": list(self.least_variance)}
-        return {**self.images.to_json(), **least, "name": self.name}
+        return {**super().to_json(), **least}
 
 
 def load_observed(data: Mapping[str, Any]) -> ObservedRepresentation:
     """The inverse of `to_json`."""
     least = data.get("least_variance")
-    return ObservedRepresentation(load(data), None if least is None else tuple(least))
+    return ObservedRepresentation(**vars(load(data)), least_variance=None if least is None else tuple(least))
 
 
 def fit_observed(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ObservedRepresentation:
@@ -396,6 +375,6 @@ def fit_observed(texts: Sequence[str], values: np.ndarray, names: Sequence[str])
         raise DataError(f"Expected stamps with noise among those of the training, got none: {NOISE_FREE}.")
     images = replace(fitted, instrument=replace(fitted.instrument, exposures=noisy))
     if np.mean([one.noise_free and one.psf is None for one in stamps]) < FEWEST_NOISE_FREE:
-        return ObservedRepresentation(images)
+        return ObservedRepresentation(**vars(images))
     least = np.min([one.variance for one in noisy], 0) / NOISE_RATIO**2
-    return ObservedRepresentation(images, tuple(least.tolist()))
+    return ObservedRepresentation(**vars(images), least_variance=tuple(least.tolist()))

@@ -48,7 +48,7 @@ def by_diffusion(
     assert representation.least_variance is not None, "`unable` refuses such models"
     if not stamp.noise_free and (per_band(stamp.variance).min((1, 2)) < representation.least_variance).any():
         return Refusal(LITTLE_NOISE)
-    return restored(deconvolved_samples, model, representation.images, stamp, samples, seed)
+    return restored(deconvolved_samples, model, representation, stamp, samples, seed)
 
 
 def restored(
@@ -127,7 +127,7 @@ def unable(representation: ObservedRepresentation) -> str:
     """Why a diffusion model can't restore, or ""."""
     if representation.least_variance is None:
         return "has learned from observed stamps alone; train one with noise-free ones, too, as those of simulated-deep"
-    if representation.images.instrument.correlation is not None:
+    if representation.instrument.correlation is not None:
         return "has learned from stamps whose noise is correlated between pixels, which it ignores; use a stamp-vae"
     return ""
 
@@ -180,7 +180,6 @@ Reading = Callable[[Batch], Float[Tensor, " batch"]]
 """A Batch of one stamp to a lower bound of log p of its pixels, in nats; deterministic."""
 
 StampModel = ImageVAE | ObservedImageDiffusion
-StampRepresentation = ImageRepresentation | ObservedRepresentation
 
 
 @dataclass(frozen=True)
@@ -191,7 +190,7 @@ class StampBound:
 
     reading: Reading
     model: StampModel
-    representation: StampRepresentation
+    representation: ImageRepresentation
 
     def __call__(self, stamp: Stamp) -> float | Refusal:
         """Nats of the whole stamp, for pixels in nJy."""
@@ -344,7 +343,7 @@ def _device(model: StampModel) -> torch.device:
 # --- Draws ------------------------------------------------------------------------------------------------------------
 
 
-def drawn(model: StampModel, representation: StampRepresentation, count: int) -> Iterator[Stamp | Refusal]:
+def drawn(model: StampModel, representation: ImageRepresentation, count: int) -> Iterator[Stamp | Refusal]:
     """Unconditional samples of the model."""
     generator = Generator().manual_seed(SEED)
     for _ in range(count // AT_ONCE):
@@ -402,7 +401,7 @@ def diffusion_oracles(
 
     bound = StampBound(reading, model, representation)
     anomaly = Anomaly(bound, lambda: drawn(model, representation, OBSERVED_ALIKE), remember)
-    return _oracles(bound, anomaly, representation.images.instrument)
+    return _oracles(bound, anomaly, representation.instrument)
 
 
 def _oracles(bound: StampBound, anomaly: Anomaly, instrument: ObservingConditions) -> Mapping[str, Oracle]:

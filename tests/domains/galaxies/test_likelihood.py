@@ -262,5 +262,5 @@ def test_a_diffusion_s_bound_is_that_of_its_noise_levels(diffusion, monkeypatch)
     assert found == pytest.approx(-float(model.terms(batch).nats.mean()) / 32**2)
     assert np.isfinite(values(oracles["anomaly"], stamps)).all()
     twin = next(simulate(SurveySettings(side=32), 4, 0, 1)).twin
-    seen = fitted.images.instrument.observed([twin], SEED)
+    seen = fitted.instrument.observed([twin], SEED)
     assert values(oracles["log_likelihood"], [twin]) == values(oracles["log_likelihood"], seen)
