@@ -303,10 +303,11 @@ class Pictures:
 
 
 class MetricNote(NamedTuple):
-    """Meaning of a metric, and its better direction, None if there is none."""
+    """Meaning of a metric, its better direction (None if there is none), and published values by model."""
 
     meaning: str
     direction: Direction | None = None
+    published: Mapping[str, float] = MappingProxyType({})
 
 
 CODES = MappingProxyType({
