@@ -36,8 +36,8 @@ from sciencegen.data.writers import REJECT_COLUMNS
 from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.proteins.backbones import sequences as self_consistency
-from sciencegen.domains.proteins.structure_scores import CONTACTS, LOG_ODDS, RANKS
-from sciencegen.domains.tables.recipe_parts import INFERRED
+from sciencegen.domains.proteins.variant_tables import CONTACTS, LOG_ODDS, RANKS
+from sciencegen.domains.tables.models import INFERRED
 from sciencegen.optimization.journal import new_header
 from sciencegen.optimization.replay import ReplayStatistics
 from sciencegen.prediction.evaluation import HeldOutEvaluation

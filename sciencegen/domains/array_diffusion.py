@@ -54,32 +54,29 @@ def array_diffusion_recipe(
     >>> array_diffusion_recipe(codec).name
     'array-diffusion'
     """
-    whole = replace(codec, array=lambda item: _without_gaps(codec, item))
+
+    def without_gaps(item: Item) -> np.ndarray | Refusal:
+        array = codec.array(item)
+        return Refusal("a number is missing") if not isinstance(array, Refusal) and np.isnan(array).any() else array
+
+    whole = replace(codec, array=without_gaps)
     return Recipe(
         name=name,
         fit=whole.fit,
         load_representation=whole.load,
-        build=array_diffusion,
+        build=lambda representation, settings: vector_diffusion(
+            VALUES, representation.values.shape[1], len(representation.properties), settings
+        ),
         settings=settings,
         conditions=conditions,
         description=description or "Diffusion of arrays, with exact likelihoods.",
-        check=check,
+        check=held_out_bits,
         one_thread=True,
         oracles=ModelOracles(make=array_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
     )
 
 
-def _without_gaps(codec: ArrayCodec, item: Item) -> np.ndarray | Refusal:
-    array = codec.array(item)
-    return Refusal("a number is missing") if not isinstance(array, Refusal) and np.isnan(array).any() else array
-
-
-def array_diffusion(representation: ArrayRepresentation, settings: VectorDiffusionSettings) -> DiffusionModel:
-    """A diffusion of standardized vectors."""
-    return vector_diffusion(VALUES, representation.values.shape[1], len(representation.properties), settings)
-
-
-def check(
+def held_out_bits(
     model: DiffusionModel, representation: ArrayRepresentation, arrays: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
     """Unconditional bound of -log2 p of the standardized numbers, in bits per number."""

@@ -251,7 +251,7 @@ def array_recipe(
         conditions=conditions,
         description=description or "Conditional VAE of arrays; its posterior, prior and bound are settings.",
         adaptation=SAME_COLUMNS,
-        check=check,
+        check=held_out_bits,
         one_thread=True,
     )
 
@@ -264,7 +264,9 @@ def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> A
     return ArrayVAE(representation.values.shape[1], len(representation.properties), settings)
 
 
-def check(model: ArrayVAE, representation: ArrayRepresentation, arrays: Sequence[np.ndarray]) -> Mapping[str, float]:
+def held_out_bits(
+    model: ArrayVAE, representation: ArrayRepresentation, arrays: Sequence[np.ndarray]
+) -> Mapping[str, float]:
     """Bound of -log2 p of the standardized numbers, in bits per number."""
     from sciencegen.vae.bounds import bits_per_dimension
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MethodType
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,11 +36,74 @@ from sciencegen.domains.capabilities import (
     Variants,
 )
 from sciencegen.domains.recipes import Recipe
-from sciencegen.domains.regression import Regression
 from sciencegen.files import check_regular
-from sciencegen.items import Cell, Item, Origin, Property, Refusal, Row
+from sciencegen.items import Cell, Item, Json, Origin, Property, Reference, Refusal, Row
 from sciencegen.progress import Report
 from sciencegen.scoring.oracles import Oracle
+
+if TYPE_CHECKING:
+    from sciencegen.prediction.columns import FeatureBlock
+    from sciencegen.prediction.training_tables import Split
+
+
+class FittedFeatures(Protocol):
+    """Features for regressors, fitted to the training items."""
+
+    @property
+    def blocks(self) -> Sequence[FeatureBlock]: ...
+
+    @property
+    def defaults(self) -> Mapping[str, object]:
+        """Settings of a predictor that work well with these features."""
+
+    def encode(self, items: Sequence[Item]) -> Sequence[np.ndarray | Refusal]: ...
+
+    def novel(self, items: Sequence[Item]) -> np.ndarray:
+        """[item] whether an item has a feature that no training item had."""
+
+    def refusal(self, item: Item) -> str | None: ...
+
+    def to_json(self) -> Json: ...
+
+
+MakeFeatures = Callable[[Sequence[Item]], np.ndarray]
+"""items -> [item feature]"""
+
+MakeSplit = Callable[[Sequence[Item], Any], "Split"]
+"""(items, the domain's own `FittedFeatures`) -> Split."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regression:
+    """Inputs of property regressors.
+
+    Parameters
+    ----------
+    features : (items) -> [item feature]
+    groups : (items) -> list of str, optional
+        A label for each item (molecules: the scaffold), "" for an item without a group; a grouped split keeps items
+        with equal labels together. Default: no item has a group.
+    splits : mapping
+        Name -> (items, fitted features) -> Split: a split by how new items may differ from measured ones. None: split
+        by `groups`.
+    fit : (items, reference) -> FittedFeatures or None, optional
+        Fit features to training items; returns None if `features` are to be used instead.
+    load : (data) -> FittedFeatures, optional
+        The inverse of `FittedFeatures.to_json`.
+    earlier : mapping
+        Number of columns -> `features` of an earlier version, for predictors that were trained on it.
+    notes : (texts) -> list of str, optional
+        What a predictor of these training items can't know, in sentences for the log. Texts are those of `ItemIO.text`.
+    """
+
+    features: MakeFeatures
+    groups: Callable[[Sequence[Item]], list[str]] = lambda items: [""] * len(items)
+    splits: Mapping[str, MakeSplit | None] = field(default_factory=dict)
+    fit: Callable[[Sequence[Item], Reference | None], FittedFeatures | None] | None = None
+    load: Callable[[Mapping[str, object]], FittedFeatures] | None = None
+    earlier: Mapping[int, MakeFeatures] = field(default_factory=dict)
+    notes: Callable[[Sequence[str]], list[str]] = lambda texts: []
+
 
 ItemTable = Mapping[str, Sequence[Cell]]
 """Columns of a table by name."""

@@ -1,12 +1,12 @@
-"""Tables that are imported on first use, so that a domain can be loaded without torch."""
+"""Tables and functions that are imported on first use, so that a domain can be loaded without torch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sciencegen.plugins import broken_part
 
@@ -17,6 +17,17 @@ def imported(target: str, default: str = "") -> object:
     """Import `module:attribute`; None if it doesn't exist. default: the attribute if only a module is given."""
     module, _, attribute = target.partition(":")
     return vars(import_module(module)).get(attribute or default)
+
+
+def later(target: str) -> Callable[..., Any]:
+    """The function at `module:attribute`, imported when it is called."""
+
+    def call(*args: object, **options: object) -> object:
+        found = imported(target)
+        assert callable(found), f"expected a function at {target}"
+        return found(*args, **options)
+
+    return call
 
 
 class LazyTable(Mapping[str, Value], Generic[Value]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from sciencegen.domains.base import Evaluate, ItemIO, Oracles, Similarity
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Item, Property, Refusal
 from sciencegen.metrics.sets import novel_fraction, unique_fraction, wasserstein_1d
-from sciencegen.scoring.oracles import ArrayOracle, Oracle
+from sciencegen.scoring.oracles import ArrayOracle, Oracle, OracleAround, Score
 
 Measure = Callable[[Sequence[Item], Sequence[str]], np.ndarray]
 """(items, names) -> [item property], NaN where the measurement fails."""
@@ -50,6 +51,52 @@ def measure_each(functions: Mapping[str, Callable[[Item], float]]) -> Measure:
     return measure
 
 
+def set_metrics(
+    parse: Callable[[str], Item | Refusal],
+    key: Callable[[Item], str],
+    compare: Callable[[list[Item], list[Item]], Mapping[str, float]],
+    noun: str = "item",
+) -> Evaluate:
+    """Make `Domain.evaluate` from a comparison of two sets of items.
+
+    Parameters
+    ----------
+    parse, key
+        As those of `ItemIO`.
+    compare : (items, reference) -> metrics by name
+    noun : str
+        Word for an item in error messages.
+
+    Returns
+    -------
+    (samples, reference, training) -> metrics
+        `valid`, the share of samples that parse; of these `unique` and, where training items are given, `novelty`; the
+        metrics of `compare`; and the sizes of the sets (`count_...`). Metrics that aren't finite are left out.
+    """
+
+    def parsed(texts: Sequence[str] | str) -> list[Item]:
+        return [item for item in map(parse, texts) if not isinstance(item, Refusal)]
+
+    def evaluate(
+        samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
+    ) -> dict[str, float]:
+        found, known = parsed(samples), parsed(reference)
+        if not samples or not known:
+            raise DataError(f"Expected samples and a reference, got {len(samples)} and {len(known)} {noun}s.")
+        keys = [key(item) for item in found]
+        result: dict[str, float] = {
+            "count": len(samples), "count_valid": len(found), "count_unique": len(set(keys)),
+            "count_reference": len(known), "valid": len(found) / len(samples), "unique": unique_fraction(keys),
+        }  # fmt: skip
+        if found:
+            result |= compare(found, known)
+            if training is not None:
+                result["novelty"] = novel_fraction(keys, {key(item) for item in parsed(training)})
+        return {name: float(value) for name, value in result.items() if math.isfinite(value)}
+
+    return evaluate
+
+
 def property_metrics(items: ItemIO, measure: Measure, names: Sequence[str], similarity: Similarity) -> Evaluate:
     """Make `Domain.evaluate` from properties and similarity.
 
@@ -64,38 +111,16 @@ def property_metrics(items: ItemIO, measure: Measure, names: Sequence[str], simi
     Returns
     -------
     (samples, reference, training) -> metrics
-        `valid`, the share of samples that parse; of these `unique` and, where training items are given, `novelty`;
-        `nearest_reference`, the mean similarity to the nearest reference item; for each property `wasserstein_<name>`,
-        in its unit; and the sizes of the sets (`count_...`).
+        Those of `set_metrics`; `nearest_reference`, the mean similarity to the nearest reference item; and for each
+        property `wasserstein_<name>`, in its unit.
     """
 
-    def parsed(texts: Sequence[str] | str) -> list[Item]:
-        return [item for item in map(items.parse, texts) if not isinstance(item, Refusal)]
+    def compare(found: list[Item], known: list[Item]) -> dict[str, float]:
+        some = [found[row] for row in evenly_spaced(len(found), MOST_COMPARED)]
+        near = float(similarity.nearest(some, known).mean())
+        return {"nearest_reference": near, **_distances(measure(found, names), measure(known, names), names)}
 
-    def evaluate(
-        samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
-    ) -> dict[str, float]:
-        found, known = parsed(samples), parsed(reference)
-        if not samples or not known:
-            raise DataError(f"Expected samples and a reference, got {len(samples)} and {len(known)} items.")
-        keys = [items.key(item) for item in found]
-        result = {
-            "count": len(samples),
-            "count_valid": len(found),
-            "count_unique": len(set(keys)),
-            "count_reference": len(known),
-            "valid": len(found) / len(samples),
-            "unique": unique_fraction(keys),
-        }
-        if found:
-            compared = [found[row] for row in evenly_spaced(len(found), MOST_COMPARED)]
-            result["nearest_reference"] = float(similarity.nearest(compared, known).mean())
-            result |= _distances(measure(found, names), measure(known, names), names)
-        if found and training is not None:
-            result["novelty"] = novel_fraction(keys, {items.key(item) for item in parsed(training)})
-        return {name: float(value) for name, value in result.items() if math.isfinite(value)}
-
-    return evaluate
+    return set_metrics(items.parse, items.key, compare)
 
 
 def _distances(found: np.ndarray, known: np.ndarray, names: Sequence[str]) -> dict[str, float]:
@@ -107,6 +132,17 @@ def _distances(found: np.ndarray, known: np.ndarray, names: Sequence[str]) -> di
 # Oracles that every domain has: each of its properties, and the similarity to one item.
 
 SIMILARITY_PREFIX = "similarity to "
+
+
+@dataclass(frozen=True)
+class PlainOracle(OracleAround):
+    """An oracle of a domain that scores the items of a form, by their plain items."""
+
+    oracle: Oracle
+    plain: Callable[[Item], Item]
+
+    def score(self, items: Sequence[Item]) -> list[Score]:
+        return self.oracle.score([self.plain(item) for item in items])
 
 
 def property_oracle(known: Property, measure: Callable[[Sequence[Item], Sequence[str]], np.ndarray]) -> ArrayOracle:

@@ -18,11 +18,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 import sciencegen as sg
-from sciencegen.domains.proteins.backbones.files import parse
+from sciencegen.domains.proteins.backbones.files import parse, read_backbones
 from sciencegen.domains.proteins.backbones.geometry import TRANS_DISTANCE, ca_clashes, ca_distances, chain_breaks
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.motifs import Range
-from sciencegen.domains.proteins.backbones.reading import read_backbones
 
 
 class Motif(NamedTuple):

@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.domains.proteins.backbones.geometry import backbone_of, torsions_of
+from sciencegen.domains.proteins.backbones.geometry import backbone_of, helix_handedness, torsions_of
 from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences, sequence_perplexity
 from sciencegen.domains.proteins.backbones.metrics import evaluate_backbones
-from sciencegen.domains.proteins.backbones.secondary_structure import helix_handedness
 from sciencegen.domains.proteins.backbones.similarity import nearest_chains
 from sciencegen.domains.proteins.residues import BACKBONE
 from sciencegen.domains.proteins.structures import read_structure

@@ -29,7 +29,7 @@ from sciencegen.diffusion.schedules import Linear
 from sciencegen.diffusion.vectors import LOG_SNR_ENDS, CodedDiffusion
 from sciencegen.domains import load_domain
 from sciencegen.domains.tables import rows
-from sciencegen.domains.tables.coding import NETWORKS
+from sciencegen.domains.tables.models import NETWORKS
 from sciencegen.training.settings import TrainingSettings
 from sciencegen.training.train import train
 from sciencegen.vae.bounds import bits_per_dimension

@@ -38,9 +38,9 @@ from sciencegen.diffusion.images import ImageDiffusionSettings
 from sciencegen.diffusion.schedules import Linear
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp
+from sciencegen.domains.galaxies.measurements import measure
 from sciencegen.domains.galaxies.metrics import STATISTICS
 from sciencegen.domains.galaxies.models import CONDITIONS, RECIPES
-from sciencegen.domains.galaxies.properties import measure
 from sciencegen.metrics.images import log_spectra
 from sciencegen.metrics.sets import classifier_auc, table_distance, wasserstein_1d
 from sciencegen.networks.unet import UNetSettings, equivariance_error, parameter_count, with_parameters

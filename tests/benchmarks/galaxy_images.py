@@ -26,8 +26,8 @@ from sciencegen.api.sources.tables import card_rows
 from sciencegen.data.cards import load_card
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp, flux_of, parse_text
+from sciencegen.domains.galaxies.measurements import measure
 from sciencegen.domains.galaxies.metrics import STATISTICS
-from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.galaxies.survey import (
     SIDE_OVER_RADIUS,
     SMALLEST_RADIUS,

@@ -24,7 +24,7 @@ from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import Restored
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.properties import measure
+from sciencegen.domains.galaxies.measurements import measure
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 
 NAMES = ("flux", "half_light_radius", "e1", "e2", "concentration", "asymmetry")

@@ -28,7 +28,7 @@ import torch
 import sciencegen as sg
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp, flux_of
-from sciencegen.domains.galaxies.properties import measure
+from sciencegen.domains.galaxies.measurements import measure
 from sciencegen.domains.galaxies.survey import Component, binned, draw_profile
 from tests.benchmarks.rows import write_rows
 

@@ -25,7 +25,7 @@ from sciencegen.api.train import train
 from sciencegen.config import TrainSettings, build_settings
 from sciencegen.data.tables import read_table
 from sciencegen.domains.proteins.items import encode_rows
-from sciencegen.domains.proteins.variant_scores import FamilyScorer
+from sciencegen.domains.proteins.models import FamilyScorer
 from sciencegen.latent.geometry import latent_noise
 from tests.benchmarks.dataset_files import dataset_file
 

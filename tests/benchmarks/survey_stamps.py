@@ -33,9 +33,9 @@ from sciencegen.diffusion.images import ObservedImageDiffusion
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.files import less_sky
 from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, Stamp, magnitude, standardize
+from sciencegen.domains.galaxies.measurements import measure
 from sciencegen.domains.galaxies.metrics import STATISTICS
 from sciencegen.domains.galaxies.observation import observed
-from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.likelihoods import CodesItems
 from sciencegen.items import Refusal
 from sciencegen.latent.geometry import latent_noise

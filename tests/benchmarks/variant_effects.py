@@ -24,11 +24,9 @@ from scipy.stats import spearmanr
 
 from sciencegen.data.tables import read_table
 from sciencegen.domains.proteins.aligned import alignment_rows, context
-from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation, fit
 from sciencegen.domains.proteins.alignments import read_alignment
 from sciencegen.domains.proteins.items import GAP, encode_rows
-from sciencegen.domains.proteins.models import RECIPES, alignment_vae
-from sciencegen.domains.proteins.variant_scores import FamilyScorer
+from sciencegen.domains.proteins.models import RECIPES, AlignmentRepresentation, FamilyScorer, alignment_vae, fit
 from sciencegen.records import to_record
 from sciencegen.training import TrainingSettings, weighted_order
 from sciencegen.training.train import train

@@ -15,7 +15,7 @@ import pytest
 from sciencegen.api.models.folder import load_model
 from sciencegen.domains.proteins.alignments import read_focus
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
-from sciencegen.domains.proteins.variant_scores import FamilyScorer
+from sciencegen.domains.proteins.models import FamilyScorer
 from tests.cli.conftest import read, run
 from tests.domains.proteins.examples import family
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.capabilities import CodedFiles, Cutouts
+from sciencegen.domains.checks import cuts_of_nothing, lossy_parts
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.item_laws import cuts_of_nothing, lossy_parts
 from sciencegen.domains.laws import Subject
 from sciencegen.errors import DataError
 
@@ -23,13 +23,13 @@ def subject(**parts: object) -> Subject:
 
 
 def test_the_domain_keeps_them() -> None:
-    assert lossy_parts(subject()) == cuts_of_nothing(subject()) == ""
-    assert lossy_parts(subject(coded_files=None)) == cuts_of_nothing(subject(cutouts=None)) == ""
+    assert lossy_parts.breach(subject()) == cuts_of_nothing.breach(subject()) == ""
+    assert lossy_parts.breach(subject(coded_files=None)) == cuts_of_nothing.breach(subject(cutouts=None)) == ""
 
 
 @pytest.mark.parametrize("parts", [lambda path: iter([path.read_bytes()[:-1]]), lambda path: iter([b"x"])])
 def test_lost_bytes_are_found(parts) -> None:
-    assert ".fits file" in lossy_parts(subject(coded_files=CodedFiles(formats=(".fits",), parts=parts)))
+    assert ".fits file" in lossy_parts.breach(subject(coded_files=CodedFiles(formats=(".fits",), parts=parts)))
 
 
 def test_parts_that_fail_are_an_error() -> None:
@@ -38,11 +38,11 @@ def test_parts_that_fail_are_an_error() -> None:
         yield b""
 
     with pytest.raises(DataError, match="no parts"):
-        lossy_parts(subject(coded_files=CodedFiles(formats=(".fits",), parts=parts)))
+        lossy_parts.breach(subject(coded_files=CodedFiles(formats=(".fits",), parts=parts)))
 
 
 def test_a_generator_that_opens_nothing_is_found() -> None:
     def cut(image: Path, catalogue: Path, settings: object):
         yield from ()
 
-    assert "doesn't exist" in cuts_of_nothing(subject(cutouts=Cutouts(formats=(".fits",), cut=cut)))
+    assert "doesn't exist" in cuts_of_nothing.breach(subject(cutouts=Cutouts(formats=(".fits",), cut=cut)))

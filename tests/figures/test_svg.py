@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 from rdkit import Chem
 
-from sciencegen.domains.molecules.render import render as molecule_picture
+from sciencegen.domains.molecules.items import render as molecule_picture
 from sciencegen.domains.proteins.backbones.items import backbone
 from sciencegen.domains.proteins.backbones.render import render as backbone_picture
 from sciencegen.domains.proteins.render import render as sequence_picture

@@ -18,8 +18,8 @@ from sciencegen.data.damage import reason_of
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused, write_table
+from sciencegen.domains.base import FittedFeatures, MakeSplit
 from sciencegen.domains.capabilities import Instrument
-from sciencegen.domains.regression import FittedFeatures, MakeSplit
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, converted, nearest_names, unknown_name
 from sciencegen.files import atomic_write
 from sciencegen.items import Item, Reference, Refusal, Row

@@ -61,10 +61,6 @@ class Edits(Protocol):
         """The reason why an item can't be compared with the known ones, or None."""
 
 
-def no_edits(items: Sequence[Item], origin: Item | None) -> None:
-    """The `edits` of a domain whose items have sites that correspond, or none."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Design:
     """Plates of variants of one item.
@@ -88,7 +84,7 @@ class Design:
     space: MakeDesignSpace
     options: tuple[str, ...] = ()
     features: Callable[[Sequence[Item], Item | None], SiteRows | None] | None = None
-    edits: Callable[[Sequence[Item], Item | None], Edits | None] = no_edits
+    edits: Callable[[Sequence[Item], Item | None], Edits | None] = lambda items, origin: None
     marks: Callable[[Sequence[Item], Item], Sequence[Collection[Hashable]]] | None = None
 
 

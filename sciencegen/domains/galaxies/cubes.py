@@ -33,7 +33,7 @@ from sciencegen.domains.galaxies.items import (
     same_side,
     shape_problem,
 )
-from sciencegen.domains.galaxies.properties import PROPERTIES
+from sciencegen.domains.galaxies.measurements import PROPERTIES
 from sciencegen.domains.galaxies.sersic_fit import FITTED
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write

@@ -18,12 +18,13 @@ from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp, standardize
 from sciencegen.domains.galaxies.measurements import (
     HSM_ITERATIONS,
+    PROPERTIES,
     SMOOTHING,
     ImageMoments,
     adaptive_moments,
     curve_of_growth,
+    measure,
 )
-from sciencegen.domains.galaxies.properties import PROPERTIES, measure
 from sciencegen.domains.galaxies.sersic_fit import AT_LIMIT, FITTED, INDICES, SersicFit, fit_sersic
 from sciencegen.domains.properties import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.errors import unknown_name

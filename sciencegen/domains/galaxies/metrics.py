@@ -15,8 +15,8 @@ from sciencegen.domains.capabilities import MetricNote
 from sciencegen.domains.galaxies.features import nearest
 from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp, key
+from sciencegen.domains.galaxies.measurements import measure
 from sciencegen.domains.galaxies.observation import observing_conditions
-from sciencegen.domains.galaxies.properties import measure
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 from sciencegen.metrics.images import PAIRS, SCALES, log_spectra, scattering

@@ -19,13 +19,11 @@ from sciencegen.diffusion.images import (
     psf_channels,
 )
 from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
-from sciencegen.domains.galaxies import observed_representation, restoration
 from sciencegen.domains.galaxies import representation as image_representation
-from sciencegen.domains.galaxies import restoration as likelihood
+from sciencegen.domains.galaxies import restoration
 from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, EncodedStamp
-from sciencegen.domains.galaxies.observed_representation import ObservedRepresentation
-from sciencegen.domains.galaxies.properties import PROPERTIES, measure
-from sciencegen.domains.galaxies.representation import SPIN_2, ImageRepresentation, settled
+from sciencegen.domains.galaxies.measurements import PROPERTIES, measure
+from sciencegen.domains.galaxies.representation import SPIN_2, ImageRepresentation, ObservedRepresentation, settled
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe
 from sciencegen.items import Refusal
 from sciencegen.networks.pixels import ConditionKinds
@@ -42,7 +40,7 @@ CONDITIONS = (
 TRAINING = {"steps": 4000, "batch_size": 64, "learning_rate": 1e-3, "ema_decay": 0.995}
 
 
-def condition_kinds(representation: ImageRepresentation | ObservedRepresentation) -> ConditionKinds:
+def condition_kinds(representation: ImageRepresentation) -> ConditionKinds:
     """The components of the ellipticity rotate with the image; other properties are invariant."""
     names = representation.properties
     pairs = ((names.index(SPIN_2[0]), names.index(SPIN_2[1])),) if SPIN_2[0] in names else ()
@@ -93,7 +91,9 @@ def adapt_stamp_vae(
     return adapted
 
 
-def check(model: ImageVAE, representation: ImageRepresentation, arrays: Sequence[EncodedStamp]) -> Mapping[str, float]:
+def stamp_vae_figures(
+    model: ImageVAE, representation: ImageRepresentation, arrays: Sequence[EncodedStamp]
+) -> Mapping[str, float]:
     """The bound of -log p of held-out stamps without their conditions, in nats per pixel, and their residuals.
 
     chi_squared: mean square of (stamp - its reconstruction with PSF) over the noise, of stamps that have noise: 1 if
@@ -120,7 +120,7 @@ def stamp_diffusion(representation: ObservedRepresentation, settings: ImageDiffu
     return ObservedImageDiffusion(diffusion, representation.exposures, STEPS_PER_SIGMA, variance)
 
 
-def check_diffusion(
+def stamp_diffusion_figures(
     model: ObservedImageDiffusion, representation: ObservedRepresentation, arrays: Sequence[EncodedStamp]
 ) -> Mapping[str, float]:
     """Bits per pixel of held-out stamps that have noise, without their conditions; they are quantized in steps of a
@@ -146,21 +146,21 @@ RECIPES = {
             settings=frozenset({"smoothing"}),
         ),
         description="Conditional VAE of stamps that knows PSF and noise: what it makes has neither.",
-        check=check,
-        oracles=ModelOracles(make=likelihood.vae_oracles, names=likelihood.NAMES),
+        check=stamp_vae_figures,
+        oracles=ModelOracles(make=restoration.vae_oracles, names=restoration.NAMES),
         restoration=restoration.BY_AUTOENCODER,
         training=TRAINING,
     ),
     "stamp-diffusion": Recipe(
         name="stamp-diffusion",
-        fit=observed_representation.fit,
-        load_representation=observed_representation.load,
+        fit=image_representation.fit_observed,
+        load_representation=image_representation.load_observed,
         build=stamp_diffusion,
         settings=ImageDiffusionSettings,
         conditions=CONDITIONS,
         description="Variational diffusion of stamps as they were seen, with PSF and noise; a likelihood in bits.",
-        check=check_diffusion,
-        oracles=ModelOracles(make=likelihood.diffusion_oracles, names=likelihood.NAMES),
+        check=stamp_diffusion_figures,
+        oracles=ModelOracles(make=restoration.diffusion_oracles, names=restoration.NAMES),
         restoration=restoration.BY_DIFFUSION,
         training=TRAINING,
     ),

@@ -172,13 +172,11 @@ def unpacked(text: str) -> np.ndarray | None:
 # image.
 #
 # With the cumulative flux C at the edges of the old pixels, a new pixel from u to v holds C(v) - C(u), where C is a
-# cubic
-# spline between the edges; both axes alike. The sum over pixels that cover the old ones is the old sum exactly.
+# cubic spline between the edges; both axes alike. The sum over pixels that cover the old ones is the old sum exactly.
 #
 # The variance is resampled with a linear C. Noise on smaller pixels is correlated, and this variance is the one that
 # leaves the noise of sums over many pixels right; that of a single pixel is smaller. Beyond the edge of the old
-# stamp,
-# pixels are 0 and masked.
+# stamp, pixels are 0 and masked.
 
 SAME = 1e-4
 """Relative tolerance of equal pixel scales."""

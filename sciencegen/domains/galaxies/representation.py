@@ -24,7 +24,7 @@ from sciencegen.domains.galaxies.items import (
     same_side,
     standardize,
 )
-from sciencegen.domains.galaxies.measurements import noise_correlation
+from sciencegen.domains.galaxies.measurements import GIVEN, noise_correlation
 from sciencegen.domains.galaxies.observation import (
     SAME_SCALE,
     Exposure,
@@ -299,3 +299,82 @@ def _settle_ellipticity(given: Condition, found: Condition, columns: dict) -> No
     asked = (found[:, size] * one.std + one.mean).clamp(ROUNDEST, FLATTEST)
     found[:, pair] *= torch.where(follow, asked / length, 1.0)[:, None]
     found[:, size] = torch.where(given[:, size].isnan(), (length - one.mean) / one.std, found[:, size])
+
+
+# Converts observed stamps to tensors and back: the model generates stamps with PSF and noise.
+
+NOISE_RATIO = 16
+"""The noise that noise-free stamps get is the least of the observed ones divided by this."""
+NOISE_FREE = (
+    "a stamp without noise: this recipe scales pixels by their noise, so that training stamps must have some. Take the "
+    "recipe stamp-vae"
+)
+FEWEST_NOISE_FREE = 0.05
+"""Least share of the training stamps from which noise-free ones are learned."""
+
+
+AS_SEEN = (
+    "this model makes stamps with the PSF and the noise through which its training stamps were seen. "
+    "Pass `model` with one of the recipe stamp-vae, such as `galaxies`."
+)
+"""Message for users who request noise-free stamps."""
+
+
+@dataclass(frozen=True, eq=False)
+class ObservedRepresentation(ImageRepresentation):
+    """Of stamps as they were seen: decoded ones have PSF and noise of their Batch. least_variance: of the noise,
+    nJy² [band]; noise-free stamps get it from the model. None if hardly any training stamp was free of noise and PSF.
+    """
+
+    least_variance: tuple[float, ...] | None = None
+    name = "seen-image"
+
+    @property
+    def observation(self) -> ObservedItems:
+        """The hidden conditions are known from a catalogue only: they can't be measured on blurred and noisy pixels."""
+        return ObservedItems(hidden=GIVEN & set(self.properties), as_seen=AS_SEEN)
+
+    @property
+    def exposures(self) -> Batch:
+        """PSFs and variances of a few training stamps; each sample is observed with one of them."""
+        nothing = np.zeros(self.shape, np.float32)
+        return self.batch([EncodedStamp(nothing, *one) for one in self.instrument.exposures])
+
+    def encode(self, items: Sequence[Stamp]) -> list[EncodedStamp | Refusal]:
+        found = zip(super().encode(items), items, strict=True)
+        refused = self.least_variance is None
+        return [Refusal(NOISE_FREE) if refused and item.noise_free else one for one, item in found]
+
+    def decode(self, batch: Batch) -> list[Stamp | Refusal]:
+        """Stamps with PSF and noise."""
+        here = (batch[name].detach().cpu().numpy().astype(np.float32) for name in (IMAGE, PSF, VARIANCE))
+        return [self._stamp(*row) for row in zip(*here, strict=True)]
+
+    def _stamp(self, image: np.ndarray, psf: np.ndarray, variance: np.ndarray) -> Stamp | Refusal:
+        flat = variance.shape[-1] == 1 and self.side > 1
+        noise, scale = variance[:, 0, 0] if flat else variance, self.instrument.pixel_scale
+        return standardize(Stamp(image, scale, psf if psf.any() else None, noise, self.bands))
+
+    def to_json(self) -> Json:
+        least = {} if self.least_variance is None else {"least_variance": list(self.least_variance)}
+        return {**super().to_json(), **least}
+
+
+def load_observed(data: Mapping[str, Any]) -> ObservedRepresentation:
+    """The inverse of `to_json`."""
+    least = data.get("least_variance")
+    return ObservedRepresentation(**vars(load(data)), least_variance=None if least is None else tuple(least))
+
+
+def fit_observed(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ObservedRepresentation:
+    """`representation.fit_to`, with exposures that have noise only; DataError if there are none."""
+    stamps = some_stamps(texts)
+    fitted = fit_to(stamps, values, names)
+    noisy = tuple(one for one in fitted.instrument.exposures if (one.variance > 0).all())
+    if not noisy:
+        raise DataError(f"Expected stamps with noise among those of the training, got none: {NOISE_FREE}.")
+    images = replace(fitted, instrument=replace(fitted.instrument, exposures=noisy))
+    if np.mean([one.noise_free and one.psf is None for one in stamps]) < FEWEST_NOISE_FREE:
+        return ObservedRepresentation(**vars(images))
+    least = np.min([one.variance for one in noisy], 0) / NOISE_RATIO**2
+    return ObservedRepresentation(**vars(images), least_variance=tuple(least.tolist()))

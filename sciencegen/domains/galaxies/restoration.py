@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
@@ -21,8 +21,7 @@ from sciencegen.diffusion.posterior import deconvolved_samples
 from sciencegen.domains.capabilities import Restoration, Restored
 from sciencegen.domains.galaxies.items import LARGEST_PSF, STEPS_PER_SIGMA, Stamp, per_band, standardize
 from sciencegen.domains.galaxies.observation import ObservingConditions, effective_variance, observed
-from sciencegen.domains.galaxies.observed_representation import ObservedRepresentation
-from sciencegen.domains.galaxies.representation import ImageRepresentation
+from sciencegen.domains.galaxies.representation import ImageRepresentation, ObservedRepresentation
 from sciencegen.domains.likelihoods import CodeLength
 from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
@@ -41,13 +40,6 @@ BRIGHTEST = 1e15
 LITTLE_NOISE = "has less noise than the samples of this model would; take a stamp-vae"
 
 
-def by_autoencoder(
-    model: ImageVAE, representation: ImageRepresentation, stamp: Stamp, samples: int, seed: int
-) -> Restored | Refusal:
-    """By samples of the posterior of latents."""
-    return restored(posterior_samples, model, representation, stamp, samples, seed)
-
-
 def by_diffusion(
     model: ObservedImageDiffusion, representation: ObservedRepresentation, stamp: Stamp, samples: int, seed: int
 ) -> Restored | Refusal:
@@ -55,7 +47,7 @@ def by_diffusion(
     assert representation.least_variance is not None, "`unable` refuses such models"
     if not stamp.noise_free and (per_band(stamp.variance).min((1, 2)) < representation.least_variance).any():
         return Refusal(LITTLE_NOISE)
-    return restored(deconvolved_samples, model, representation.images, stamp, samples, seed)
+    return restored(deconvolved_samples, model, representation, stamp, samples, seed)
 
 
 def restored(
@@ -134,13 +126,13 @@ def unable(representation: ObservedRepresentation) -> str:
     """Why a diffusion model can't restore, or ""."""
     if representation.least_variance is None:
         return "has learned from observed stamps alone; train one with noise-free ones, too, as those of simulated-deep"
-    if representation.images.instrument.correlation is not None:
+    if representation.instrument.correlation is not None:
         return "has learned from stamps whose noise is correlated between pixels, which it ignores; use a stamp-vae"
     return ""
 
 
 BY_AUTOENCODER = Restoration(
-    restore=by_autoencoder,
+    restore=partial(restored, posterior_samples),
     agreement=("chi_squared", "resolution"),
     properties=("flux", "half_light_radius", "e1", "e2"),
     notes=notes,
@@ -158,8 +150,7 @@ BY_DIFFUSION = replace(
 #
 # A likelihood alone depends mostly on how faint and noisy a stamp is, and may be high for anomalies (Nalisnick et al.
 # 2019; Ren et al. 2019). Therefore the bound b of a stamp, in units of its noise, is compared with the bounds of
-# samples
-# of the model, observed with various PSFs and noise levels:
+# samples of the model, observed with various PSFs and noise levels:
 #
 #     anomaly = (expected(t) - b) / spread(t),   t = log (signal-to-noise ratio of the sum, noise, width of the PSF)
 #
@@ -188,7 +179,6 @@ Reading = Callable[[Batch], Float[Tensor, " batch"]]
 """A Batch of one stamp to a lower bound of log p of its pixels, in nats; deterministic."""
 
 StampModel = ImageVAE | ObservedImageDiffusion
-StampRepresentation = ImageRepresentation | ObservedRepresentation
 
 
 @dataclass(frozen=True)
@@ -199,7 +189,7 @@ class StampBound:
 
     reading: Reading
     model: StampModel
-    representation: StampRepresentation
+    representation: ImageRepresentation
 
     def __call__(self, stamp: Stamp) -> float | Refusal:
         """Nats of the whole stamp, for pixels in nJy."""
@@ -352,7 +342,7 @@ def _device(model: StampModel) -> torch.device:
 # --- Draws ------------------------------------------------------------------------------------------------------------
 
 
-def drawn(model: StampModel, representation: StampRepresentation, count: int) -> Iterator[Stamp | Refusal]:
+def drawn(model: StampModel, representation: ImageRepresentation, count: int) -> Iterator[Stamp | Refusal]:
     """Unconditional samples of the model."""
     generator = Generator().manual_seed(SEED)
     for _ in range(count // AT_ONCE):
@@ -410,7 +400,7 @@ def diffusion_oracles(
 
     bound = StampBound(reading, model, representation)
     anomaly = Anomaly(bound, lambda: drawn(model, representation, OBSERVED_ALIKE), remember)
-    return _oracles(bound, anomaly, representation.images.instrument)
+    return _oracles(bound, anomaly, representation.instrument)
 
 
 def _oracles(bound: StampBound, anomaly: Anomaly, instrument: ObservingConditions) -> Mapping[str, Oracle]:

@@ -17,7 +17,7 @@ from scipy.special import ndtr
 
 from sciencegen.data.observation import convolve, with_gaussian_noise
 from sciencegen.domains.galaxies.items import AB_ZERO_POINT, Stamp, flux_of, standardize, text
-from sciencegen.domains.galaxies.properties import GIVEN, measure_stamp
+from sciencegen.domains.galaxies.measurements import GIVEN, measure_stamp
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Refusal
 
@@ -28,18 +28,13 @@ if TYPE_CHECKING:
 # A population of galaxies: magnitudes, sizes, shapes, structure and redshifts drawn from published distributions.
 #
 # Published: the slope of the counts, 0.36 per magnitude between 20 and 25 (as in Euclid's own shape simulations).
-# Sizes
-# of discs, shapes and share of bulge-dominated galaxies: Miller et al. 2013, MNRAS 429, 2858, after Simard et al.
-# 2002.
-# Discs are oblate with random orientations (Hubble 1926; axis ratio 0.2 edge on). Redshifts by magnitude: LSST
-# Science
-# Book 2009, section 3.7. The constants in these formulas are those of other public simulations that cite the same
-# papers;
-# they weren't compared with the papers themselves. Some of these simulations scale sizes by a = r / 0.833, which
-# makes
-# the median a third larger than in the relation; here a reproduces the relation's median. Our own choices, for lack
-# of an
-# established distribution: bulge fractions, Sérsic indices, spiral arms, knots, colours, and the share of each kind.
+# Sizes of discs, shapes and share of bulge-dominated galaxies: Miller et al. 2013, MNRAS 429, 2858, after Simard et
+# al. 2002. Discs are oblate with random orientations (Hubble 1926; axis ratio 0.2 edge on). Redshifts by magnitude:
+# LSST Science Book 2009, section 3.7. The constants in these formulas are those of other public simulations that cite
+# the same papers; they weren't compared with the papers themselves. Some of these simulations scale sizes by a = r /
+# 0.833, which makes the median a third larger than in the relation; here a reproduces the relation's median. Our own
+# choices, for lack of an established distribution: bulge fractions, Sérsic indices, spiral arms, knots, colours, and
+# the share of each kind.
 
 COUNT_SLOPE = 0.36
 KINDS = {"spheroid": 0.1, "disc": 0.75, "irregular": 0.15}
@@ -225,14 +220,11 @@ def _on_grid(index: float, low: float, high: float) -> float:
 # Sources: HST/COSMOS: Koekemoer et al. 2007 (2,028 s, 27.2 mag point sources at 5 sigma), Scoville et al. 2007 (0.05"
 # pixels, 0.09" FWHM). HSC Wide: Aihara et al. 2018, 2019 (0.168" pixels, 20 minutes in i, 0.6" median seeing, i about
 # 26). Euclid: the wide survey's four exposures of 566 s, read noise 4.4 e- (Cropper et al. 2024), 0.1" pixels (Racca
-# et
-# al. 2016), sky 22.35 mag/arcsec². LSST: Ivezić et al. 2019 (0.2" pixels, 30 s visits, sky, read noise, 26.8 mag
-# coadded
-# in i). KiDS and VIKING: Kuijken et al. 2019 (5 sigma in 2": 25.1, 25.0 and 23.7 mag in g, r and i; 0.7" to 0.9"
-# seeing),
-# Edge et al. 2013 (0.339" pixels; 23.1 in Z); one PSF for all bands. Zero points and skies of ground-based surveys
-# are
-# rounded, and chosen to reproduce the published depth (tested); spreads of the PSF are our choices.
+# et al. 2016), sky 22.35 mag/arcsec². LSST: Ivezić et al. 2019 (0.2" pixels, 30 s visits, sky, read noise, 26.8 mag
+# coadded in i). KiDS and VIKING: Kuijken et al. 2019 (5 sigma in 2": 25.1, 25.0 and 23.7 mag in g, r and i; 0.7" to
+# 0.9" seeing), Edge et al. 2013 (0.339" pixels; 23.1 in Z); one PSF for all bands. Zero points and skies of
+# ground-based surveys are rounded, and chosen to reproduce the published depth (tested); spreads of the PSF are our
+# choices.
 
 
 @dataclass(frozen=True)

@@ -236,9 +236,8 @@ def _image_of(hdus: Iterable[ImageHDU], extension: str | None, path: Path) -> tu
 # Positions of a catalogue: pixels, or right ascension and declination in degrees or sexagesimal.
 #
 # Pixels: columns `x` and `y` count from 1, as in FITS and SExtractor (`X_IMAGE`); `xcentroid` and `ycentroid`
-# (photutils)
-# count from 0. Sky: `ra` and `dec` and other usual names (`COLUMNS`). Numbers are degrees; texts with `:`, blanks or
-# letters are sexagesimal, right ascension in hours: 10:30:12.5, 10h30m12.5s, -02 13 05.
+# (photutils) count from 0. Sky: `ra` and `dec` and other usual names (`COLUMNS`). Numbers are degrees; texts with
+# `:`, blanks or letters are sexagesimal, right ascension in hours: 10:30:12.5, 10h30m12.5s, -02 13 05.
 
 FITS = (".fits", ".fit", ".fits.gz", ".cat", ".ldac")
 
@@ -425,9 +424,8 @@ def _number(cell: Cell) -> float | None:
 #
 # Pixels above `THRESHOLD` sigma of the image, smoothed by a Gaussian of `SMOOTHING` pixels, are segments where they
 # touch. Those that don't reach the middle are neighbours; they are widened by `MARGIN` pixels. What touches the
-# source in
-# the middle belongs to it, also a neighbour whose light overlaps: other positions of the catalogue tell that
-# (`blended`).
+# source in the middle belongs to it, also a neighbour whose light overlaps: other positions of the catalogue tell
+# that (`blended`).
 
 THRESHOLD, NEIGHBOUR_SMOOTHING = 3.5, 1.0
 """Sigma of the smoothed image, which noise alone exceeds in one of 60 cuts of 64 x 64; pixels."""
@@ -471,10 +469,9 @@ def neighbours_in(found: np.ndarray) -> Bool[np.ndarray, "y x"]:
 #
 # A stamp is cut at whole pixels, so that its noise stays as it is; with another pixel scale it is resampled
 # (`resampling`). Flags of a stamp: `neighbour` (masked), `blended` (another source of the catalogue within the
-# galaxy's
-# own light, which isn't masked), `edge` (a part lies outside of the image), `bad` (NaN, saturated or bad pixels,
-# masked),
-# `undetected` (no light above the noise in the middle), `large` (the source reaches the edge of its stamp).
+# galaxy's own light, which isn't masked), `edge` (a part lies outside of the image), `bad` (NaN, saturated or bad
+# pixels, masked), `undetected` (no light above the noise in the middle), `large` (the source reaches the edge of its
+# stamp).
 
 SKY = 0.5
 """Level of the sky, in units of the noise, from which a note says that it isn't subtracted."""

@@ -2,73 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from pathlib import Path
-
-from rdkit import Chem
-
 from sciencegen.domains.base import Domain, ItemIO, Oracles, Regression, Similarity
-from sciencegen.domains.capabilities import BlockMoves, Moves, Pictures, ReferenceSets, Scaffold, Structures
-from sciencegen.domains.lazy import LazyTable
-from sciencegen.domains.molecules import alerts as familiar
-from sciencegen.domains.molecules import alerts as kept_parts
-from sciencegen.domains.molecules import alerts as reactive
-from sciencegen.domains.molecules import edits, features, files, items, oracles, patterns, render
-from sciencegen.domains.molecules import edits as mutations
-from sciencegen.domains.molecules import edits as recombination
-from sciencegen.domains.molecules import features as similarity
-from sciencegen.domains.molecules import items as stereo
-from sciencegen.domains.molecules import patterns as scaffold_classes
-from sciencegen.domains.molecules import structure_files as objects
+from sciencegen.domains.capabilities import Moves, Pictures, Structures
+from sciencegen.domains.lazy import LazyTable, later
+from sciencegen.domains.molecules import (
+    alerts,
+    edits,
+    features,
+    files,
+    items,
+    metrics,
+    oracles,
+    patterns,
+    structure_files,
+)
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
-from sciencegen.domains.molecules.reference_sets import METRIC_NOTES, METRIC_UNITS
 
 __all__ = ["DOMAIN"]
-
-
-def evaluate(
-    samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
-) -> dict[str, float]:
-    """`metrics.evaluate`, imported when called: it needs torch."""
-    from sciencegen.domains.molecules import metrics
-
-    return metrics.evaluate(samples, reference, training)
-
-
-def held_out_sets() -> tuple[str, ...]:
-    """Names of the shipped held-out sets, imported when called."""
-    from sciencegen.domains.molecules.reference_sets import REFERENCES
-
-    return tuple(REFERENCES)
-
-
-def training_sets() -> tuple[str, ...]:
-    """Names of the shipped training sets, imported when called."""
-    from sciencegen.domains.molecules.reference_sets import TRAINING_SETS
-
-    return tuple(TRAINING_SETS)
-
-
-def load_training_set(name: str) -> Container[str] | None:
-    """The keys of a training set, or None if it isn't shipped."""
-    from sciencegen.domains.molecules.reference_sets import load_training_filter
-
-    return load_training_filter(name) if name in training_sets() else None
-
-
-def read_scaffold(path: Path) -> Scaffold:
-    """`structure_files.read_scaffold`, imported when called."""
-    from sciencegen.domains.molecules import structure_files as scaffolds
-
-    return scaffolds.read_scaffold(path)
-
-
-def moves_from_blocks(blocks: Sequence[Chem.Mol], names: Sequence[str], steps: int) -> BlockMoves:
-    """`synthesis.space.block_moves`, imported when called: it compiles the reactions."""
-    from sciencegen.domains.molecules.synthesis.space import block_moves
-
-    return block_moves(blocks, names, steps)
-
 
 DOMAIN = Domain(
     name="molecules",
@@ -87,10 +37,10 @@ DOMAIN = Domain(
     measure=measure,
     recipes=LazyTable("sciencegen.domains.molecules.models:RECIPES"),
     similarity=Similarity(
-        matrix=similarity.similarity,
-        nearest=similarity.nearest,
-        classes={"scaffolds": scaffold_classes.scaffolds, "ring patterns": scaffold_classes.ring_patterns},
-        series=scaffold_classes.series,
+        matrix=features.similarity,
+        nearest=features.nearest,
+        classes={"scaffolds": patterns.scaffolds, "ring patterns": patterns.ring_patterns},
+        series=patterns.series,
     ),
     oracles=Oracles(
         find=oracles.oracle,
@@ -104,29 +54,23 @@ DOMAIN = Domain(
         groups=features.groups,
         splits={"scaffold": None},
         earlier=features.EARLIER,
-        notes=stereo.notes,
+        notes=items.notes,
     ),
-    evaluate=evaluate,
-    render=render.render,
+    evaluate=metrics.evaluate,
+    render=items.render,
     moves=Moves(
-        mutate=mutations.mutate,
+        mutate=edits.mutate,
         edit=edits.edit,
-        recombine=recombination.recombine,
+        recombine=edits.recombine,
         constraint=patterns.constraint,
-        plausible=reactive.is_plausible,
-        familiar=familiar.familiar_beside,
-        implausible_groups=kept_parts.implausible_groups,
-        from_blocks=moves_from_blocks,
+        plausible=alerts.is_plausible,
+        familiar=alerts.familiar_beside,
+        implausible_groups=alerts.implausible_groups,
+        from_blocks=later("sciencegen.domains.molecules.synthesis.space:block_moves"),
     ),
-    structures=Structures(records=files.structure_records, read_scaffold=read_scaffold),
+    structures=Structures(records=files.structure_records, read_scaffold=structure_files.read_scaffold),
     pictures=Pictures(gallery=18),
-    reference_sets=ReferenceSets(
-        held_out=held_out_sets,
-        training=training_sets,
-        load_training=load_training_set,
-        notes=METRIC_NOTES,
-        units=METRIC_UNITS,
-    ),
-    objects=objects.OBJECTS,
+    reference_sets=metrics.REFERENCE_SETS,
+    objects=structure_files.OBJECTS,
     forms={"structures": "sciencegen.domains.molecules.structured:DOMAIN"},
 )

@@ -113,16 +113,13 @@ def passes_filters(molecule: Chem.Mol) -> bool:
 # Groups that a chemist would not expect to isolate: they decompose, tautomerize, or are reactive intermediates.
 #
 # Generative models and graph edits write such molecules, because they obey the valence rules, and QED, SA and
-# structural
-# alerts don't see most of them. The list is about stability alone. Reactive but storable reagents (acid chlorides,
-# epoxides, azides) and toxic groups are the subject of the structural alerts.
+# structural alerts don't see most of them. The list is about stability alone. Reactive but storable reagents (acid
+# chlorides, epoxides, azides) and toxic groups are the subject of the structural alerts.
 #
 # In the names stand the sources: [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, and [M, n] Smith,
 # March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [H] Hann et al., J. Chem. Inf. Comput. Sci.
-# 1999,
-# 39, 897; [W] Walters & Murcko, Adv. Drug Deliv. Rev. 2002, 54, 255; [B] Bundgaard & Johansen, J. Pharm. Sci. 1980,
-# 69,
-# 44.
+# 1999, 39, 897; [W] Walters & Murcko, Adv. Drug Deliv. Rev. 2002, 54, 255; [B] Bundgaard & Johansen, J. Pharm. Sci.
+# 1980, 69, 44.
 
 AMINE = "$([NX3;!$(N~[C,S,P]=[O,S,N]);!$(N[a]);!$(NC#N);!$(N[N,O])])"
 """A nitrogen whose lone pair isn't delocalized."""
@@ -266,11 +263,9 @@ def _bridged(molecule: Chem.Mol, ring: tuple[int, ...]) -> bool:
 # approved drugs that bind covalently, such as acrylamides and nitriles, are not in the list; a chloroacetamide is.
 #
 # In the names stand the sources: [H] Hann et al., J. Chem. Inf. Comput. Sci. 1999, 39, 897; [W] Walters & Murcko,
-# Adv.
-# Drug Deliv. Rev. 2002, 54, 255; [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, and [M, n] Smith,
-# March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [B] Bundgaard & Johansen, J. Pharm. Sci. 1980,
-# 69,
-# 44.
+# Adv. Drug Deliv. Rev. 2002, 54, 255; [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, and [M, n]
+# Smith, March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [B] Bundgaard & Johansen, J. Pharm. Sci.
+# 1980, 69, 44.
 
 REACTIVE = {
     "acyl halide [H, W]": "[CX3](=[OX1,SX1])[F,Cl,Br,I]",
@@ -338,15 +333,12 @@ def is_plausible(molecule: Chem.Mol) -> bool:
 # Atom environments that no known molecule has: odd chemistry that no list of groups names.
 #
 # An environment is an atom with all atoms and bonds within two bonds, as Morgan fingerprints see it (Rogers & Hahn,
-# J.
-# Chem. Inf. Model. 2010, 50, 742). Those of about a million molecules of PubChem are the fragments of the synthetic
-# accessibility (Ertl & Schuffenhauer, J. Cheminformatics 2009, 1:8). That score is a mean over all atoms, so that a
-# large
-# molecule may hide an odd part; the number of unknown environments is not.
+# J. Chem. Inf. Model. 2010, 50, 742). Those of about a million molecules of PubChem are the fragments of the
+# synthetic accessibility (Ertl & Schuffenhauer, J. Cheminformatics 2009, 1:8). That score is a mean over all atoms,
+# so that a large molecule may hide an odd part; the number of unknown environments is not.
 #
 # A bond between two groups that nobody has joined gives several unknown environments. `MOST` is the smallest limit
-# that
-# at least 95% of measured ligands and of drugs meet; no other list of groups was used to choose it.
+# that at least 95% of measured ligands and of drugs meet; no other list of groups was used to choose it.
 
 MOST = 2
 """Unknown environments that a candidate of a search may have."""
@@ -370,10 +362,8 @@ def unknown_environments(molecule: Chem.Mol, known: AbstractSet[int] = frozenset
 # Rings of eight or more atoms, which are hard to close, and which ones known molecules have.
 #
 # Rings of 8 to 11 atoms, the medium rings, are strained across the ring, and those of 12 and more have ends that
-# seldom
-# meet (Illuminati & Mandolini, Acc. Chem. Res. 1981, 14, 95). A ring is told by its own atoms and bonds, without what
-# is
-# attached to it.
+# seldom meet (Illuminati & Mandolini, Acc. Chem. Res. 1981, 14, 95). A ring is told by its own atoms and bonds,
+# without what is attached to it.
 
 SMALLEST = 8
 """Atoms of the smallest large ring."""
@@ -417,10 +407,8 @@ def familiar_beside(molecules: Sequence[Chem.Mol]) -> Callable[[Chem.Mol], bool]
 # Whether a part that every item must hold makes all of them implausible, whatever is attached to it.
 #
 # The part is completed in several ways: with hydrogens, and with a methyl, an acetyl, a phenyl or a trifluoromethyl
-# group
-# at each attachment point, or at each hydrogen of a part without points. A group that all of these molecules have is
-# one
-# of the part itself. `CC=O` is no aldehyde with a methyl group, and thus may be kept.
+# group at each attachment point, or at each hydrogen of a part without points. A group that all of these molecules
+# have is one of the part itself. `CC=O` is no aldehyde with a methyl group, and thus may be kept.
 
 COMPLETIONS = ("[H]", "C", "C(C)=O", "c1ccccc1", "C(F)(F)F")
 """SMILES of what is attached, by its first atom."""

@@ -76,7 +76,7 @@ def docking_oracle(name: str) -> DockingOracle | None:
     prefix = next((prefix for prefix in PREFIXES if name.startswith(prefix)), None)
     if prefix is None:
         return None
-    folder, target = checked_target(name.removeprefix(prefix))
+    folder, target = found_target(name.removeprefix(prefix))
     search = WHOLE if prefix == "dock:" else QUICK if find_spec("vina") else WITHOUT_LIBRARY
     words = [sys.executable, "-P", vina.__file__, str(folder / target), search.word]
     receptor = "".join(sha256_of(folder / f"{target}{ending}")[:16] for ending in (vina.RECEPTOR, vina.BOX))
@@ -92,7 +92,7 @@ def _write(path: Path, items: Sequence[Chem.Mol], names: Sequence[str]) -> None:
     files.write(path, items, names, {})
 
 
-def checked_target(target: str) -> tuple[Path, str]:
+def found_target(target: str) -> tuple[Path, str]:
     """Folder and name of a target of dockstring's, or of a user's `FOLDER/NAME`; an error if there is none."""
     shipped = vina.targets_folder()
     if shipped is None or find_spec("openbabel") is None:

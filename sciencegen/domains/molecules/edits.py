@@ -250,10 +250,8 @@ def _decode(symbols: list[str]) -> str:
 # Graph crossover: a piece of one molecule joined to a piece of another.
 #
 # Following Jensen, Chem. Sci. 2019, 10, 3567, both parents are cut, either at one bond outside rings or at two bonds
-# of
-# one ring, and a piece of each is joined at the cuts. Only single bonds are cut, and each is replaced by a single
-# bond,
-# so that no valence changes and nearly every child is a valid molecule.
+# of one ring, and a piece of each is joined at the cuts. Only single bonds are cut, and each is replaced by a single
+# bond, so that no valence changes and nearly every child is a valid molecule.
 
 """Maximum number of attempts, since a crossover may return a parent (when a methyl replaces a methyl)."""
 

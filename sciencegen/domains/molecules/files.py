@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise, takewhile
 from pathlib import Path
 
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from sciencegen.data.damage import open_binary, standard_input
 from sciencegen.data.tables import READ_TABLES, read_table
-from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import is_missing, line_of, number_text, write_text
+from sciencegen.domains import text_files
 from sciencegen.domains.molecules.geometry import (
     ASKED,
     MAX_ATOMS,
@@ -21,13 +21,12 @@ from sciencegen.domains.molecules.geometry import (
     with_structure,
 )
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR, text
-from sciencegen.errors import ConfigError, DataError
-from sciencegen.files import found_at
+from sciencegen.domains.text_files import check_exists
+from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Origin, Refusal, Row, numbers_and_texts
 
 ITEM_COLUMNS = ("item", "smiles", "canonical_smiles", "structure", "molecule", "mol")
 FORMATS = (".smi", ".smi.gz", ".sdf", ".sdf.gz", *READ_TABLES)
-MAX_LINE_BYTES = 2_000_000
 MAX_RECORD_LINES = 20_000
 SEVERAL = "several molecules in one record; a line $$$$ parts them"
 MAX_RECORD_COLUMNS = 1000
@@ -35,12 +34,8 @@ MOST_VALUE_LINES = 2
 """Lines of a value that are read: with more than one it is no number."""
 
 
-def ending(path: Path) -> str:
-    """The file suffix in lower case, such as ".sdf" or ".sdf.gz"; "-" (standard input) counts as .smi."""
-    suffixes = [suffix.lower() for suffix in file_of(path).suffixes]
-    if str(path) == "-":
-        return ".smi"
-    return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+ending = partial(text_files.ending, pipe=".smi")
+lines = partial(text_files.lines, longest=2_000_000)
 
 
 def read(path: Path, column: str | None = None) -> Iterator[Row]:
@@ -53,28 +48,8 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
         )
     if kind in READ_TABLES:
         return read_table(path, ITEM_COLUMNS, column)
-    check_exists(path)
+    check_exists(path, "molecules")
     return _read_smi(path) if kind.startswith(".smi") else _read_sdf(path)
-
-
-def lines(path: Path) -> Iterator[str]:
-    """Decoded lines without line breaks. Longer lines than `MAX_LINE_BYTES` are cut (`parse` refuses them anyway)."""
-    with standard_input() if str(path) == "-" else open_binary(path) as stream:
-        while line := stream.readline(MAX_LINE_BYTES):
-            rest = line
-            while rest and not rest.endswith(b"\n"):
-                rest = stream.readline(MAX_LINE_BYTES)
-            yield line.decode("utf-8", errors="replace").rstrip("\r\n")
-
-
-def check_exists(path: Path) -> None:
-    """Raise a DataError if the file is missing or empty, before any row is read."""
-    if str(path) == "-":
-        return
-    if not path.is_file():
-        raise DataError(f"Expected a file of molecules at {path}, found {found_at(path)}.")
-    if path.stat().st_size == 0:
-        raise DataError(f"Expected molecules in {path}, found an empty file.")
 
 
 def _read_smi(path: Path) -> Iterator[Row]:

@@ -223,9 +223,8 @@ def _finished(molecule: Chem.RWMol) -> Chem.Mol | Refusal:
 # Ranges of interatomic distances in known structures, which confirm the bonds of a new structure.
 #
 # Bond perception finds neighbours within a wide radius and orders from valences: it accepts a double bond of 1.7 Å.
-# Here
-# each kind of bond (two elements and an order) has the range of its lengths in known structures, and each pair of
-# elements without a bond has a minimum distance.
+# Here each kind of bond (two elements and an order) has the range of its lengths in known structures, and each pair
+# of elements without a bond has a minimum distance.
 
 TAIL = 1e-3
 """Share of a kind's bonds that is cut at both ends of its range, since known structures may include broken ones."""
@@ -337,13 +336,10 @@ def _kind_of(code: int) -> str:
 # Stability of a geometry, computed from its distances alone.
 #
 # Hoogeboom et al. 2022, Equivariant Diffusion for Molecule Generation in 3D, appendix, with its bond lengths and
-# margins.
-# Two atoms share a bond of the highest order whose typical length, plus a margin, exceeds their distance. An atom is
-# stable if the orders of its bonds sum to its element's valence, a molecule if all its atoms are stable. In QM9 99.4
-# % of
-# atoms and 95.3 % of molecules are stable (the paper gives 99.0 % and 95.2 %). Aromatic bonds and charges are
-# ignored:
-# the score is for comparisons, it isn't a test of validity.
+# margins. Two atoms share a bond of the highest order whose typical length, plus a margin, exceeds their distance. An
+# atom is stable if the orders of its bonds sum to its element's valence, a molecule if all its atoms are stable. In
+# QM9 99.4 % of atoms and 95.3 % of molecules are stable (the paper gives 99.0 % and 95.2 %). Aromatic bonds and
+# charges are ignored: the score is for comparisons, it isn't a test of validity.
 
 STABILITY_ELEMENTS = (1, 6, 7, 8, 9)
 VALENCES = np.array([1, 4, 3, 2, 1])
@@ -421,8 +417,7 @@ def stability_figures(elements: Iterable[int], geometries: Iterable[Geometry]) -
 # Three-dimensional structures of molecules by distance geometry and a force field.
 #
 # ETKDGv3 (Wang, Witek, Landrum, Riniker, J. Chem. Inf. Model. 2020, 60, 2044) places the atoms; MMFF94 relaxes them,
-# or
-# UFF if MMFF94 lacks parameters.
+# or UFF if MMFF94 lacks parameters.
 
 METHOD = "structure_method"
 """Property of a molecule: how its conformer was made."""

@@ -274,7 +274,7 @@ def conformers(representation: GeometryRepresentation, settings: ConformerSettin
     return DiffusionModel(network, state, schedule, {"positions": (max(representation.sizes), 3)}, settings.diffusion)
 
 
-def check_conformers(
+def conformer_figures(
     model: DiffusionModel, representation: GeometryRepresentation, known: Sequence[Geometry]
 ) -> dict[str, float]:
     """With one sample for each known graph: the shares of stable atoms and molecules (if the tables have all elements),
@@ -359,7 +359,9 @@ def size_table(representation: GeometryRepresentation) -> SizeTable:
     )
 
 
-def check(model: SizedDiffusion, representation: GeometryRepresentation, known: Sequence[Geometry]) -> dict[str, float]:
+def joint_figures(
+    model: SizedDiffusion, representation: GeometryRepresentation, known: Sequence[Geometry]
+) -> dict[str, float]:
     """With unconditional samples: the shares of stable atoms and molecules (if the tables have all elements), and of
     molecules whose coordinates imply their bonds."""
     generator = torch.Generator().manual_seed(0)

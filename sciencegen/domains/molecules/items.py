@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdCIPLabeler, rdFingerprintGenerator, rdMolDescriptors, rdqueries
+from rdkit.Chem.Draw import rdMolDraw2D
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from sciencegen.data.writers import escape
@@ -185,12 +186,9 @@ def left_out(text: str) -> str:
 # Stereocentres and double bonds of molecules: counts of the defined ones for regressors, and how many are undefined.
 #
 # Labels (R, S, E, Z) are those of RDKit's legacy perception. In rare cases they differ from the rules of Cahn, Ingold
-# and
-# Prelog, but a label only has to be the same for the same surroundings, and the other one for the mirror image.
-# Centres
-# that depend on each other, such as those of 1,4-dimethylcyclohexane, have no such label and get that of RDKit's new
-# code
-# (r, s), which takes several times longer. Potential centres are those of RDKit's new perception.
+# and Prelog, but a label only has to be the same for the same surroundings, and the other one for the mirror image.
+# Centres that depend on each other, such as those of 1,4-dimethylcyclohexane, have no such label and get that of
+# RDKit's new code (r, s), which takes several times longer. Potential centres are those of RDKit's new perception.
 
 STEREO_BITS = 512
 MOST_STEPS = 20_000
@@ -246,7 +244,12 @@ def undefined_stereocentres(molecule: Chem.Mol) -> int:
 
 def notes(texts: Sequence[str]) -> list[str]:
     """How many of these molecules are there in two or more configurations, from which a regressor could learn."""
-    defined = Counter(_without_stereo(text) for text in set(texts) if _MARKS.intersection(text))
+    defined: Counter[str] = Counter()
+    for text in set(texts):
+        if _MARKS.intersection(text):
+            molecule = Chem.MolFromSmiles(text)
+            Chem.RemoveStereochemistry(molecule)
+            defined[Chem.MolToSmiles(molecule)] += 1
     if not defined:
         return []
     several = sum(count > 1 for count in defined.values())
@@ -255,12 +258,6 @@ def notes(texts: Sequence[str]) -> list[str]:
         f"molecules with defined stereochemistry: {len(defined)}, of these in more than one configuration: {several}; "
         f"predicted differences between stereoisomers {known}"
     ]
-
-
-def _without_stereo(text: str) -> str:
-    molecule = Chem.MolFromSmiles(text)
-    Chem.RemoveStereochemistry(molecule)
-    return Chem.MolToSmiles(molecule)
 
 
 def _labelled_bonds(molecule: Chem.Mol) -> list[tuple[int, int, str]]:
@@ -313,3 +310,22 @@ def _is_imine(bond: Chem.Bond) -> bool:
     if [atom.GetAtomicNum() for atom in ends] != [6, 7]:
         return False
     return not any(other.GetAtomicNum() in (7, 8) for other in ends[1].GetNeighbors())
+
+
+# Draws a molecule as an SVG whose bytes depend on the molecule only.
+
+_PROLOG = re.compile(r"<\?xml[^>]*\?>\s*|<!--.*?-->\s*", re.DOTALL)
+
+
+def render(molecule: Chem.Mol, width: int = 220, height: int = 160) -> str:
+    """Draw a molecule as one `<svg>` element for a page, without prolog, identifiers or metadata."""
+    drawer = rdMolDraw2D.MolDraw2DSVG(width, height)
+    options: Any = drawer.drawOptions()
+    options.clearBackground = False
+    options.addStereoAnnotation = False
+    options.fixedBondLength = 25.0
+    options.padding = 0.06
+    canonical = Chem.MolFromSmiles(text(molecule)) or Chem.Mol(molecule)  # a drawing depends on the order of the atoms
+    rdMolDraw2D.PrepareAndDrawMolecule(drawer, canonical)
+    drawer.FinishDrawing()
+    return _PROLOG.sub("", drawer.GetDrawingText()).strip()

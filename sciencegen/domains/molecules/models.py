@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,11 +27,10 @@ from sciencegen.domains.molecules.patterns import Core, read_cores
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.representations import SelfiesRepresentation, TokenRepresentation
 from sciencegen.domains.molecules.smiles_representation import SmilesRepresentation
-from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember, Representation
+from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Representation
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 from sciencegen.latent.space import LatentModel
-from sciencegen.scoring.oracles import Oracle
 from sciencegen.vae.autoregressive import END, shift
 from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.flows import FlowPrior
@@ -204,20 +203,6 @@ def smiles_vae(representation: SmilesRepresentation, settings: LatentPriorVAESet
     return LatentPriorVAE(len(representation.vocabulary), count, settings, prior, measured)
 
 
-def sequence_oracles(
-    model: SequenceVAE, representation: SelfiesRepresentation, remember: Remember
-) -> Mapping[str, Oracle]:
-    """Oracles of the exact log p of a molecule's tokens in canonical order, by the decoder without a latent."""
-    return likelihood_oracles(model, representation, model.log_prob)
-
-
-def latent_oracles(
-    model: LatentPriorVAE, representation: SmilesRepresentation, remember: Remember
-) -> Mapping[str, Oracle]:
-    """Oracles of a lower bound of log p of a molecule's canonical SMILES."""
-    return likelihood_oracles(model, representation, partial(model.bound, importance_samples=BOUND_SAMPLES))
-
-
 def adapt_selfies_vae(
     model: SequenceVAE, old: SelfiesRepresentation, new: SelfiesRepresentation, settings: SequenceVAESettings, seed: int
 ) -> SequenceVAE:
@@ -336,7 +321,13 @@ RECIPES = {
         latent_alone=True,
         tasks=TASKS,
         description="VAE over SMILES whose latent carries the whole molecule; a flow or diffusion prior of latents.",
-        oracles=ModelOracles(make=latent_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
+        oracles=ModelOracles(
+            make=lambda model, representation, remember: likelihood_oracles(
+                model, representation, partial(model.bound, importance_samples=BOUND_SAMPLES)
+            ),
+            names=(LOG_LIKELIHOOD,),
+            on_request=(LOG_LIKELIHOOD,),
+        ),
     ),
     "selfies-vae": Recipe(
         name="selfies-vae",
@@ -349,7 +340,11 @@ RECIPES = {
         tasks=TASKS,
         adaptation=Adaptation(adapt_representation=representations.adapt, adapt=adapt_selfies_vae),
         description="Conditional VAE over SELFIES groups: lossless codes, flow prior, autoregressive decoder.",
-        oracles=ModelOracles(make=sequence_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
+        oracles=ModelOracles(
+            make=lambda model, representation, remember: likelihood_oracles(model, representation, model.log_prob),
+            names=(LOG_LIKELIHOOD,),
+            on_request=(LOG_LIKELIHOOD,),
+        ),
     ),
     "conformers": Recipe(
         name="conformers",
@@ -360,7 +355,7 @@ RECIPES = {
         conditions=None,
         description="Diffusion of the coordinates of given molecules; equivariant network over pairs of atoms.",
         form="structures",
-        check=geometry_models.check_conformers,
+        check=geometry_models.conformer_figures,
         completes=True,
     ),
     "joint": Recipe(
@@ -372,6 +367,6 @@ RECIPES = {
         conditions=(),
         description="Diffusion of positions, atom types, charges and bonds together; molecules in 3D from nothing.",
         form="structures",
-        check=geometry_models.check,
+        check=geometry_models.joint_figures,
     ),
 }

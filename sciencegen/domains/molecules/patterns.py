@@ -90,10 +90,9 @@ class KeptPattern:
 # Screens substructure queries: excludes those that can't match a molecule because of its atoms and bonds.
 #
 # Most of several hundred structural alerts contain a bond that a drug-like molecule doesn't have (N=N, C=S, O-O).
-# Each
-# query is split once into the bonds and atoms that it needs, a molecule into the bonds and atoms that it has. Only
-# queries whose needs are all met go to the (exact, slower) substructure search. A need that can't be decided from the
-# atoms and the bond alone (rings, degree, recursive patterns) counts as met, so that no match is missed.
+# Each query is split once into the bonds and atoms that it needs, a molecule into the bonds and atoms that it has.
+# Only queries whose needs are all met go to the (exact, slower) substructure search. A need that can't be decided
+# from the atoms and the bond alone (rings, degree, recursive patterns) counts as met, so that no match is missed.
 
 AtomKey = tuple[int, bool, int, int]
 """Atomic number, aromatic, formal charge, hydrogens."""
@@ -293,11 +292,10 @@ class NamedPatterns:
 # Cores with attachment points, and the parts of other molecules that fit to them.
 #
 # A core is SMILES with attachment points `[*:1]`. Of one piece, each point gets a substituent; of two pieces with a
-# point
-# each, a linker joins them; without points, a substituent replaces a hydrogen. Parts are cut from whole molecules at
-# single bonds outside rings. A part fits if the atom that it is cut from is like the core's atom that it is joined
-# to, so
-# that the new bond is one that its source has (matched pairs of radius 1: Polishchuk, J. Cheminform. 2020, 12, 28).
+# point each, a linker joins them; without points, a substituent replaces a hydrogen. Parts are cut from whole
+# molecules at single bonds outside rings. A part fits if the atom that it is cut from is like the core's atom that it
+# is joined to, so that the new bond is one that its source has (matched pairs of radius 1: Polishchuk, J. Cheminform.
+# 2020, 12, 28).
 
 CARBON = 6
 LARGEST_PART = 16
@@ -478,9 +476,8 @@ def _taken(molecule: Chem.Mol, atoms: Sequence[int]) -> Chem.Mol:
 # Classes of molecules, for searches that return molecules of many kinds: scaffolds, and how rings are joined.
 #
 # A scaffold is that of Bemis & Murcko, J. Med. Chem. 1996, 39, 2887: ring systems and the linkers between them. A
-# ring
-# pattern is a reduced graph of it (Gillet, Willett & Bradshaw, J. Chem. Inf. Comput. Sci. 2003, 43, 338): each ring
-# system is one node, and linkers keep their atoms. `Cc1ccc(NS(=O)(=O)c2ccc3c(c2)CCO3)cc1` has the pattern
+# ring pattern is a reduced graph of it (Gillet, Willett & Bradshaw, J. Chem. Inf. Comput. Sci. 2003, 43, 338): each
+# ring system is one node, and linkers keep their atoms. `Cc1ccc(NS(=O)(=O)c2ccc3c(c2)CCO3)cc1` has the pattern
 # `[Ar]NS(=O)(=O)[Ar]`, whatever its rings are and wherever the linker is attached.
 
 AROMATIC, CYCLIC, ALKYL = 1, 2, 3

@@ -19,10 +19,8 @@ from sciencegen.items import Property
 #
 #     QED = exp( Σᵢ wᵢ ln dᵢ(xᵢ) / Σᵢ wᵢ )      over 8 properties x with desirability functions d
 # Bickerton, Paolini, Besnard, Muresan, Hopkins, Nature Chemistry 2012, 4, 90. The functions, weights, acceptor and
-# alert
-# patterns are RDKit's. It is faster because properties are reused, and because only those of the 116 alerts are
-# searched
-# whose bonds occur in the molecule.
+# alert patterns are RDKit's. It is faster because properties are reused, and because only those of the 116 alerts are
+# searched whose bonds occur in the molecule.
 
 _ROTATABLE_BONDS = "_rotatableBonds"
 

@@ -23,10 +23,8 @@ from sciencegen.vae.autoregressive import END
 # Groups of frequently adjacent symbols of SELFIES or SMILES, learned by byte-pair encoding.
 #
 # Byte-pair encoding (Sennrich et al. 2016) repeatedly merges the most frequent pair of neighbours, so that a benzene
-# ring
-# of eight symbols becomes one token. Sequences become three times shorter, which makes them easier to model.
-# Tokenization
-# is by longest match, which is fast and unique.
+# ring of eight symbols becomes one token. Sequences become three times shorter, which makes them easier to model.
+# Tokenization is by longest match, which is fast and unique.
 
 _FIRST = 0x100
 """First code point of the characters that represent symbols, so that sequences of symbols are plain strings."""
@@ -179,7 +177,7 @@ class SelfiesRepresentation(TokenRepresentation):
         written = [self._tokens(item) for item in items]
         strings = [one if isinstance(one, Refusal) else self.vocabulary.write(one) for one in written]
         return [
-            tokens if isinstance(tokens, Refusal) else _checked(item, tokens, back)
+            tokens if isinstance(tokens, Refusal) else _confirmed(item, tokens, back)
             for item, tokens, back in zip(items, written, read_selfies(strings), strict=True)
         ]
 
@@ -211,7 +209,7 @@ class SelfiesRepresentation(TokenRepresentation):
         return self._json(["".join(group) for group in self.vocabulary.groups])
 
 
-def _checked(item: Chem.Mol, tokens: Sequence[int], back: Chem.Mol | Refusal) -> np.ndarray | Refusal:
+def _confirmed(item: Chem.Mol, tokens: Sequence[int], back: Chem.Mol | Refusal) -> np.ndarray | Refusal:
     """The tokens if they decode to the item, else a Refusal."""
     if isinstance(back, Refusal) or text(back) != text(item):
         return Refusal("SELFIES do not give the same molecule back")

@@ -28,7 +28,6 @@ from sciencegen.domains.capabilities.structures import Placement
 from sciencegen.domains.molecules.files import (
     ITEM_COLUMNS,
     SEVERAL,
-    check_exists,
     ending,
     holds_several,
     lines,
@@ -51,6 +50,7 @@ from sciencegen.domains.molecules.geometry import (
 )
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, RECORD_ERROR
 from sciencegen.domains.superposition import superposed
+from sciencegen.domains.text_files import check_exists
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.items import Refusal, Row
 
@@ -81,7 +81,7 @@ def read_structures(path: Path, column: str | None = None) -> Iterator[Row]:
         raise ConfigError(
             f"Expected a file of 3D structures ({', '.join(STRUCTURE_FORMATS)}), got '{path}'. Convert it or rename it."
         )
-    check_exists(path)
+    check_exists(path, "molecules")
     if kind.startswith(".csv"):
         return _read_table(path, column)
     return _read_xyz(path) if kind.startswith(".xyz") else _read_sdf(path)

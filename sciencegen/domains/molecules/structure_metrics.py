@@ -193,10 +193,8 @@ def strain_energies(molecules: Iterable[Chem.Mol]) -> Float[np.ndarray, " molecu
 #
 # They test bond lengths, angles and clashes by the bounds of distance geometry, planarity of rings and double bonds,
 # radicals, and connectedness, with the library's thresholds of its configuration "mol_fast". The configuration "mol"
-# also
-# compares the energy with that of 50 embedded conformers, which takes a second for a small molecule and many minutes
-# for
-# a strained cage; here `strain` measures the energy.
+# also compares the energy with that of 50 embedded conformers, which takes a second for a small molecule and many
+# minutes for a strained cage; here `strain` measures the energy.
 
 CONFIGURATION = "mol_fast"
 LEFT_OUT = ("loading", "rdkit_sanity", "inchi_convertible")
@@ -207,7 +205,7 @@ the process, and fails if the log's stream has been closed."""
 def failed_checks(molecule: Chem.Mol) -> list[str]:
     """Names of the checks that a molecule with its hydrogens and a conformer fails; inapplicable checks count as
     passed (such as the angles of two atoms)."""
-    checks, failed = _checks(), []
+    checks, failed = _modules(), []
     with rdBase.BlockLogs():
         for check, names in checks:
             results = check(Chem.Mol(molecule))["results"]
@@ -221,7 +219,7 @@ def plausible_share(molecules: Sequence[Chem.Mol]) -> float:
 
 
 @cache
-def _checks() -> list[tuple[Callable[..., dict[str, Any]], dict[str, str]]]:
+def _modules() -> list[tuple[Callable[..., dict[str, Any]], dict[str, str]]]:
     """Each check with its parameters, and the names of those results that are used."""
     from posebusters.posebusters import PoseBusters, module_dict
 

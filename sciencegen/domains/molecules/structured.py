@@ -7,38 +7,60 @@ hydrogens.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 from rdkit import Chem
 
-from sciencegen.domains.base import Regression, Similarity
+from sciencegen.domains.base import MakeFeatures, Regression, Similarity
 from sciencegen.domains.capabilities import Form, Moves, ReferenceSets, Structures
+from sciencegen.domains.lazy import later
 from sciencegen.domains.molecules import DOMAIN as MOLECULES
-from sciencegen.domains.molecules import (
-    edits,
-    features,
-    files,
-    items,
-    oracles,
-    patterns,
-    properties,
-    property_networks,
-    structure_files,
-)
-from sciencegen.domains.molecules import edits as mutations
-from sciencegen.domains.molecules import edits as recombination
-from sciencegen.domains.molecules import features as similarity
-from sciencegen.domains.molecules import patterns as scaffold_classes
-from sciencegen.domains.molecules import structure_files as objects
+from sciencegen.domains.molecules import edits, features, files, items, oracles, patterns, properties, structure_files
 from sciencegen.domains.molecules.alerts import implausible_groups, is_plausible
-from sciencegen.domains.molecules.geometry import METHOD, with_implicit_hydrogens
-from sciencegen.domains.molecules.reference_sets import METRIC_UNITS, STRUCTURE_NOTES
+from sciencegen.domains.molecules.geometry import METHOD, Geometry, geometry_of, with_implicit_hydrogens, with_structure
+from sciencegen.domains.molecules.metrics import METRIC_UNITS, STRUCTURE_NOTES
 from sciencegen.domains.molecules.structure_files import holds_structures, read_scaffold
-from sciencegen.domains.regression import MakeFeatures
-from sciencegen.items import Cell, Origin, Reference
-from sciencegen.scoring.oracles import Oracle, OracleAround, Score
+from sciencegen.domains.properties import PlainOracle
+from sciencegen.items import Cell, Origin, Reference, Refusal
+
+# Input of property networks for molecules: the readout of each property, and the atoms of each item.
+#
+# For a molecule without coordinates (a SMILES) a structure is computed first, by distance geometry and a force field
+# (geometry.py). If the network was trained on other structures (QM9's are by density functional theory), its
+# intervals don't include this difference. If no structure is found, there is no score.
+
+READOUTS: Mapping[str, str] = {
+    "dipole": "dipole",
+    "homo": "mean",
+    "lumo": "mean",
+    "gap": "mean",
+    "polarizability": "sum",
+    "zpve": "sum",
+    "u0": "sum",
+    "u298": "sum",
+    "h298": "sum",
+    "g298": "sum",
+    "cv": "sum",
+}
+"""Column, named as in QM9's card -> readout. For other columns it is chosen by the data (prediction/columns.py)."""
+
+
+def points(molecules: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
+    """The atoms of each molecule, in its own structure or a computed one, or a Refusal with the reason."""
+    return [geometry_of(one) if one.GetNumConformers() else _made(items.text(one)) for one in molecules]
+
+
+@lru_cache(maxsize=20_000)
+def _made(text: str) -> Geometry | Refusal:
+    """Cached, since several predictors use it. Atoms are in the order of the canonical text."""
+    molecule = items.parse(text)
+    if isinstance(molecule, Refusal):
+        return molecule
+    structure = with_structure(molecule)
+    return geometry_of(structure.molecule) if structure.failure is None else Refusal(structure.failure)
 
 
 def write(
@@ -59,35 +81,10 @@ def left_out(text: str) -> str:
     return items.left_out("" if "\n" in text else text.partition(" |")[0])
 
 
-def measure(structures: Sequence[Chem.Mol], names: Sequence[str]) -> np.ndarray:
-    """[structure property] of the molecules."""
-    return properties.measure(molecules_of(structures), names)
-
-
-def similarities(structures: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
-    """[structure reference] of the molecules."""
-    return similarity.similarity(molecules_of(structures), molecules_of(references))
-
-
-def nearest(structures: Sequence[Chem.Mol], references: Sequence[Chem.Mol]) -> np.ndarray:
-    """[structure] greatest similarity of the molecules."""
-    return similarity.nearest(molecules_of(structures), molecules_of(references))
-
-
 def constraint(keep: Sequence[str], forbid: Sequence[str], reference: Reference | None) -> Callable[[Chem.Mol], bool]:
     """`patterns.constraint` for structures."""
     accepts = patterns.constraint(keep, forbid, reference)
     return lambda structure: accepts(with_implicit_hydrogens(structure))
-
-
-@dataclass(frozen=True)
-class MoleculeOracle(OracleAround):
-    """Makes an oracle of molecules score structures: it gets them with implicit hydrogens, as it expects."""
-
-    oracle: Oracle
-
-    def score(self, items: Sequence[Chem.Mol]) -> list[Score]:
-        return self.oracle.score(molecules_of(items))
 
 
 def molecules_of(structures: Sequence[Chem.Mol]) -> list[Chem.Mol]:
@@ -95,18 +92,11 @@ def molecules_of(structures: Sequence[Chem.Mol]) -> list[Chem.Mol]:
     return [with_implicit_hydrogens(structure) for structure in structures]
 
 
-def evaluate(
-    samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
-) -> dict[str, float]:
-    """`structure_metrics.evaluate_structures`, imported when called."""
-    from sciencegen.domains.molecules.structure_metrics import evaluate_structures
-
-    return evaluate_structures(samples, reference, training)
-
-
+adapted_oracle = partial(PlainOracle, plain=with_implicit_hydrogens)
+"""Makes an oracle of molecules score structures: it gets them with implicit hydrogens, as it expects."""
 CLASSES = {
-    "scaffolds": lambda structures: scaffold_classes.scaffolds(molecules_of(structures)),
-    "ring patterns": lambda structures: scaffold_classes.ring_patterns(molecules_of(structures)),
+    "scaffolds": lambda structures: patterns.scaffolds(molecules_of(structures)),
+    "ring patterns": lambda structures: patterns.ring_patterns(molecules_of(structures)),
 }
 """Those of the molecules."""
 
@@ -129,20 +119,24 @@ DOMAIN = replace(
         write=write,
         left_out=left_out,
     ),
-    measure=measure,
-    similarity=Similarity(matrix=similarities, nearest=nearest, classes=CLASSES),
-    oracles=replace(MOLECULES.oracles, find=lambda name: MoleculeOracle(oracles.oracle(name))),
+    measure=lambda structures, names: properties.measure(molecules_of(structures), names),
+    similarity=Similarity(
+        matrix=lambda one, others: features.similarity(molecules_of(one), molecules_of(others)),
+        nearest=lambda one, others: features.nearest(molecules_of(one), molecules_of(others)),
+        classes=CLASSES,
+    ),
+    oracles=replace(MOLECULES.oracles, find=lambda name: adapted_oracle(oracles.oracle(name))),
     regression=Regression(
         features=_of_structures(features.features),
         groups=lambda structures: features.groups(molecules_of(structures)),
         splits={"scaffold": None},
         earlier={columns: _of_structures(make) for columns, make in features.EARLIER.items()},
     ),
-    evaluate=evaluate,
+    evaluate=later("sciencegen.domains.molecules.structure_metrics:evaluate_structures"),
     moves=Moves(
-        mutate=mutations.mutate,
+        mutate=edits.mutate,
         edit=edits.edit,
-        recombine=recombination.recombine,
+        recombine=edits.recombine,
         constraint=constraint,
         plausible=lambda structure: is_plausible(with_implicit_hydrogens(structure)),
         implausible_groups=implausible_groups,
@@ -150,12 +144,12 @@ DOMAIN = replace(
     structures=Structures(
         records=files.structure_records,
         read_scaffold=read_scaffold,
-        points=property_networks.points,
-        readouts=property_networks.READOUTS,
+        points=points,
+        readouts=READOUTS,
     ),
     reference_sets=ReferenceSets(notes=STRUCTURE_NOTES, units=METRIC_UNITS),
-    objects=objects.STRUCTURES,
-    form=Form(plain=with_implicit_hydrogens, adapt_oracle=MoleculeOracle, holds=holds_structures),
+    objects=structure_files.STRUCTURES,
+    form=Form(plain=with_implicit_hydrogens, adapt_oracle=adapted_oracle, holds=holds_structures),
     forms={},
 )
 """The form of molecules with coordinates."""

@@ -10,9 +10,8 @@ from sciencegen.domains.proteins.files import ITEMS
 from sciencegen.domains.proteins.items import OBJECTS
 from sciencegen.domains.proteins.metrics import REFERENCE_SETS, evaluate
 from sciencegen.domains.proteins.motifs import MOVES
-from sciencegen.domains.proteins.properties import ORACLES, PROPERTIES, measure
+from sciencegen.domains.proteins.properties import ORACLES, PROPERTIES, SIMILARITY, measure
 from sciencegen.domains.proteins.render import PICTURES, render
-from sciencegen.domains.proteins.similarity import SIMILARITY
 from sciencegen.domains.proteins.variant_tables import VARIANTS
 
 DOMAIN = Domain(

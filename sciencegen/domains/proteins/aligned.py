@@ -18,6 +18,7 @@ from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
 from sciencegen.domains.base import ItemTable, Similarity
 from sciencegen.domains.capabilities import Family, Form
 from sciencegen.domains.capabilities.design import Test
+from sciencegen.domains.properties import PlainOracle
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins import files
 from sciencegen.domains.proteins.alignments import (
@@ -31,7 +32,7 @@ from sciencegen.domains.proteins.alignments import (
     sequence_weights,
 )
 from sciencegen.domains.proteins.design import ORDERS
-from sciencegen.domains.proteins.features import REGRESSION, VariantFeatures, fit_variant_features
+from sciencegen.domains.proteins.features import REGRESSION, fit_variant_features
 from sciencegen.domains.proteins.items import (
     ALPHABET,
     GAP,
@@ -47,7 +48,6 @@ from sciencegen.domains.proteins.properties import ORACLES, measure
 from sciencegen.domains.proteins.variants import ProteinVariantNames, Reference, variant_sequence
 from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
 from sciencegen.items import REFUSED_ROW, Json, Origin, Refusal, Row
-from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 # Converts measured variants of one protein to aligned rows, with the values that all aligned rows have.
 
@@ -103,8 +103,7 @@ def variant_context(reference: Reference) -> dict[str, Any]:
 # Rows of a family, followed by measured variants of its focus.
 #
 # Variants have weight 0, since a lab's choice of variants says nothing about evolution. They don't change the
-# family's
-# model; only their measured values are used.
+# family's model; only their measured values are used.
 
 FEWEST = 10
 Table = Callable[[], Iterable[Row]]
@@ -307,32 +306,12 @@ def holds_alignment(path: Path) -> bool:
     return kind.removesuffix(".gz") in ALIGNMENT_ENDINGS
 
 
-def measure_rows(items: Sequence[str], names: Sequence[str]) -> Float[np.ndarray, "item property"]:
-    """Properties of the sequences without gaps."""
-    return measure(_plain(items), names)
-
-
-def fit_plain(items: Sequence[str], reference: Reference | None = None) -> VariantFeatures | None:
-    """Features of variants, of the sequences without gaps."""
-    return fit_variant_features(_plain(items), reference)
-
-
 def constraint_on_rows(
     keep: Sequence[str] = (), forbid: Sequence[str] = (), reference: Reference | None = None
 ) -> Test:
     """Motifs of the sequences without gaps."""
     accepted = constraint(keep, forbid, reference)
     return lambda item: accepted(without_gaps(item))
-
-
-@dataclass(frozen=True)
-class PlainOracle(OracleAround):
-    """An oracle of proteins, applied to aligned rows without their gaps."""
-
-    oracle: Oracle
-
-    def score(self, items: Sequence[str]) -> list[Score]:
-        return self.oracle.score(_plain(items))
 
 
 FAMILY = Family(
@@ -342,17 +321,23 @@ FAMILY = Family(
     with_measured=with_measured,
     columns=(WEIGHT, MUTATIONS),
 )
+adapted_oracle = partial(PlainOracle, plain=without_gaps)
 DOMAIN = replace(
     PROTEINS,
     name="proteins/aligned",
     items=replace(files.ITEMS, parse=parse, formats=FORMATS, read=read, write=write),
-    measure=measure_rows,
+    measure=lambda rows, names: measure(_plain(rows), names),
     similarity=Similarity(matrix=similarity, nearest=nearest, maximum=1.0),
-    oracles=replace(ORACLES, find=lambda name: PlainOracle(ORACLES.find(name))),
-    regression=replace(REGRESSION, features=one_hot, fit=fit_plain, splits={}),
+    oracles=replace(ORACLES, find=lambda name: adapted_oracle(ORACLES.find(name))),
+    regression=replace(
+        REGRESSION,
+        features=one_hot,
+        fit=lambda rows, reference: fit_variant_features(_plain(rows), reference),
+        splits={},
+    ),
     evaluate=partial(evaluate, comparison=Comparison(parse, nearest, similarity, without_gaps)),
     moves=replace(MOVES, constraint=constraint_on_rows),
     orders=replace(ORDERS, cells=lambda row, options: ORDERS.cells(without_gaps(row), options)),
-    form=Form(plain=without_gaps, adapt_oracle=PlainOracle, holds=holds_alignment, family=FAMILY),
+    form=Form(plain=without_gaps, adapt_oracle=adapted_oracle, holds=holds_alignment, family=FAMILY),
     forms={},
 )

@@ -436,9 +436,9 @@ def matching_pairs(packed: BitPlanes, first: np.ndarray, second: np.ndarray) -> 
 #     weight_i = 1 / #{j : matches(i, j) / residues(i) > identity}
 #
 # matches(i, j) is the number of columns in which both have the same residue, residues(i) the number of those in which
-# i
-# has a residue; j includes i. A row of gaps alone has weight 0. Hopf et al. 2017, with the strict ">" and the float64
-# division of EVE (Frazer et al. 2021), so that the weights equal EVE's for theta = 1 - identity to the last bit.
+# i has a residue; j includes i. A row of gaps alone has weight 0. Hopf et al. 2017, with the strict ">" and the
+# float64 division of EVE (Frazer et al. 2021), so that the weights equal EVE's for theta = 1 - identity to the last
+# bit.
 
 SCREENING_PLANES = 2
 """Two of five planes distinguish three quarters of the pairs of different residues, in a third of the time."""

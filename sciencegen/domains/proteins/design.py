@@ -385,10 +385,8 @@ DESIGN = Design(space=design_space, options=OPTIONS, features=design_features, e
 # Order sheets of proteins: DNA that codes for a sequence, with the codons of a host and without restriction sites.
 #
 # Each residue has the codon that the host uses most, by the tables of the Kazusa codon usage database (Nakamura et
-# al.,
-# Nucleic Acids Research 28, 2000), which the package python-codon-tables holds. Sites are removed by DNA Chisel
-# (Zulkower
-# and Rosser, Bioinformatics 36, 2020), which exchanges codons of the same residue.
+# al., Nucleic Acids Research 28, 2000), which the package python-codon-tables holds. Sites are removed by DNA Chisel
+# (Zulkower and Rosser, Bioinformatics 36, 2020), which exchanges codons of the same residue.
 
 HOSTS = {
     "e_coli": "e_coli_316407", "yeast": "s_cerevisiae_4932", "human": "h_sapiens_9606", "b_subtilis": "b_subtilis_1423"

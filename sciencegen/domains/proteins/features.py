@@ -19,6 +19,7 @@ from zlib import crc32
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from sciencegen.domains.base import Regression
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows, encode_rows
 from sciencegen.domains.proteins.properties import MEASURES, Residues
 from sciencegen.domains.proteins.variants import (
@@ -29,7 +30,6 @@ from sciencegen.domains.proteins.variants import (
     edits_of,
     most_frequent_letters,
 )
-from sciencegen.domains.regression import Regression
 from sciencegen.errors import DataError, IncompatibleError
 from sciencegen.items import Refusal
 from sciencegen.prediction.columns import FeatureBlock
@@ -174,7 +174,8 @@ class EditFeatures:
         put, lost = _letters([one.put for one in every]), _letters([one.lost for one in every])
         new, old = put.any(1), lost.any(1)
         kinds = np.stack([new & old, new & ~old, old & ~new], 1)
-        near = [_triangles(middles, len(self.origin), width) for width in WIDTHS]
+        tents = [(_middles(len(self.origin), width), width) for width in WIDTHS]
+        near = [np.clip(1 - np.abs(middles[:, None] - places) / width, 0, None) for places, width in tents]
         each = np.concatenate([*near, put, lost, kinds], 1)
         table = np.zeros((len(items), each.shape[1]))
         np.add.at(table, np.repeat(np.arange(len(items)), [len(own) for own in edits]), each)
@@ -213,11 +214,6 @@ class EditFeatures:
 
 def _middles(length: int, width: int) -> Float[np.ndarray, " triangle"]:
     return np.arange(0, length + width, width / STEPS)
-
-
-def _triangles(middles: Float[np.ndarray, " edit"], length: int, width: int) -> Float[np.ndarray, "edit triangle"]:
-    """Heights of all triangles at each edit."""
-    return np.clip(1 - np.abs(middles[:, None] - _middles(length, width)) / width, 0, None)
 
 
 def _letters(letters: Sequence[str]) -> Bool[np.ndarray, "edit letter"]:

@@ -6,26 +6,25 @@ Values of a record are read from and written to the FASTA header as `key=number`
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from sciencegen.data.damage import open_binary, standard_input
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
-from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import is_missing, line_of, number_text, write_text
+from sciencegen.domains import text_files
 from sciencegen.domains.base import ItemIO, ItemTable
+from sciencegen.domains.proteins.backbones.files import item_marks, read_backbones
 from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.reading import item_marks, read_backbones
 from sciencegen.domains.proteins.items import MAX_RESIDUES, key, parse, taxon, text
 from sciencegen.domains.proteins.residues import UNKNOWN
-from sciencegen.domains.proteins.structures import STRUCTURE_ENDINGS, ProteinChain, read_chains, read_structure
+from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, ProteinChain, read_chains, read_structure
 from sciencegen.domains.proteins.variants import Reference
+from sciencegen.domains.text_files import check_exists
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.files import found_at
 from sciencegen.items import VARIANT_COLUMNS, Cell, Origin, Row, numbers_and_texts
 
 # Sequences from structure files: the protein chains of a file as rows, or one of them as a wild type.
 
-STRUCTURE_FORMATS = (*STRUCTURE_ENDINGS, *(f"{ending}.gz" for ending in STRUCTURE_ENDINGS))
 REMEDY = "Pass the sequence itself, or its FASTA file."
 
 
@@ -63,7 +62,13 @@ def chain_reference(path: Path, chain: str | None) -> Reference:
     Raises a DataError if chains differ and none is named, if residues are missing or unknown, or if numbers jump.
     """
     if chain is None:
-        _check_alike(read_chains(path), path)
+        chains = read_chains(path)
+        if len({one.whole_sequence for one in chains}) > 1:
+            names = ", ".join(f"{one.report.chain} ({len(one.residues)} residues)" for one in chains)
+            raise DataError(
+                f"Expected the name of a chain, found several that differ in {path}: {names}. "
+                f"Write {path}:{chains[0].report.chain}."
+            )
     found = read_structure(path, chain)
     if UNKNOWN in found.whole_sequence:
         gaps = "; ".join(map(str, found.gaps[:3])) or "residues that are none of the 20"
@@ -75,30 +80,18 @@ def chain_reference(path: Path, chain: str | None) -> Reference:
     return Reference(found.sequence, numbers[0])
 
 
-def _check_alike(chains: list[ProteinChain], path: Path) -> None:
-    if len({chain.whole_sequence for chain in chains}) > 1:
-        names = ", ".join(f"{chain.report.chain} ({len(chain.residues)} residues)" for chain in chains)
-        raise DataError(f"Expected the name of a chain, found several that differ in {path}: {names}. "
-                        f"Write {path}:{chains[0].report.chain}.")  # fmt: skip
-
-
 ITEM_COLUMNS = ("item", "sequence", "seq", "protein", "mutated_sequence")
 FASTA = (".fasta", ".fa", ".faa")
 FORMATS = (*FASTA, *(f"{ending}.gz" for ending in FASTA), *READ_TABLES, ".txt", ".txt.gz", *STRUCTURE_FORMATS)
 LONGEST_TEXT = 2 * MAX_RESIDUES
 """Maximum number of letters that are read of a record; longer ones are refused anyway."""
-MAX_LINE_BYTES = 1 << 20
 LETTERS_A_LINE = 60
 NOT_MEASURED = frozenset({"OS", "OX", "GN", "PE", "SV", "n", "Tax", "TaxID", "RepID"})
 """Keys that UniProt and UniRef write in headers, for taxa and versions: they aren't measured values."""
 
 
-def ending(path: Path) -> str:
-    """The file suffix in lower case, such as ".fa" or ".fa.gz"; "-" (standard input) counts as .fasta."""
-    suffixes = [suffix.lower() for suffix in file_of(path).suffixes]
-    if str(path) == "-":
-        return FASTA[0]
-    return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+ending = partial(text_files.ending, pipe=FASTA[0])
+lines = partial(text_files.lines, longest=1 << 20, mark=True)
 
 
 def read(path: Path, column: str | None = None) -> Iterator[Row]:
@@ -108,7 +101,7 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
         raise ConfigError(f"Expected a file of proteins ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it.")
     if kind in READ_TABLES:
         return _read_table(path, column)
-    check_exists(path)
+    check_exists(path, "proteins")
     if kind.startswith(".txt"):
         return _read_lines(path)
     if kind in STRUCTURE_FORMATS:
@@ -130,16 +123,6 @@ def _read_table(path: Path, column: str | None) -> Iterator[Row]:
         ) from None
 
 
-def check_exists(path: Path) -> None:
-    """Raise a DataError if the file is missing or empty, before any row is read."""
-    if str(path) == "-":
-        return
-    if not path.is_file():
-        raise DataError(f"Expected a file of proteins at {path}, found {found_at(path)}.")
-    if path.stat().st_size == 0:
-        raise DataError(f"Expected proteins in {path}, found an empty file.")
-
-
 def _check_is_fasta(path: Path) -> None:
     if str(path) == "-":
         return
@@ -151,19 +134,6 @@ def _check_is_fasta(path: Path) -> None:
             f"Expected FASTA in {path}, whose records start with '>', found {first[:40]!a}. "
             "Name it .txt if it holds one sequence a line, .csv if it is a table (of a pipe: `format` .csv)."
         )
-
-
-def lines(path: Path) -> Iterator[str]:
-    """Decoded lines without line breaks. Longer lines than `MAX_LINE_BYTES` are cut (`parse` refuses them anyway)."""
-    with standard_input() if str(path) == "-" else open_binary(path) as stream:
-        first = True
-        while line := stream.readline(MAX_LINE_BYTES):
-            rest = line
-            while rest and not rest.endswith(b"\n"):
-                rest = stream.readline(MAX_LINE_BYTES)
-            decoded = line.decode("utf-8-sig" if first else "utf-8", errors="replace")
-            first = False
-            yield decoded.rstrip("\r\n")
 
 
 def _read_lines(path: Path) -> Iterator[Row]:

@@ -12,8 +12,7 @@ from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.domains.capabilities.structures import MetricNote
 from sciencegen.domains.proteins.items import parse
-from sciencegen.domains.proteins.properties import PROPERTIES, Residues, measure
-from sciencegen.domains.proteins.similarity import nearest, similarity
+from sciencegen.domains.proteins.properties import PROPERTIES, Residues, measure, nearest, similarity
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 from sciencegen.metrics.sets import jensen_shannon_distance, novel_fraction, unique_fraction, wasserstein_1d

@@ -1,27 +1,424 @@
-"""Recipes of protein models."""
+"""Recipes of proteins: rows of alignments as tensors, models that learn them, and scores of a family's variants."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from sciencegen.batch import Batch
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
-from sciencegen.domains.proteins import alignment_representation
-from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT
-from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
+from sciencegen.domains.proteins.aligned import MUTATIONS, WEIGHT, in_columns, mutations
 from sciencegen.domains.proteins.backbones import diffusion as backbone_models
 from sciencegen.domains.proteins.backbones import representation as backbone_representation
-from sciencegen.domains.proteins.backbones.tasks import TASKS
-from sciencegen.domains.proteins.items import ALPHABET, GAP, encode_rows
-from sciencegen.domains.proteins.variant_scores import FamilyScore, Mutations, variant_scorer
-from sciencegen.domains.recipes import FamilyTraining, ModelOracles, Recipe, Remember
-from sciencegen.scoring.oracles import Oracle
-from sciencegen.vae.alignment_fitness import AdditiveFitness, WildTypeRow
+from sciencegen.domains.proteins.backbones.diffusion import TASKS
+from sciencegen.domains.proteins.items import ALPHABET, GAP, GAP_LETTER, decode_rows, encode_rows
+from sciencegen.domains.proteins.variants import ProteinVariantNames, Reference, variant_name
+from sciencegen.domains.recipes import FamilyTraining, Measures, ModelOracles, Naming, Recipe, Remember, Representation
+from sciencegen.errors import ConfigError, DataError, unknown_name
+from sciencegen.items import NAME_COLUMN, Direction, Json, Refusal
+from sciencegen.scoring.oracles import Oracle, Score
+from sciencegen.vae.alignment_fitness import FOLDS, LETTERS, AdditiveFitness, WildTypeRow
 from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings
+
+# Rows of a family's alignment to tensors and back, with the family's focus and its numbering.
+
+
+@dataclass(eq=False)
+class AlignmentRepresentation(Representation):
+    """reference: all residues of the focus, numbered. columns: position in it of each column of the alignment.
+    properties: `mutations` and measured ones; mean, std: of the training rows. gaps: weighted share of gaps in each
+    column. family: True for the rows of a family, False for variants of one protein from a lab, among which the
+    frequency of a letter is unrelated to its effect. measured: the property measured for variants in addition to the
+    family, "" if there is none.
+    """
+
+    reference: Reference
+    columns: Int[np.ndarray, " column"]
+    properties: tuple[str, ...]
+    mean: Float[np.ndarray, " property"]
+    std: Float[np.ndarray, " property"]
+    gaps: Float[np.ndarray, " column"]
+    family: bool = True
+    measured: str = ""
+    name: str = "alignment"
+
+    @property
+    def focus(self) -> str:
+        """The row of the reference itself."""
+        return "".join(self.reference.sequence[column] for column in self.columns)
+
+    @property
+    def naming(self) -> Naming:
+        """Items as variants of the reference; a search begins with it."""
+        return Naming(
+            reference=self.reference,
+            column=NAME_COLUMN,
+            names=self.names,
+            suffixes=self.suffixes,
+            mutate=self.mutate,
+            differences=self.differences,
+            start=(self.reference.sequence,),
+        )
+
+    @property
+    def measures(self) -> Measures:
+        """`mutations` against the focus; a condition with one open end means 1 to all columns."""
+        return Measures(names=(MUTATIONS,), measure=self.measure, ranges={MUTATIONS: (1.0, float(len(self.columns)))})
+
+    @property
+    def scales(self) -> dict[str, float]:
+        return dict(zip(self.properties, self.std.tolist(), strict=True))
+
+    def names(self, items: Sequence[str]) -> list[str | None]:
+        """The differences of each sequence from the reference: `A42G:K43R`, "WT" for the reference itself, None if it
+        has no such name (another length)."""
+        found = [variant_name(self.reference, item) for item in items]
+        return [None if isinstance(name, Refusal) else name for name in found]
+
+    def suffixes(self, items: Sequence[str]) -> list[str]:
+        """The suffix of a FASTA name, `/24-286`, for each sequence as long as the reference; "" for others."""
+        first, length = self.reference.first, len(self.reference.sequence)
+        return [f"/{first}-{first + length - 1}" if len(item) == length else "" for item in items]
+
+    def mutate(self, item: str, generator: np.random.Generator) -> str | Refusal:
+        """A substitution. If there are changes, half of the moves first revert one, and a quarter of these do only
+        that: so variants with the maximum number of changes have allowed neighbours too."""
+        if len(item) != len(self.reference.sequence):
+            return Refusal(f"{len(item)} letters, the family's reference has {len(self.reference.sequence)}")
+        letters, wild = list(item), self.reference.sequence
+        changed = [place for place in self.columns.tolist() if letters[place] != wild[place]]
+        lot = generator.random() if changed else 1.0
+        if lot < 0.5:
+            place = changed[generator.integers(len(changed))]
+            letters[place] = wild[place]
+        if lot >= 0.125:
+            place = int(self.columns[generator.integers(len(self.columns))])
+            others = ALPHABET.replace(letters[place], "")
+            letters[place] = others[generator.integers(len(others))]
+        return "".join(letters)
+
+    def differences(self, items: Sequence[str]) -> Float[np.ndarray, "item feature"]:
+        """float32: for each residue at each position whether it replaces the reference's, whether a position is
+        changed at all, and 1. The common features of two variants are then their common changes."""
+        wild = encode_rows([self.reference.sequence])
+        rows = encode_rows(items)
+        changed = rows != wild
+        letters = (rows[..., None] == np.arange(len(ALPHABET))) & changed[..., None]
+        parts = (letters.reshape(len(rows), -1), changed, np.ones((len(rows), 1)))
+        return np.concatenate(parts, 1).astype(np.float32)
+
+    def measure(self, items: Sequence[str], names: Sequence[str]) -> Float[np.ndarray, "item name"]:
+        """mutations: columns in which a row has another residue than the focus; gaps do not count."""
+        for name in names:
+            if name != MUTATIONS:
+                raise unknown_name("measure of an alignment's rows", name, [MUTATIONS])
+        counts = [count for count in self.changes(items) if not isinstance(count, Refusal)]
+        if len(counts) < len(items):
+            raise DataError("Expected rows of the family's alignment, or sequences as long as its reference.")
+        return np.repeat(np.array(counts, float)[:, None], len(names), 1)
+
+    def changes(self, items: Sequence[str]) -> list[float | Refusal]:
+        """Number of mutations of each item, or why it is no row."""
+        focus, rows = encode_rows([self.focus])[0], self.encode(items)
+        return [row if isinstance(row, Refusal) else float(mutations(row[None], focus)[0]) for row in rows]
+
+    def row_of(self, sequence: str) -> str | Refusal:
+        """The row of a sequence as long as the reference; outside the columns it must have the reference's letters."""
+        return in_columns(self.reference, self.columns, sequence)
+
+    def encode(self, items: Sequence[str]) -> list[UInt8[np.ndarray, " column"] | Refusal]:
+        """Letters [column] as uint8, including GAP; a sequence of the reference's length is reduced to its columns."""
+        return [self._encode(item) for item in items]
+
+    def _encode(self, item: str) -> UInt8[np.ndarray, " column"] | Refusal:
+        row = item if len(item) == len(self.columns) else self.row_of(item)
+        return row if isinstance(row, Refusal) else encode_rows([row])[0]
+
+    def symbols(self, encoded: np.ndarray) -> int:
+        """Number of residues, without gaps."""
+        return int((encoded != GAP).sum())
+
+    def batch(self, encoded: Sequence[np.ndarray], values: np.ndarray | None = None) -> Batch:
+        """A batch of rows; gaps are masked."""
+        letters = torch.from_numpy(np.stack(encoded).astype(np.int64))
+        condition = None if values is None or not self.properties else self.standardized(values)
+        return Batch({LETTERS: letters}, letters != GAP, condition)
+
+    def standardized(self, values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(((values - self.mean) / self.std).astype(np.float32))
+
+    def condition(self, values: Mapping[str, float]) -> np.ndarray:
+        for name in values:
+            if name not in self.properties:
+                raise unknown_name("condition of the model", name, self.properties or ["none"])
+        row = np.array([[values.get(name, np.nan) for name in self.properties]])
+        return ((row - self.mean) / self.std).astype(np.float32)[0]
+
+    def decode(self, batch: Batch) -> list[str | Refusal]:
+        """Whole sequences: outside the columns they have the reference's residues. A model draws no gaps."""
+        letters = batch[LETTERS].cpu().numpy()
+        if batch.mask is not None:
+            letters = np.where(batch.mask.cpu().numpy(), letters, GAP)
+        whole = np.repeat(encode_rows([self.reference.sequence]), len(letters), 0)
+        whole[:, self.columns] = letters
+        return list(decode_rows(whole))
+
+    def to_json(self) -> Json:
+        return {
+            "name": self.name,
+            "alphabet": ALPHABET,
+            "reference": self.reference.sequence,
+            "first": self.reference.first,
+            "columns": self.columns.tolist(),
+            "gaps": self.gaps.tolist(),
+            "family": self.family,
+            "measured": self.measured,
+            "properties": {
+                name: {"mean": float(mean), "std": float(std)}
+                for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
+            },
+        }
+
+
+def load(data: Mapping[str, Any]) -> AlignmentRepresentation:
+    """The inverse of `to_json`."""
+    if data.get("alphabet") != ALPHABET:
+        raise ConfigError(f"Expected an alignment over {ALPHABET}, got {data.get('alphabet')!r}.")
+    moments = data["properties"]
+    return AlignmentRepresentation(
+        Reference(data["reference"], int(data["first"])),
+        np.array(data["columns"], np.int64),
+        tuple(moments),
+        np.array([one["mean"] for one in moments.values()]),
+        np.array([one["std"] for one in moments.values()]),
+        np.array(data["gaps"], float),
+        bool(data.get("family", True)),
+        str(data.get("measured", "")),
+    )
+
+
+def fit(
+    texts: Sequence[str], values: np.ndarray, names: Sequence[str], context: Mapping[str, Any] | None = None
+) -> AlignmentRepresentation:
+    """names: the conditions, then `weight`. context: of the alignment or the variants (`Family.context`)."""
+    if not context:
+        raise DataError(
+            "Expected an alignment's file, whose first record is the wild type, or a table of variants with "
+            "`wild_type`, found neither. Pass that file itself, or `wild_type` with a sequence or its file."
+        )
+    reference, columns = Reference(context["reference"], int(context["first"])), np.array(context["columns"])
+    if len(texts) < 2:
+        raise DataError("Expected a family of two or more distinct sequences, found one. Pass a deeper alignment.")
+    wrong = next((text for text in texts if len(text) != len(columns)), None)
+    if wrong is not None:
+        raise DataError(f"Expected rows of one family, of {len(columns)} columns, found one of {len(wrong)}.")
+    conditions, measured = [name for name in names if name != WEIGHT], str(context.get("measured", ""))
+    column = values[:, [list(names).index(name) for name in conditions]].astype(float)
+    if unknown := [name for name, known in zip(conditions, ~np.isnan(column).all(0), strict=True) if not known]:
+        raise DataError(f"Expected numbers in {', '.join(unknown)} among {len(texts)} rows, found none. Leave it out.")
+    mean, std = np.nanmean(column, 0) if len(conditions) else np.empty(0), np.nanstd(column, 0)
+    weights = np.nan_to_num(values[:, list(names).index(WEIGHT)]) if WEIGHT in names else np.ones(len(texts))
+    std, gaps = np.where(std > 0, std, 1.0), gap_shares(encode_rows(texts), weights)
+    family, measured = bool(context.get("family", True)), measured if measured in conditions else ""
+    numbers = [name for name in conditions if name != MUTATIONS]
+    if not family and len(numbers) == 1:
+        measured = numbers[0]
+    if measured:
+        _check_measured(measured, texts, column[:, conditions.index(measured)])
+    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family, measured)
+
+
+def _check_measured(name: str, texts: Sequence[str], values: Float[np.ndarray, " row"]) -> None:
+    """Raise an error if too few rows tell effects of mutations, before a training."""
+    known = sum(GAP_LETTER not in text for text, value in zip(texts, values, strict=True) if not np.isnan(value))
+    if known < FOLDS:
+        raise DataError(
+            f"Expected {FOLDS} or more rows to train on with a number in {name} and without gaps, found {known} of "
+            f"{len(texts)}. Measure more, or leave {name} out."
+        )
+
+
+def gap_shares(
+    rows: UInt8[np.ndarray, "sequence column"], weights: Float[np.ndarray, " sequence"]
+) -> Float[np.ndarray, " column"]:
+    """[column] (weight of the gaps + 1/2) / (weight of all + 1), never 0 or 1. Jeffreys' estimate of a probability."""
+    return ((rows == GAP).T @ weights + 0.5) / (weights.sum() + 1)
+
+
+# Scores of variants of a family's focus by its model: log p(variant) - log p(wild type).
+#
+# Riesselman et al. 2018, eq. 7; Frazer et al. 2021 (EVE), whose evolutionary index is the negative. Higher is fitter,
+# the wild type has 0. The standard deviation of a score is that over members. Near the focus the evidence is
+# estimated from samples of the focus's posterior. If the effective number of these samples is too small for a
+# variant, the score is the difference of the importance-weighted bounds of variant and wild type, each from its own
+# posterior.
+#
+# The model treats gaps as missing. A variant with gaps is modelled in two steps: first its gaps (in each column with
+# the family's share g of gaps), then its residues. A gap contributes log g - log(1 - g) in place of the residue's
+# term.
+
+ROWS_AT_ONCE = 32
+"""Fixed batch size for lower bounds: a variant's score must not depend on the number of variants."""
+NEAR_AT_ONCE = 128
+"""Batch size near the focus: at most 250 MB for a protein of 250 residues if all are changed."""
+DRAWS, KEPT = 16_384, 2_048
+"""Samples of the focus's posterior. A member's scores of one family's single substitutions then differ by 0.05 nats
+between two sets of samples (their standard deviation is 3) and rank like with 500,000 samples (Spearman 0.9996)."""
+FEWEST_EFFECTIVE = 4.0
+"""Minimum effective number of samples of a member's estimate. From about two on, it is closer to an estimate by 30,000
+samples of the variant's own posterior than a bound from 64 of these is."""
+SINGLES_ASKED = 2 * NEAR_AT_ONCE
+"""Number of evenly spaced single substitutions for `VariantScorer.doubts`."""
+MOST_ABOVE = 0.5
+"""Maximum share of single substitutions that score above the wild type with a well-trained model: most are harmful."""
+
+
+@dataclass(frozen=True)
+class FamilyVariantScore:
+    """score, deviation: nats."""
+
+    name: str
+    score: float
+    deviation: float
+
+
+class FamilyScorer:
+    """Scores variants of a family's focus, given by name (`A42G:K43R`) or as whole sequences."""
+
+    def __init__(
+        self, model: AlignmentVAE, representation: AlignmentRepresentation, samples: int = 64, draws: int = DRAWS
+    ) -> None:
+        self.model, self.representation, self.samples = model, representation, samples
+        self.names = ProteinVariantNames(representation.reference)
+        self.log_odds = np.log(representation.gaps) - np.log1p(-representation.gaps)
+        self.wild_type = self._bounds([representation.focus])
+        focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
+        self.near = model.local_evidence(focus.to(model.first.output.weight.device), draws, min(KEPT, draws))
+
+    def all_singles(self) -> list[str]:
+        """All single substitutions of residues that have a column in the alignment."""
+        covered = set((self.representation.columns + self.representation.reference.first).tolist())
+        return [name for name in self.names.all_singles() if int(name[1:-1]) in covered]
+
+    def doubts(self) -> list[str]:
+        """Warnings that the scores, or their spread, may be unreliable, as sentences."""
+        alone = [
+            "score_sd is empty: it is the spread between models, and this is one. Train several (`settings` members=5)"
+        ]
+        return [*self._unlearned(), *(alone if len(self.near) == 1 else [])]
+
+    def _unlearned(self) -> list[str]:
+        singles = self.all_singles()
+        asked = singles[:: -(-len(singles) // SINGLES_ASKED)] if singles else []
+        scores = [one.score for one in self.score(asked) if not isinstance(one, Refusal)]
+        share = float(np.mean(np.array(scores) > 0)) if scores else 0.0
+        if share <= MOST_ABOVE:
+            return []
+        return [
+            f"{share:.0%} of single substitutions score above the wild type, where a family that was learned has few: "
+            "these scores mean little. Train longer (`training` steps=...), or on more sequences"
+        ]
+
+    def score(self, texts: Sequence[str]) -> list[FamilyVariantScore | Refusal]:
+        """A score or a Refusal for each text, in order."""
+        named = [self._read(text) for text in texts]
+        each = self._scores([one[1] for one in named if not isinstance(one, Refusal)])
+        deviation = each.std(0, ddof=1) if len(each) > 1 else np.full(each.shape[1], np.nan)
+        scores = zip(each.mean(0).tolist(), deviation.tolist(), strict=True)
+        return [one if isinstance(one, Refusal) else FamilyVariantScore(one[0], *next(scores)) for one in named]
+
+    def member_scores(self, texts: Sequence[str]) -> Float[np.ndarray, "member text"]:
+        """The scores of each member, NaN for invalid variants."""
+        named = [self._read(text) for text in texts]
+        good = [index for index, one in enumerate(named) if not isinstance(one, Refusal)]
+        scores = np.full((len(self.wild_type), len(texts)), np.nan)
+        scores[:, good] = self._scores([named[index][1] for index in good])  # type: ignore[index]
+        return scores
+
+    def _read(self, text: str) -> tuple[str, str] | Refusal:
+        """A variant's name and its row."""
+        found = self.names.read(text)
+        if isinstance(found, Refusal):
+            return found
+        row = self.representation.row_of(found[1])
+        return row if isinstance(row, Refusal) else (found[0], row)
+
+    def _scores(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
+        if not rows:
+            return np.empty((len(self.near), 0))
+        letters = encode_rows(rows)
+        deleted = (letters == GAP) @ self.log_odds
+        scores, effective = self._from_near(letters)
+        far = effective < FEWEST_EFFECTIVE
+        some = np.flatnonzero(far.any(0))
+        for start in range(0, len(some), ROWS_AT_ONCE):
+            chosen = some[start : start + ROWS_AT_ONCE]
+            bounds = self._bounds([rows[row] for row in chosen]) - self.wild_type
+            scores[:, chosen] = np.where(far[:, chosen], bounds, scores[:, chosen])
+        return scores + deleted
+
+    def _from_near(self, letters: UInt8[np.ndarray, "row column"]) -> Float[np.ndarray, "2 member row"]:
+        """Evidence relative to the focus's, and its effective number of samples."""
+        asked = torch.from_numpy(letters.astype(np.int64)).to(self.model.first.output.weight.device)
+        parts = asked.split(NEAR_AT_ONCE)
+        return np.stack(
+            [torch.cat([torch.stack(near.evidence(part)) for part in parts], 1).cpu() for near in self.near], 1
+        )
+
+    def _bounds(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
+        """Lower bounds, computed for a full batch, since rounding depends on the batch size."""
+        letters = encode_rows([*rows, *[rows[0]] * (ROWS_AT_ONCE - len(rows))])
+        batch = self.representation.batch(list(letters)).to(self.model.first.output.weight.device)
+        with torch.inference_mode():
+            bounds = self.model.evidence(batch, self.samples, importance=True)
+        return bounds[:, : len(rows)].double().cpu().numpy()
+
+
+class FamilyScore:
+    """Oracle of the family's score of sequences of the reference's length; higher is fitter, 0 for the reference."""
+
+    name, unit = "family_score", "nats"
+    direction: Direction | None = "maximize"
+
+    def __init__(self, model: AlignmentVAE, representation: AlignmentRepresentation) -> None:
+        self._make = partial(FamilyScorer, model, representation)
+        self._scorer: FamilyScorer | None = None
+
+    def score(self, items: Sequence[str]) -> list[Score]:
+        self._scorer = self._scorer or self._make()
+        return [_as_score(one) for one in self._scorer.score(items)]
+
+
+def _as_score(one: FamilyVariantScore | Refusal) -> Score:
+    if isinstance(one, Refusal):
+        return Score(None, failure=one.reason)
+    if np.isnan(one.deviation):
+        return Score(one.score)
+    return Score(one.score, one.score - one.deviation, one.score + one.deviation)
+
+
+@dataclass(frozen=True)
+class Mutations:
+    """Oracle of the number of columns in which a sequence's residue differs from the family's focus."""
+
+    representation: AlignmentRepresentation
+    name: str = MUTATIONS
+    unit: str = ""
+    direction: Direction | None = None
+
+    def score(self, items: Sequence[str]) -> list[Score]:
+        counts = self.representation.changes(items)
+        return [Score(None, failure=one.reason) if isinstance(one, Refusal) else Score(one) for one in counts]
+
+
+# Recipes of protein models.
 
 TRAINING = {"steps": 1500, "batch_size": 640, "learning_rate": 3e-3, "largest_gradient": 100.0, "ema_decay": 0.99}
 """128 rows per step for each of five members. Like the network's settings, they were chosen by the bound of held-out
@@ -60,7 +457,7 @@ def model_oracles(
     return {**scores, MUTATIONS: Mutations(representation), **likelihoods}
 
 
-def check(
+def held_out_nats(
     model: AlignmentVAE, representation: AlignmentRepresentation, arrays: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
     """Bounds of -log p in nats per residue: mean over members, and of the mixture of members."""
@@ -78,16 +475,20 @@ def check(
 RECIPES = {
     "alignment-vae": Recipe(
         name="alignment-vae",
-        fit=alignment_representation.fit,
-        load_representation=alignment_representation.load,
+        fit=fit,
+        load_representation=load,
         build=alignment_vae,
         settings=AlignmentVAESettings,
         conditions=(MUTATIONS,),
         description="VAEs of one family's alignment, perhaps with measured variants beside it, or of such alone; "
         "Bayesian last layer: effects of mutations, new members.",
         form="aligned",
-        check=check,
-        family=FamilyTraining(scorer=variant_scorer, weight=WEIGHT, columns=(WEIGHT,)),
+        check=held_out_nats,
+        family=FamilyTraining(
+            scorer=lambda model, representation: FamilyScorer(model, representation) if representation.family else None,
+            weight=WEIGHT,
+            columns=(WEIGHT,),
+        ),
         oracles=ModelOracles(
             make=model_oracles,
             names=("family_score", MUTATIONS, LOG_LIKELIHOOD),
@@ -105,7 +506,7 @@ RECIPES = {
         conditions=backbone_models.CONDITIONS,
         description="Diffusion of backbones; noise like a folded polymer, SE(3)-equivariant network of residues.",
         form="structures",
-        check=backbone_models.check,
+        check=backbone_models.backbone_figures,
         training=backbone_models.TRAINING,
         cpu_rows=backbone_models.CPU_ROWS,
         tasks=TASKS,

@@ -32,6 +32,7 @@ from sciencegen.files import found_at
 # Reads structure files of proteins, PDB and mmCIF, optionally gzipped, by Biopython, and reports their faults.
 
 STRUCTURE_ENDINGS = (".pdb", ".ent", ".cif", ".mmcif")
+STRUCTURE_FORMATS = (*STRUCTURE_ENDINGS, *(f"{ending}.gz" for ending in STRUCTURE_ENDINGS))
 MOST_BYTES = 1 << 28
 """Maximum size of an unpacked file; the largest entries of the Protein Data Bank are close to it."""
 END_OF_COORDINATES = 54
@@ -239,7 +240,11 @@ class ProteinChain:
 
     def side_chain(self) -> Float[np.ndarray, "residue 3"]:
         """The centre of each side chain's heavy atoms; the CA for a residue without any, such as glycine."""
-        return np.stack([_side_chain(residue) for residue in self.residues])
+        centres = []
+        for residue in self.residues:
+            inside = [place for name, place in residue.atoms.items() if name not in (*BACKBONE, "OXT")]
+            centres.append(np.mean(inside, 0) if inside else residue.atoms["CA"])
+        return np.stack(centres)
 
     @property
     def missing_atoms(self) -> dict[str, frozenset[str]]:
@@ -345,11 +350,6 @@ def _report(
         name, proteins, chosen, len(parsed.structure), selected.left_out, selected.waters, selected.hydrogens,
         renumbered, parsed.mended, parsed.ended,
     )  # fmt: skip
-
-
-def _side_chain(residue: Residue) -> np.ndarray:
-    inside = [place for name, place in residue.atoms.items() if name not in (*BACKBONE, "OXT")]
-    return np.mean(inside, 0) if inside else residue.atoms["CA"]
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -284,8 +284,7 @@ class ProteinVariantNames:
 
 
 # Edits between sequences: substituted, inserted and deleted residues. Residues after an insertion are shifted, so
-# that
-# a comparison by position takes all of them for changes.
+# that a comparison by position takes all of them for changes.
 
 ANCHOR = 12
 """Letters in one piece that no two unrelated parts share: sequences are aligned before and after them."""

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sciencegen.domains.base import Domain, ItemIO, Regression, Similarity
 from sciencegen.domains.capabilities import Cells, MetricNote, Pictures, ReferenceSets
-from sciencegen.domains.lazy import LazyTable
+from sciencegen.domains.lazy import LazyTable, later
 from sciencegen.domains.properties import measure_each, property_oracles
 from sciencegen.domains.tables import features, files, render, rows
-from sciencegen.domains.tables import files as objects
 from sciencegen.domains.tables.features import hashed_features, similarity
 from sciencegen.items import Property
 
 __all__ = ["DOMAIN"]
-
-
-def missing_cells(row: rows.TableRow) -> float:
-    """The number of missing cells."""
-    return float(sum(cell is None for cell in row.values()))
-
-
-def evaluate(
-    samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
-) -> dict[str, float]:
-    """`metrics.evaluate`, imported when called."""
-    from sciencegen.domains.tables import metrics
-
-    return metrics.evaluate(samples, reference, training)
 
 
 ITEMS = ItemIO(
@@ -47,7 +30,7 @@ PROPERTIES = {
         description="number of missing cells", integer=True, possible=(0.0, float("inf")),
     )
 }  # fmt: skip
-MEASURE = measure_each({"missing_cells": missing_cells})
+MEASURE = measure_each({"missing_cells": lambda row: float(sum(cell is None for cell in row.values()))})
 NOTES = {
     "valid": MetricNote("share of rows that can be read", "maximize"),
     "unique": MetricNote("share of different rows"),
@@ -80,7 +63,7 @@ DOMAIN = Domain(
     similarity=SIMILARITY,
     oracles=property_oracles(ITEMS, PROPERTIES, MEASURE, SIMILARITY, noun="row"),
     regression=Regression(features=hashed_features, fit=features.fit_features, load=features.load_features),
-    evaluate=evaluate,
+    evaluate=later("sciencegen.domains.tables.metrics:evaluate"),
     render=render.render,
     reference_sets=ReferenceSets(
         notes=NOTES,
@@ -89,5 +72,5 @@ DOMAIN = Domain(
     ),
     pictures=Pictures(gallery=12, traversals=True),
     cells=Cells(of=rows.cells, without=rows.without, goal=rows.goal),
-    objects=objects.OBJECTS,
+    objects=files.OBJECTS,
 )

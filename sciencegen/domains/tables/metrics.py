@@ -10,11 +10,10 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.statistics import evenly_spaced
+from sciencegen.domains.properties import set_metrics
 from sciencegen.domains.tables.features import similarity
 from sciencegen.domains.tables.rows import TableCell, TableRow, array_of, key, number, parse
-from sciencegen.errors import DataError
-from sciencegen.items import Refusal
-from sciencegen.metrics.sets import novel_fraction, unique_fraction, wasserstein_1d
+from sciencegen.metrics.sets import wasserstein_1d
 
 # Metrics of series and images: distances of the numbers' distribution, and of the mean arrays.
 
@@ -64,40 +63,24 @@ MOST_COMPARED = 1000
 """Rows whose nearest reference is computed, and reference rows for it; of more, evenly spaced ones."""
 
 
-def evaluate(
-    samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
-) -> dict[str, float]:
+def compare(found: list[TableRow], known: list[TableRow]) -> dict[str, float]:
     """Compare rows with reference rows.
 
     Returns
     -------
     dict of str to float
-        `valid`, `unique` and, with training rows, `novelty`: shares of rows. `nearest_reference`: mean similarity to
-        the nearest reference row. `wasserstein_<column>` in the column's unit, and `scaled_<column>`, the same in
-        standard deviations of the reference; `total_variation_<column>` of categories, 0 to 1. `marginals`: the mean of
-        the scaled distances and total variations. `correlations`: the mean difference of the columns' correlations, in
-        magnitude; categories enter by their indicators. Of arrays, the distance is that of all their numbers, and
-        `profile_<column>` that of the mean arrays, in standard deviations. `count_...`: sizes of the sets.
+        `nearest_reference`: mean similarity to the nearest reference row. `wasserstein_<column>` in the column's unit,
+        and `scaled_<column>`, the same in standard deviations of the reference; `total_variation_<column>` of
+        categories, 0 to 1. `marginals`: the mean of the scaled distances and total variations. `correlations`: the mean
+        difference of the columns' correlations, in magnitude; categories enter by their indicators. Of arrays, the
+        distance is that of all their numbers, and `profile_<column>` that of the mean arrays, in standard deviations.
     """
-    found, known = _parsed(samples), _parsed(reference)
-    if not samples or not known:
-        raise DataError(f"Expected samples and a reference, got {len(samples)} and {len(known)} rows.")
-    keys = [key(row) for row in found]
-    result: dict[str, float] = {
-        "count": len(samples), "count_valid": len(found), "count_unique": len(set(keys)),
-        "count_reference": len(known), "valid": len(found) / len(samples), "unique": unique_fraction(keys),
-    }  # fmt: skip
-    if found:
-        chosen = [[rows[at] for at in evenly_spaced(len(rows), MOST_COMPARED)] for rows in (found, known)]
-        result["nearest_reference"] = float(similarity(*chosen).max(1, initial=0.0).mean())
-        result |= _marginals(found, known) | _correlations(found, known)
-    if found and training is not None:
-        result["novelty"] = novel_fraction(keys, {key(row) for row in _parsed(training)})
-    return {name: float(value) for name, value in result.items() if math.isfinite(value)}
+    chosen = [[rows[at] for at in evenly_spaced(len(rows), MOST_COMPARED)] for rows in (found, known)]
+    near = float(similarity(*chosen).max(1, initial=0.0).mean())
+    return {"nearest_reference": near, **_marginals(found, known), **_correlations(found, known)}
 
 
-def _parsed(texts: Sequence[str] | str) -> list[TableRow]:
-    return [row for row in map(parse, texts) if not isinstance(row, Refusal)]
+evaluate = set_metrics(parse, key, compare, "row")
 
 
 def _cells(rows: Sequence[TableRow], name: str) -> list[TableCell]:

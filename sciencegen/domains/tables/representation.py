@@ -68,7 +68,10 @@ class TableRepresentation(StandardizedRepresentation):
             names=(*numbers, *indicators),
             measure=measure,
             ranges={name: (one.low, one.high) for name, one in numbers.items()} | dict.fromkeys(indicators, (0.0, 1.0)),
-            tolerances={name: _tolerance(one) for name, one in numbers.items()},
+            tolerances={  # 0 for whole numbers that vary little
+                name: 0.0 if one.kind != "number" and NEAR * one.std < 1 else NEAR * one.std
+                for name, one in numbers.items()
+            },
             scales={name: 4 * one.std for name, one in numbers.items()},
         )
 
@@ -158,12 +161,6 @@ class TableRepresentation(StandardizedRepresentation):
 def _listed(column: ColumnSchema) -> str:
     shown = ", ".join(map(str, column.categories[:10]))
     return f"one of {shown}{', ...' * (len(column.categories) > 10)}"
-
-
-def _tolerance(column: ColumnSchema) -> float:
-    """Half-width of `name = x`: 0 for whole numbers that vary little."""
-    width = NEAR * column.std
-    return 0.0 if column.kind != "number" and width < 1 else width
 
 
 def measure(items: Sequence[TableRow], names: Sequence[str]) -> Float[np.ndarray, "item name"]:

@@ -97,8 +97,8 @@ def number_cell(value: object) -> TableCell | ValueError:
 # Tables in files of named arrays (.npz, .npy, .h5, .zarr): an array has a row for each item.
 #
 # An array [row] is a column, an array [row column] that many columns, and records have a column for each field. An
-# array
-# of more dimensions is a column of arrays. HDF5 and Zarr are read in blocks of rows; arrays of numpy are read whole.
+# array of more dimensions is a column of arrays. HDF5 and Zarr are read in blocks of rows; arrays of numpy are read
+# whole.
 
 ARRAYS = (".npy", ".npz", *HDF5, *array_files.ENDINGS)
 ALONE = "x"

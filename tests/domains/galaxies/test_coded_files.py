@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 
 from sciencegen.compression.archive import ImagePart
-from sciencegen.domains.galaxies.coded_files import parts
+from sciencegen.domains.galaxies.files import parts
 from sciencegen.errors import DataError
 
 

@@ -13,7 +13,7 @@ from astropy.wcs import WCS
 from sciencegen.config import CutoutSettings
 from sciencegen.domains.capabilities import Cut
 from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.properties import measure
+from sciencegen.domains.galaxies.measurements import measure
 from sciencegen.domains.galaxies.survey_images import cut, notes
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal

@@ -11,12 +11,12 @@ import torch
 from sciencegen.api.models.folder import load_model
 from sciencegen.diffusion.images import ImageDiffusionSettings
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.domains.galaxies import observed_representation
 from sciencegen.domains.galaxies import restoration as likelihood
 from sciencegen.domains.galaxies.headers import gaussian_psf
 from sciencegen.domains.galaxies.items import Stamp, standardize, text
 from sciencegen.domains.galaxies.models import RECIPES
 from sciencegen.domains.galaxies.observation import observed
+from sciencegen.domains.galaxies.representation import fit_observed
 from sciencegen.domains.galaxies.restoration import (
     SAMPLES,
     TIMES,
@@ -245,7 +245,7 @@ def test_psfs_of_bands_are_widened_each_by_its_own_width():
 @pytest.fixture(scope="module")
 def diffusion():
     stamps = [one.observed for one in simulate(SurveySettings(side=32), 4, 0, 12)]
-    fitted = observed_representation.fit([text(stamp) for stamp in stamps], np.empty((12, 0)), ())
+    fitted = fit_observed([text(stamp) for stamp in stamps], np.empty((12, 0)), ())
     unet = UNetSettings(symmetry="none", width=4, multipliers=(1, 2), known=8)
     torch.manual_seed(0)
     settings = ImageDiffusionSettings(unet=unet, diffusion=DiffusionSettings(weighting="elbo", steps=2))
@@ -262,5 +262,5 @@ def test_a_diffusion_s_bound_is_that_of_its_noise_levels(diffusion, monkeypatch)
     assert found == pytest.approx(-float(model.terms(batch).nats.mean()) / 32**2)
     assert np.isfinite(values(oracles["anomaly"], stamps)).all()
     twin = next(simulate(SurveySettings(side=32), 4, 0, 1)).twin
-    seen = fitted.images.instrument.observed([twin], SEED)
+    seen = fitted.instrument.observed([twin], SEED)
     assert values(oracles["log_likelihood"], [twin]) == values(oracles["log_likelihood"], seen)

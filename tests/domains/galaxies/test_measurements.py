@@ -8,7 +8,7 @@ import pytest
 from sciencegen.domains.galaxies import measurements
 from sciencegen.domains.galaxies.features import oriented
 from sciencegen.domains.galaxies.items import AB_ZERO_POINT
-from sciencegen.domains.galaxies.properties import GIVEN, PROPERTIES, measure, measure_stamp
+from sciencegen.domains.galaxies.measurements import GIVEN, PROPERTIES, measure, measure_stamp
 from sciencegen.errors import ConfigError
 from tests.domains.galaxies.examples import SCALE, exact_half_light_radius, sersic, stamp
 

@@ -5,8 +5,8 @@ import torch
 
 from sciencegen.diffusion.vectors import DiffusionPrior
 from sciencegen.domains.galaxies.items import text
+from sciencegen.domains.galaxies.measurements import measure
 from sciencegen.domains.galaxies.models import CONDITIONS, adapt_stamp_vae, condition_kinds, stamp_vae
-from sciencegen.domains.galaxies.properties import measure
 from sciencegen.domains.galaxies.representation import fit
 from sciencegen.networks.pyramid import PyramidSettings
 from sciencegen.vae.flows import FlowPrior

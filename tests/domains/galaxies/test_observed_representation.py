@@ -9,7 +9,7 @@ import torch
 from sciencegen.api.models.folder import recipe_settings
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.models import CONDITIONS, RECIPES
-from sciencegen.domains.galaxies.observed_representation import fit, load
+from sciencegen.domains.galaxies.representation import fit_observed, load_observed
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
@@ -26,7 +26,7 @@ def known(simulated):
 
 @pytest.fixture(scope="module")
 def representation(observed, known):
-    return fit([DOMAIN.items.text(one) for one in observed], known, CONDITIONS)
+    return fit_observed([DOMAIN.items.text(one) for one in observed], known, CONDITIONS)
 
 
 def test_stamps_come_back_with_psf_and_noise(representation, observed):
@@ -40,13 +40,13 @@ def test_stamps_come_back_with_psf_and_noise(representation, observed):
 
 def test_variance_maps_come_back():
     rows = [one.observed for one in simulate(SurveySettings(side=32, shot_noise=True), 3, 0, 4)]
-    made = fit([DOMAIN.items.text(one) for one in rows], np.zeros((4, 0)), ())
+    made = fit_observed([DOMAIN.items.text(one) for one in rows], np.zeros((4, 0)), ())
     for one, other in zip(made.decode(made.batch(made.encode(rows))), rows, strict=True):
         np.testing.assert_array_equal(one.variance, other.variance)
 
 
 def test_it_is_read_back_whole(representation):
-    again = load(json.loads(json.dumps(representation.to_json())))
+    again = load_observed(json.loads(json.dumps(representation.to_json())))
     assert again.to_json() == representation.to_json()
     assert again.properties == CONDITIONS
     for name in ("psf", "variance"):
@@ -57,14 +57,14 @@ def test_noise_free_stamps_are_refused(representation, twins):
     refused = representation.encode(twins[:2])
     assert all(isinstance(one, Refusal) and "stamp-vae" in one.reason for one in refused)
     with pytest.raises(DataError, match="stamp-vae"):
-        fit([DOMAIN.items.text(one) for one in twins[:3]], np.zeros((3, 0)), ())
+        fit_observed([DOMAIN.items.text(one) for one in twins[:3]], np.zeros((3, 0)), ())
 
 
 def test_noise_free_stamps_among_observed_ones_get_a_sixteenth_of_their_noise(observed, twins):
-    made = fit([DOMAIN.items.text(one) for one in [*observed[:5], *twins[:5]]], np.zeros((10, 0)), ())
-    noise = np.median([exposure.variance for exposure in made.images.instrument.exposures], 0)
+    made = fit_observed([DOMAIN.items.text(one) for one in [*observed[:5], *twins[:5]]], np.zeros((10, 0)), ())
+    noise = np.median([exposure.variance for exposure in made.instrument.exposures], 0)
     np.testing.assert_allclose(made.least_variance, noise / 256, rtol=1e-6)
-    again = load(json.loads(json.dumps(made.to_json())))
+    again = load_observed(json.loads(json.dumps(made.to_json())))
     assert again.least_variance == made.least_variance
     torch.manual_seed(0)
     model = RECIPE.build(again, recipe_settings(RECIPE, {"unet": SMALL})).eval()

@@ -7,23 +7,21 @@ from rdkit import Chem
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.domains import load_domain
-from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules import geometry_models as conformers
-from sciencegen.domains.molecules import geometry_models as geometry_representation
+from sciencegen.domains.molecules import DOMAIN, geometry_models
 from sciencegen.domains.molecules.geometry import METHOD, with_implicit_hydrogens, with_structure
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from sciencegen.networks.points import PairNetworkSettings
 
-SMALL = conformers.ConformerSettings(
+SMALL = geometry_models.ConformerSettings(
     network=PairNetworkSettings(width=32, pair_width=8, layers=2, heads=2, vectors=2, radial=8, context=16)
 )
 
 
 @pytest.fixture(scope="module")
 def representation(qm9_molecules):
-    known = [one for one in map(geometry_representation.geometry_of, qm9_molecules) if not isinstance(one, Refusal)]
-    return geometry_representation.fit_geometries(known, np.empty((len(known), 0)), ())
+    known = [one for one in map(geometry_models.geometry_of, qm9_molecules) if not isinstance(one, Refusal)]
+    return geometry_models.fit_geometries(known, np.empty((len(known), 0)), ())
 
 
 def test_molecules_get_atoms_bonds_and_no_geometry_yet(representation, qm9_molecules):
@@ -140,7 +138,7 @@ def test_a_file_keeps_the_molecule_that_was_asked_for(representation, tmp_path):
 
 def test_a_draw_turns_with_its_noise_and_keeps_what_is_given(representation, qm9_molecules):
     torch.manual_seed(0)
-    model = conformers.conformers(representation, SMALL).eval().double()
+    model = geometry_models.conformers(representation, SMALL).eval().double()
     batch = representation.batch(representation.encode(qm9_molecules[:6]))
     batch = batch.map(lambda value: value.double() if value.is_floating_point() else value)
     noise = model.state.noise(batch, torch.Generator().manual_seed(0))
@@ -163,7 +161,7 @@ def test_forms_of_the_domain(qm9_molecules):
 
 @pytest.mark.parametrize("smiles", ["[C]", "F", "O", "C", "C[N+](C)(C)CC(=O)[O-]"])
 def test_the_smallest_and_charged_molecules_get_coordinates(representation, smiles):
-    model = conformers.conformers(representation, SMALL).eval()
+    model = geometry_models.conformers(representation, SMALL).eval()
     batch = representation.batch(representation.given([Chem.MolFromSmiles(smiles)]))
     drawn = model.complete(batch, model.state.noise(batch, torch.Generator().manual_seed(0)))
     assert torch.isfinite(drawn["positions"]).all()

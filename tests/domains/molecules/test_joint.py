@@ -8,35 +8,34 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionSettings
-from sciencegen.domains.molecules import geometry_models as geometry_representation
-from sciencegen.domains.molecules import geometry_models as joint
+from sciencegen.domains.molecules import geometry_models
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from sciencegen.networks.points import PairNetworkSettings
 
-SMALL = joint.JointSettings(
+SMALL = geometry_models.JointSettings(
     network=PairNetworkSettings(width=32, pair_width=8, layers=2, heads=2, vectors=2, radial=8, context=16),
-    diffusion=replace(joint.JointSettings().diffusion, sampler="dpm-solver", steps=4),
+    diffusion=replace(geometry_models.JointSettings().diffusion, sampler="dpm-solver", steps=4),
 )
 
 
 @pytest.fixture(scope="module")
 def geometries(qm9_molecules):
-    known = map(geometry_representation.geometry_of, qm9_molecules)
+    known = map(geometry_models.geometry_of, qm9_molecules)
     return [one for one in known if not isinstance(one, Refusal)]
 
 
 @pytest.fixture(scope="module")
 def representation(geometries):
     sizes = np.array([[len(one), np.nan if len(one) % 5 == 0 else 1.0] for one in geometries], float)
-    fitted = geometry_representation.fit_geometries(geometries, sizes, ("atoms", "constant"))
-    return geometry_representation.load(fitted.to_json())
+    fitted = geometry_models.fit_geometries(geometries, sizes, ("atoms", "constant"))
+    return geometry_models.load(fitted.to_json())
 
 
 @pytest.fixture(scope="module")
 def model(representation):
     torch.manual_seed(0)
-    return joint.joint(representation, SMALL).eval()
+    return geometry_models.joint(representation, SMALL).eval()
 
 
 def test_sizes_follow_the_property_that_speaks_of_them(representation, model):
@@ -70,7 +69,7 @@ def test_where_bonds_make_no_molecule_those_of_the_distances_count(representatio
 
 def test_a_draw_turns_with_its_noise(representation):
     torch.manual_seed(0)
-    model = joint.joint(representation, SMALL).eval().double()
+    model = geometry_models.joint(representation, SMALL).eval().double()
     noise = torch.randn(3, model.latent_size, dtype=torch.float64)
     turn = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64))[0]
     parts = noise[:, 1 : 1 + 3 * model.largest].reshape(3, -1, 3) @ turn
@@ -83,7 +82,9 @@ def test_a_draw_turns_with_its_noise(representation):
 
 def test_training_lowers_the_loss_with_and_without_a_condition(representation, geometries):
     torch.manual_seed(0)
-    model = joint.joint(representation, replace(SMALL, diffusion=DiffusionSettings(prediction="x", weighting="edm")))
+    model = geometry_models.joint(
+        representation, replace(SMALL, diffusion=DiffusionSettings(prediction="x", weighting="edm"))
+    )
     batch = representation.batch(geometries[:16], np.array([[len(one), 1.0] for one in geometries[:16]], float))
     optimizer, losses = torch.optim.Adam(model.parameters(), 3e-3, fused=True), []
     for step in range(20):

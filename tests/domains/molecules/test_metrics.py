@@ -5,17 +5,17 @@ import pytest
 from rdkit import Chem
 from threadpoolctl import threadpool_limits
 
-from sciencegen.domains.molecules import metrics, reference_sets
-from sciencegen.domains.molecules import reference_sets as descriptions
+from sciencegen.domains.molecules import metrics
 from sciencegen.domains.molecules.alerts import load_patterns, passes_filters
-from sciencegen.domains.molecules.chemnet import activation_moments, activations
-from sciencegen.domains.molecules.metrics import evaluate
-from sciencegen.domains.molecules.reference_sets import (
+from sciencegen.domains.molecules.metrics import (
     MoleculeReference,
+    activation_moments,
+    activations,
     build_reference,
     build_training_filter,
     canonical_smiles,
     describe,
+    evaluate,
     read_molecule,
     scaffold_of,
 )
@@ -36,7 +36,7 @@ def one_thread():
 @pytest.fixture(scope="module")
 def held_out():
     """24 MOSES test molecules, spread over the set."""
-    return reference_sets.load_reference("moses/test").canonical[::7300][:24]
+    return metrics.load_reference("moses/test").canonical[::7300][:24]
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_description_is_what_the_moses_code_computes():
 
 
 def test_quick_fingerprints_are_the_careful_ones(held_out):
-    quick = np.stack([descriptions.fingerprint_of_known(text) for text in held_out])
+    quick = np.stack([metrics.fingerprint_of_known(text) for text in held_out])
     np.testing.assert_array_equal(quick, describe(held_out, filters=False).fingerprints)
 
 
@@ -197,7 +197,7 @@ def test_unknown_names_are_told():
 
 
 def test_committed_references_are_whole_and_apart():
-    test, scaffolds = (reference_sets.load_reference(name) for name in reference_sets.REFERENCES)
+    test, scaffolds = (metrics.load_reference(name) for name in metrics.REFERENCES)
     assert [len(test.canonical), test.chemnet.count] == [176_074] * 2
     assert [len(scaffolds.canonical), scaffolds.chemnet.count] == [176_225] * 2
     assert not set(test.canonical) & set(scaffolds.canonical)
@@ -207,10 +207,10 @@ def test_committed_references_are_whole_and_apart():
 
 
 def test_committed_training_filter_knows_the_training_set_and_little_else():
-    known = reference_sets.load_training_filter("moses/train")
+    known = metrics.load_training_filter("moses/train")
     assert known.false_positive_rate < 1e-3
     assert all(canonical_smiles(text) in known for text in TRAINING)
-    strangers = reference_sets.load_reference("moses/test").canonical[::5]
+    strangers = metrics.load_reference("moses/test").canonical[::5]
     assert np.mean([text in known for text in strangers]) < 1e-3
     assert "OCC" not in build_training_filter(["OCC"])
     assert "CCO" in build_training_filter(["OCC"])

@@ -6,8 +6,8 @@ import pytest
 from sciencegen.data.cards import load_card
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
-from sciencegen.domains.molecules.property_networks import READOUTS
 from sciencegen.domains.molecules.structure_files import holds_structures
+from sciencegen.domains.molecules.structured import READOUTS
 from sciencegen.items import Refusal
 from sciencegen.networks import harmonics as properties
 
@@ -35,11 +35,11 @@ def test_its_own_coordinates_count():
 
 
 def test_what_has_no_structure_says_why(monkeypatch):
-    from sciencegen.domains.molecules import property_networks
+    from sciencegen.domains.molecules import structured
     from sciencegen.domains.molecules.geometry import Structure
 
     fail = lambda molecule: Structure(molecule, "flat", None, "no conformer found")  # noqa: E731
-    monkeypatch.setattr(property_networks, "with_structure", fail)
+    monkeypatch.setattr(structured, "with_structure", fail)
     (found,) = FORM.structures.points([DOMAIN.items.parse("CCCCCCCCCCCCCCCCCCC")])
     assert isinstance(found, Refusal)
     assert found.reason == "no conformer found"

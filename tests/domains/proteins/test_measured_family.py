@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains import load_domain
-from sciencegen.domains.proteins.alignment_representation import fit, load
-from sciencegen.domains.proteins.models import alignment_vae
+from sciencegen.domains.proteins.models import alignment_vae, fit, load
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal, Row
 from sciencegen.vae.alignment_vae import AlignmentVAESettings

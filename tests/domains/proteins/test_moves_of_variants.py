@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.proteins import DOMAIN
-from sciencegen.domains.proteins.alignment_representation import AlignmentRepresentation
+from sciencegen.domains.proteins.models import AlignmentRepresentation
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.items import Refusal
 from sciencegen.optimization.surrogate import tanimoto_kernel

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins import DOMAIN, similarity
+from sciencegen.domains.proteins import DOMAIN
+from sciencegen.domains.proteins import properties as similarity
 from tests.domains.proteins.examples import GB1, random_protein
 
 

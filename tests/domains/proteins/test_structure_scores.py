@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from sciencegen.domains.proteins import structure_scores as module
+from sciencegen.domains.proteins import variant_tables as module
 from sciencegen.domains.proteins.backbones import inverse_folding
 from sciencegen.domains.proteins.backbones.inverse_folding import LETTERS, InverseFolding
-from sciencegen.domains.proteins.structure_scores import CONTACTS, LOG_ODDS, RANKS, Ranks, structure_scores
 from sciencegen.domains.proteins.structures import read_structure, weighted_contact_number
+from sciencegen.domains.proteins.variant_tables import CONTACTS, LOG_ODDS, RANKS, Ranks, structure_scores
 from sciencegen.domains.proteins.variants import Reference, all_singles
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.proteins.example_structures import pdb, peptide

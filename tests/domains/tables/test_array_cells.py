@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from sciencegen.domains.tables import rows
-from sciencegen.domains.tables import rows as array_cells
 from sciencegen.items import Refusal
 
 
@@ -41,19 +40,19 @@ def test_equal_numbers_are_equal_arrays():
 
 def test_cells_of_an_array():
     values = np.array([[0.1, np.nan], [np.inf, 1], [np.nan, np.nan], [1e-8, -3e7]], np.float32)
-    first, second, third, last = array_cells.cells_of(values)
+    first, second, third, last = rows.cells_of(values)
     assert first == [0.1, None]
     assert isinstance(second, ValueError)
     assert third is None
     np.testing.assert_allclose(last, [1e-8, -3e7], rtol=1e-6)
-    assert array_cells.cells_of(np.array([[True, False]])) == [[1, 0]]
+    assert rows.cells_of(np.array([[True, False]])) == [[1, 0]]
 
 
 @pytest.mark.parametrize(("kind", "digits"), [(np.float32, 7), (np.float16, 4), (np.float64, 17)])
 def test_shortest_numbers_have_the_digits_of_their_precision(kind, digits):
     values = np.random.default_rng(0).normal(0, 1, 1000).astype(kind)
-    found = array_cells.shortest(values)
+    found = rows.shortest(values)
     np.testing.assert_allclose(found, values.astype(float), rtol=5 * 10.0**-digits)
     assert max(len(f"{abs(one):.17g}".lstrip("0.")) for one in found) >= digits
-    assert array_cells.shortest(np.array([0.5, 0, np.nan], kind))[:2].tolist() == [0.5, 0]
-    assert array_cells.shortest(np.float32([0.1])).tolist() == [0.1]
+    assert rows.shortest(np.array([0.5, 0, np.nan], kind))[:2].tolist() == [0.5, 0]
+    assert rows.shortest(np.float32([0.1])).tolist() == [0.1]

@@ -10,8 +10,8 @@ from torch import Generator
 from sciencegen.batch import Batch
 from sciencegen.domains.tables import representation as tables
 from sciencegen.domains.tables import rows
-from sciencegen.domains.tables.coding import CODES, TableCoding
 from sciencegen.domains.tables.column_choice import columns_of
+from sciencegen.domains.tables.models import CODES, TableCoding
 from tests.domains.tables.known_table import texts
 
 TEXTS = texts(60, seed=4)

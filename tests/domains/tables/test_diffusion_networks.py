@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sciencegen as sg
-from sciencegen.domains.tables.coding import NETWORKS, grids_of
+from sciencegen.domains.tables.models import NETWORKS, grids_of
 from sciencegen.errors import ConfigError
 from sciencegen.vae.array_columns import ArrayBlock
 from tests.domains.tables.arrays_table import columns

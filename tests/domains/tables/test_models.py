@@ -8,8 +8,7 @@ import torch
 
 from sciencegen.domains.tables import representation as tables
 from sciencegen.domains.tables import rows
-from sciencegen.domains.tables.models import RECIPES, TableVAESettings
-from sciencegen.domains.tables.recipe_parts import classes_of
+from sciencegen.domains.tables.models import RECIPES, TableVAESettings, classes_of
 from sciencegen.errors import ConfigError
 from sciencegen.vae.bounds import Warmup
 from tests.domains.tables.known_table import log_likelihood, table, texts

@@ -9,8 +9,7 @@ import pytest
 
 import sciencegen as sg
 from sciencegen.domains.tables import rows
-from sciencegen.domains.tables.models import RECIPES
-from sciencegen.domains.tables.sequence_recipe import TableSequenceSettings
+from sciencegen.domains.tables.models import RECIPES, TableSequenceSettings
 from sciencegen.errors import ConfigError
 from tests.domains.tables.arrays_table import texts
 from tests.domains.tables.lorenz import spikes

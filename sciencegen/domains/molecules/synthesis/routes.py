@@ -30,8 +30,7 @@ from sciencegen.items import Refusal
 # Steps that would not work as a template writes them: reactants that react with themselves, and groups that clash.
 #
 # Templates describe the place of a reaction and say little about the rest of the molecules. These rules of thumb
-# refuse
-# what a chemist would have to protect. They say nothing of yields.
+# refuse what a chemist would have to protect. They say nothing of yields.
 
 _AMINE = "[NX3;H1,H2;!$(N-[C,S,P]=[O,S,N]);!$(N-C#N)]"
 _ALIPHATIC_AMINE = f"[$({_AMINE});!$(N-a)]"

@@ -36,8 +36,7 @@ from sciencegen.items import Refusal
 # Random routes, and small random changes of routes.
 #
 # A candidate of the search is a route, as in Gao, Mercado, Coley (ICLR 2022). Its blocks are exchanged, and its steps
-# are
-# added, removed and exchanged; parts of two routes are combined. Every change is run by the templates at once, so
+# are added, removed and exchanged; parts of two routes are combined. Every change is run by the templates at once, so
 # that each result is a route that holds.
 
 ATTEMPTS = 12
@@ -235,8 +234,7 @@ def _any(options: Sequence[Choice] | np.ndarray, generator: np.random.Generator)
 # Routes to a given molecule, or to molecules that are like it.
 #
 # A beam search over routes: of all combinations of blocks, those whose substructures cover most of the target are
-# run;
-# the products most like the target are kept, and further steps are tried on them.
+# run; the products most like the target are kept, and further steps are tried on them.
 
 BEST_BLOCKS = 16
 """Blocks of each slot that are combined."""

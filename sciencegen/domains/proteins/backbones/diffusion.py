@@ -32,14 +32,13 @@ from sciencegen.diffusion.process import Denoiser, Levels, symmetrized
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.state import Euclidean, Field, Fields, State, with_fields
-from sciencegen.domains.capabilities import TaskSettings
-from sciencegen.domains.proteins.backbones.files import parse, read
+from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
+from sciencegen.domains.proteins.backbones.files import POSITIONS, parse, read
 from sciencegen.domains.proteins.backbones.geometry import OVERLAP_SEPARATION
 from sciencegen.domains.proteins.backbones.inverse_folding import beta_carbons
 from sciencegen.domains.proteins.backbones.items import SHORTEST, Backbone, copy_count, rotations
 from sciencegen.domains.proteins.backbones.metrics import measure
 from sciencegen.domains.proteins.backbones.motifs import Lengths, Motif, read_motif
-from sciencegen.domains.proteins.backbones.reading import POSITIONS
 from sciencegen.domains.proteins.backbones.relaxation import join
 from sciencegen.domains.proteins.backbones.representation import (
     COPIES,
@@ -77,19 +76,17 @@ from sciencegen.networks.residues import (
 # Draws of chains without overlaps: residues that an estimate places closer than those of proteins are moved apart.
 #
 # Where two parts of a drawn chain come to lie in the same place they stay there: estimates at high noise are means,
-# and
-# at low noise the network has seen no chain that passes through itself. So estimates are moved, `ROUNDS` times, by
+# and at low noise the network has seen no chain that passes through itself. So estimates are moved, `ROUNDS` times,
+# by
 #
 #     w <- w - r (C^T / s^2) dE/dc,     E = 1/4 sum_{|i - j| >= 3} (d_A - |a_i - a_j|)_+^2 + (d_B - |b_i - b_j|)_+^2
 #
 # with whitened coordinates w, positions c = C w (`networks.residues`), alpha carbons a, and beta carbons b, which
-# keep
-# their places relative to them; and by forces toward the centre while the radius of gyration is above the estimate's,
-# so
-# that parts move into empty places instead of outward. d_A and d_B are distances within which few native residues
-# lie.
-# C^T makes it a move that the noise could have made: where one residue is pushed, those around it follow, and bonds
-# hardly change. Both are guiding potentials as in Watson et al. 2023 (RFdiffusion), applied to the estimate itself.
+# keep their places relative to them; and by forces toward the centre while the radius of gyration is above the
+# estimate's, so that parts move into empty places instead of outward. d_A and d_B are distances within which few
+# native residues lie. C^T makes it a move that the noise could have made: where one residue is pushed, those around
+# it follow, and bonds hardly change. Both are guiding potentials as in Watson et al. 2023 (RFdiffusion), applied to
+# the estimate itself.
 
 ALPHA_DISTANCE, BETA_DISTANCE = 4.3, 4.2
 """Ångström: d_A and d_B."""
@@ -294,7 +291,7 @@ def typical_conditions(
     return TypicalConditions(*parts, torch.from_numpy(off).float() if bias else None)
 
 
-def check(
+def backbone_figures(
     model: SizedDiffusion, representation: BackboneRepresentation, known: Sequence[np.ndarray]
 ) -> Mapping[str, float]:
     """Of draws without requested conditions: shares that are well formed, and mean shares of helix and strand."""
@@ -623,3 +620,22 @@ def _placed_variation(item: Backbone) -> Float[np.ndarray, "residue 3 3"]:
     """N, CA and C; a chain by itself is centred, as the model has seen it, an assembly has its own axis."""
     places = item.coordinates[:, :3].astype(np.float64)
     return places if item.symmetry else places - places[:, 1].mean(0)
+
+
+# What else the diffusion of backbones draws: scaffolds of motifs, variations of chains, symmetric oligomers.
+
+
+def resolve(model: SizedDiffusion, representation: BackboneRepresentation, settings: TaskSettings) -> DrawTask:
+    """The one task of the settings."""
+    if settings.scaffold is not None:
+        return motif_task(model, settings)
+    if settings.vary is not None:
+        return variation_task(model, settings)
+    return oligomer_task(model, settings)
+
+
+TASKS = DrawTasks(
+    settings=frozenset({"scaffold", "contigs", "vary", "noise_level", "symmetry"}),
+    resolve=resolve,
+    samplers={"scaffold": SAMPLER},
+)

@@ -13,16 +13,16 @@ from sciencegen.domains.base import Regression
 from sciencegen.domains.capabilities import Form, Structures
 from sciencegen.domains.properties import property_oracles
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
-from sciencegen.domains.proteins.backbones.files import ITEMS, OBJECTS, SIDECAR, is_object, is_text, read
+from sciencegen.domains.proteins.backbones.files import ITEMS, OBJECTS, SIDECAR, is_backbone, read
 from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
 from sciencegen.domains.proteins.backbones.metrics import PICTURES, PROPERTIES, REFERENCE_SETS, evaluate, measure
 from sciencegen.domains.proteins.backbones.render import render, viewer_record
 from sciencegen.domains.proteins.backbones.sequences import PERPLEXITIES, SEQUENCES, with_weights_checked
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
-from sciencegen.domains.proteins.files import STRUCTURE_FORMATS
 from sciencegen.domains.proteins.properties import NOT_GOALS, ORACLES
 from sciencegen.domains.proteins.residues import UNKNOWN
-from sciencegen.items import Given, Refusal
+from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS
+from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import Oracle, OracleAround, Score
 
 
@@ -55,16 +55,6 @@ def records(path: Path) -> tuple[str, Iterator[str]]:
     return "pdb", ("" if isinstance(item, Refusal) else viewer_record(item) for item in items)
 
 
-def holds_backbones(path: Path) -> bool:
-    """Whether a file has an ending of structures."""
-    return path.name.lower().endswith(STRUCTURE_FORMATS)
-
-
-def is_backbone(given: Given) -> bool:
-    """Whether it is the text of a backbone, a reference to one, or an object with coordinates."""
-    return is_text(given) if isinstance(given, str) else is_object(given)
-
-
 OF_SEQUENCES = {name: SequenceOracle(ORACLES.find(name)) for name in PROTEINS.properties if name not in PROPERTIES}
 OTHERS: Mapping[str, Oracle] = {**OF_SEQUENCES, **PERPLEXITIES}
 
@@ -94,7 +84,7 @@ DOMAIN = replace(
     form=Form(
         plain=sequence_of,
         adapt_oracle=SequenceOracle,
-        holds=holds_backbones,
+        holds=lambda path: path.name.lower().endswith(STRUCTURE_FORMATS),
         recognizes=is_backbone,
         own_key=True,
     ),

@@ -19,25 +19,23 @@ from sciencegen.domains.properties import property_metrics
 from sciencegen.domains.proteins.backbones import geometry
 from sciencegen.domains.proteins.backbones.files import ITEMS
 from sciencegen.domains.proteins.backbones.geometry import (
+    COIL,
+    HELIX,
+    STATES,
+    STRAND,
     Coordinates,
+    Handedness,
     bonded,
     ca_clashes,
     chain_breaks,
+    helix_handedness,
     ramachandran_divergence,
+    secondary_structure,
     torsions_of,
 )
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.published_weights import INSTALL, PACKAGE, has_weights
 from sciencegen.domains.proteins.backbones.render import render_alike
-from sciencegen.domains.proteins.backbones.secondary_structure import (
-    COIL,
-    HELIX,
-    STATES,
-    STRAND,
-    Handedness,
-    helix_handedness,
-    secondary_structure,
-)
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY, can_align
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.items import Property, Refusal

@@ -14,10 +14,17 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.data.damage import reading
-from sciencegen.domains.proteins.backbones.files import parse, split_label, structure_of
+from sciencegen.domains.proteins.backbones.files import (
+    backbone_atoms,
+    cut_chain,
+    dextro_labels,
+    item_marks,
+    parse,
+    split_label,
+    structure_of,
+)
 from sciencegen.domains.proteins.backbones.geometry import place_oxygens
 from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.reading import backbone_atoms, cut_chain, dextro_labels, item_marks
 from sciencegen.domains.proteins.residues import BACKBONE, UNKNOWN, Residue, bond_length, select_chains
 from sciencegen.domains.proteins.structures import read_structure_file
 from sciencegen.errors import ConfigError, DataError
@@ -31,8 +38,7 @@ if TYPE_CHECKING:
 #
 # The notation is that of RFdiffusion (Watson et al. 2023): `10-40,A163-181,10-40` is 10 to 40 free residues, residues
 # 163 to 181 of chain A of the motif's file, and 10 to 40 free residues. Parts are separated by commas or slashes. A
-# colon
-# may follow the name of a chain, and must if it doesn't consist of letters: `1:163-181`, since `1163-181` is a
+# colon may follow the name of a chain, and must if it doesn't consist of letters: `1:163-181`, since `1163-181` is a
 # length.
 
 EXAMPLE = "'10-40,A163-181,10-40'"

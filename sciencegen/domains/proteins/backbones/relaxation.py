@@ -39,11 +39,11 @@ from sciencegen.domains.proteins.backbones.geometry import (
     Coordinates,
     bonded,
     dihedrals,
+    hydrogen_bonds,
     place_oxygens,
     squared_heights,
 )
 from sciencegen.domains.proteins.backbones.items import FARTHEST
-from sciencegen.domains.proteins.backbones.secondary_structure import hydrogen_bonds
 from sciencegen.domains.superposition import superposed
 
 # Limits of distances between atoms, and the sum of their squared violations, which fits of coordinates minimize.
@@ -186,11 +186,9 @@ def _ideal(
 # Hydrogen bonds of bridges between strands that a chain nearly has, as limits of distances that complete them.
 #
 # In draws, strands lie side by side with bonds that are off by an ångström, too long for a strand by DSSP's rules.
-# The
-# two bonds of an antiparallel bridge of residues i and j are i → j and j → i, those of a parallel one i - 1 → j and
-# j → i + 1, from the oxygen of one residue to the nitrogen of the other (Kabsch & Sander 1983). A bridge is nearly
-# there
-# if
+# The two bonds of an antiparallel bridge of residues i and j are i → j and j → i, those of a parallel one i - 1 → j
+# and j → i + 1, from the oxygen of one residue to the nitrogen of the other (Kabsch & Sander 1983). A bridge is
+# nearly there if
 #
 #     sqrt(mean of (d - 2.9 Å)^2 over its two distances d of O and N) <= NEAR
 #

@@ -10,22 +10,22 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 
 from sciencegen.domains.proteins.backbones.files import name_of, pdb_lines, pdb_numbers, split_label
-from sciencegen.domains.proteins.backbones.geometry import Coordinates, unit
-from sciencegen.domains.proteins.backbones.items import Backbone
-from sciencegen.domains.proteins.backbones.secondary_structure import (
+from sciencegen.domains.proteins.backbones.geometry import (
     COIL,
     HELIX,
     STRAND,
+    Coordinates,
     Run,
     runs,
     secondary_structure,
+    unit,
 )
+from sciencegen.domains.proteins.backbones.items import Backbone
 
 # Ribbons of backbones, as they are drawn: flat along helices and strands with arrow heads, thin elsewhere.
 #
 # The ribbon follows the alpha carbons. Its width lies in the planes of the peptide bonds, along C=O: along the axis
-# of a
-# helix, and in the plane of a sheet (Carson & Bugg 1986, J. Mol. Graphics 4, 121).
+# of a helix, and in the plane of a sheet (Carson & Bugg 1986, J. Mol. Graphics 4, 121).
 
 SHORTEST_RUN = 3
 """Residues of the shortest helix or strand that is drawn as one."""

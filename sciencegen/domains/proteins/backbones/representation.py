@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
@@ -91,7 +91,11 @@ class BackboneRepresentation(StandardizedRepresentation):
         """Chains numbered from 1, with the letters and the symmetry of `Given`. Residues with given oxygens stay where
         they are; bonds of others are relaxed, and their oxygens placed."""
         pairs = zip(places_of(batch), given_parts(batch), strict=True)
-        return [_built(relaxed(places, _kept(given, len(places))), given) for places, given in pairs]
+        found = []
+        for places, given in pairs:
+            kept = None if given.oxygen is None else ~np.isnan(given.oxygen[: len(places)]).any(-1)
+            found.append(_built(relaxed(places, kept), given))
+        return found
 
     def decode_estimates(self, batch: Batch) -> list[Backbone | Refusal]:
         """As `decode`, without the relaxation of bonds."""
@@ -240,11 +244,6 @@ def given_parts(batch: Batch) -> Iterator[Given]:
     """The given parts of each item, padded as the batch is."""
     found = {name: batch[name].cpu().numpy() for name in Given._fields if name in batch.fields}
     return (Given(**{name: values[row] for name, values in found.items()}) for row in range(len(batch)))
-
-
-def _kept(given: Given, count: int) -> Bool[np.ndarray, " residue"] | None:
-    """Residues with given oxygens."""
-    return None if given.oxygen is None else ~np.isnan(given.oxygen[:count]).any(-1)
 
 
 def _built(places: Float[np.ndarray, "residue 3 3"], given: Given) -> Backbone | Refusal:

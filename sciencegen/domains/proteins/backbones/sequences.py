@@ -18,9 +18,8 @@ from sciencegen.domains.proteins.backbones.items import Backbone, key
 from sciencegen.domains.proteins.backbones.motifs import FREE, check_numbers, kept_letters, kept_names
 from sciencegen.domains.proteins.backbones.published_weights import check_weights, has_weights
 from sciencegen.domains.proteins.backbones.similarity import Trace, can_align, trace_tm
-from sciencegen.domains.proteins.files import STRUCTURE_FORMATS
 from sciencegen.domains.proteins.residues import ALPHA_DISTANCE, UNKNOWN, letter_of
-from sciencegen.domains.proteins.structures import read_structure_file
+from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, read_structure_file
 from sciencegen.domains.superposition import squared_distances
 from sciencegen.errors import DataError, SciencegenError
 from sciencegen.files import files_below
@@ -33,8 +32,7 @@ from sciencegen.scoring.oracles import FunctionOracle, Oracle
 #     sc_rmsd = min over motions of sqrt(mean over residues |x_i - y_i|²),  x, y: alpha carbons
 #
 # The program writes a PDB or mmCIF file, or a folder of them, with pLDDT in the column of B-factors. A structure
-# belongs
-# to the sequence that its residues have, whatever its file is called.
+# belongs to the sequence that its residues have, whatever its file is called.
 
 DESIGNABLE_RMSD = 2.0
 """Greatest `sc_rmsd` of a backbone that counts as designable, in ångström."""

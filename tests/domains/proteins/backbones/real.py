@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from sciencegen.data.cards import load_card
-from sciencegen.domains.proteins.backbones.files import parse, read
-from sciencegen.domains.proteins.backbones.reading import read_backbones
+from sciencegen.domains.proteins.backbones.files import parse, read, read_backbones
 from tests.domains.proteins.backbones.examples import DATA
 
 

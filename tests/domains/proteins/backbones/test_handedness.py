@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.geometry import backbone_of
-from sciencegen.domains.proteins.backbones.secondary_structure import helix_handedness
+from sciencegen.domains.proteins.backbones.geometry import backbone_of, helix_handedness
 from tests.domains.proteins.backbones.examples import MIRROR, helix, moved
 from tests.domains.proteins.backbones.real import natives
 

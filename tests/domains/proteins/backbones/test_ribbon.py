@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from sciencegen.domains.proteins.backbones.geometry import COIL, HELIX, STRAND, secondary_structure
 from sciencegen.domains.proteins.backbones.render import HALF_WIDTH, HEAD_WIDTH, TIP_WIDTH, drawn_runs, ribbon
-from sciencegen.domains.proteins.backbones.secondary_structure import COIL, HELIX, STRAND, secondary_structure
 from tests.domains.proteins.backbones.examples import helix, moved, random_backbone
 from tests.domains.proteins.backbones.real import committed
 

@@ -7,8 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.geometry import backbone_of
-from sciencegen.domains.proteins.backbones.secondary_structure import hydrogen_bonds, secondary_structure
+from sciencegen.domains.proteins.backbones.geometry import backbone_of, hydrogen_bonds, secondary_structure
 from tests.domains.proteins.backbones.examples import (
     HELIX,
     MIRROR,

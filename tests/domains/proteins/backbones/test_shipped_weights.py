@@ -14,10 +14,9 @@ from sciencegen.api.sampling.request import resolve_draws
 from sciencegen.config import GenerateSettings
 from sciencegen.domains.proteins.backbones.diffusion import CPU_ROWS
 from sciencegen.domains.proteins.backbones.files import parse
-from sciencegen.domains.proteins.backbones.geometry import ca_clashes, ca_distances, chain_breaks
+from sciencegen.domains.proteins.backbones.geometry import ca_clashes, ca_distances, chain_breaks, helix_handedness
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.metrics import measure
-from sciencegen.domains.proteins.backbones.secondary_structure import helix_handedness
 from sciencegen.errors import ConfigError, SciencegenError
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.domains.proteins.backbones.geometry import place_hydrogens, place_oxygens
+from sciencegen.domains.proteins.backbones.geometry import (
+    hydrogen_bonds,
+    place_hydrogens,
+    place_oxygens,
+    secondary_structure,
+)
 from sciencegen.domains.proteins.backbones.relaxation import (
     OXYGEN_NITROGEN,
     bond_limits,
@@ -13,7 +18,6 @@ from sciencegen.domains.proteins.backbones.relaxation import (
     relaxed,
     with_oxygens_and_hydrogens,
 )
-from sciencegen.domains.proteins.backbones.secondary_structure import hydrogen_bonds, secondary_structure
 from tests.domains.proteins.backbones.examples import helix, moved, needs_structures
 from tests.domains.proteins.backbones.real import holdout
 

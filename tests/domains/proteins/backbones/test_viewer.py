@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from sciencegen.domains.proteins.backbones.geometry import secondary_structure
 from sciencegen.domains.proteins.backbones.items import backbone
 from sciencegen.domains.proteins.backbones.render import drawn_runs, viewer_record
-from sciencegen.domains.proteins.backbones.secondary_structure import secondary_structure
 from tests.domains.proteins.backbones.examples import built, helix
 from tests.domains.proteins.backbones.real import committed
 
