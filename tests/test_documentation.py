@@ -230,7 +230,7 @@ OWN_FILES: dict[str, Callable[[Path], None]] = {
     "page",
     [pytest.param(page, id=page.name, marks=[] if page.name in EVERY_RUN else pytest.mark.slow) for page in PAGES],
 )
-def test_page_runs(page, tmp_path, monkeypatch, tiny_draws):
+def test_page_runs(page, tmp_path, monkeypatch, tiny_draws, quick_restoration):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SCIENCEGEN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("SCIENCEGEN_OFFLINE", "1")

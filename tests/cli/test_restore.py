@@ -12,6 +12,9 @@ from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 
 
+pytestmark = pytest.mark.usefixtures("quick_restoration")  # tests/api/test_restore.py looks at the posterior
+
+
 @pytest.fixture
 def stamps(tmp_path):
     made = list(simulate(SurveySettings("euclid", 64), 0, 7, 8))
