@@ -191,12 +191,12 @@ def test_a_sharp_and_quiet_stamp_is_reconstructed(generator):
     """No psf, next to no noise: what was learned by heart comes back."""
     torch.manual_seed(0)
     settings = replace(PLAIN, beta=Warmup(end=0.1), misfit=0.05, symmetry="none")
-    batch = Blobs(noise=1e-5, psf=False).draw(8, generator).with_condition(None)
+    batch = Blobs(noise=1e-5, psf=False).draw(4, generator).with_condition(None)
 
     class Same:
         draw = staticmethod(lambda count, generator: batch)
 
-    model = trained(ImageVAE((1, 16, 16), None, settings), Same, 200, 6e-3)
+    model = trained(ImageVAE((1, 16, 16), None, settings), Same, 150, 8e-3)
     back = model.decode(model.encode(batch))["image"]
     error = (back - batch["image"]).abs().sum((1, 2, 3)) / batch["image"].sum((1, 2, 3))
     print("relative error", error)

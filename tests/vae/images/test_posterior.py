@@ -24,9 +24,9 @@ QUICK = PosteriorSettings(steps=10)
 def model():
     torch.manual_seed(0)
     made = ImageVAE((1, 16, 16), KINDS, WITHOUT_CONDITIONS, FluxScale(0.0, 1.0))
-    fitted = trained(made, BLOBS, 200)
+    fitted = trained(made, BLOBS, 80)
     generator = Generator().manual_seed(0)
-    fitted.finish([BLOBS.draw(512, generator)], generator, steps=200, batch=128)
+    fitted.finish([BLOBS.draw(256, generator)], generator, steps=60, batch=128)
     return fitted
 
 
@@ -51,16 +51,16 @@ def test_the_randomized_mode_of_a_linear_model_is_its_posterior():
 
 
 def test_the_truth_lies_among_the_samples(model):
-    """Of log flux, log size, e1 and e2 of 12 images of the model's prior: 90% are expected within the least and the
+    """Of log flux, log size, e1 and e2 of 8 images of the model's prior: 90% are expected within the least and the
     greatest of 19 samples."""
     generator = Generator().manual_seed(7)
     with torch.no_grad():
-        code = model.prior(torch.randn(12, 6, generator=generator))
+        code = model.prior(torch.randn(8, 6, generator=generator))
         true = model.networks.image_of(code, [], None)
-    like = BLOBS.draw(12, generator)
+    like = BLOBS.draw(8, generator)
     seen = Batch({**like.fields, "image": with_noise(true, like, generator)})
     held = []
-    for row in range(12):
+    for row in range(8):
         found = moments(posterior_samples(model, one(seen, row), 19, Generator().manual_seed(row)))
         numbers = moments(true[row : row + 1])
         held.append((found.amin(0) <= numbers) & (numbers <= found.amax(0)))
@@ -126,7 +126,7 @@ def test_samples_of_a_linear_model_are_its_posterior(temperature, correlated, mo
     power = noise_power(torch.tensor([[[0.0, 0.1, 0.0], [0.2, 1.0, 0.2], [0.0, 0.1, 0.0]]]), 4) if correlated else None
     x = torch.randn(1, 1, 4, 4, generator=generator)
     image = Batch({"image": x, "variance": torch.full((1, 1, 1, 1), 0.25)})
-    settings = PosteriorSettings(temperature, steps=200)
+    settings = PosteriorSettings(temperature, steps=100)
     found = posterior_samples(Linear(design, power), image, 2000, generator, settings)
     latents = torch.linalg.lstsq(design, found.flatten(1).T).solution.T
     white = whitened(torch.eye(16).unflatten(1, (1, 4, 4)), power).flatten(1)
