@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import sciencegen as sg
+from tests.workflows.snakemake_process import run_in_this_process
 
 PACKAGE = Path(sg.__file__).parent
 
@@ -33,6 +34,7 @@ def documented() -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("module", "name", "doc"), documented(), ids=lambda value: value if len(value) < 80 else "")
 def test_an_example_shows_what_happens(module, name, doc, tmp_path, monkeypatch, tiny_draws, capsys):
     monkeypatch.chdir(tmp_path)
+    run_in_this_process(monkeypatch)
     names = dict(vars(import_module(module)))
     test = doctest.DocTestParser().get_doctest(doc, names, f"{module}.{name}", None, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)

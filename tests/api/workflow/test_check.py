@@ -13,8 +13,6 @@ from sciencegen.errors import ConfigError
 from tests.own_files import write_own_files
 from tests.workflows.snakemake_process import WORKFLOWS
 
-CONFIGS = sorted(path for path in (WORKFLOWS / "config").rglob("*.yaml") if path.stem != "default")
-
 TYPOS = {
     "molecules": [
         ("structures", ".sdff", "structures: .* to end in"),
@@ -201,14 +199,6 @@ def test_noise_of_steps_that_the_planned_model_has_not_is_told(tmp_path, monkeyp
     told = pytest.raises(ConfigError, match=f"generate: Expected a random sampler with `step_noise`, got '{sampler}'")
     with told if sampler else contextlib.nullcontext():
         read(tmp_path, chosen)
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_every_shipped_config_passes(tmp_path, monkeypatch, path):
-    monkeypatch.chdir(tmp_path)
-    config = yaml.safe_load(path.read_text())
-    write_own_files(tmp_path, config)
-    read_config(config["domain"], path, None)
 
 
 @pytest.mark.parametrize(
