@@ -19,7 +19,7 @@ from tests.commands_here import Commands
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 TIMEOUT_S = 240
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["snakemake.cli"])
+CONTEXT.set_forkserver_preload(["tests.workflows.preloaded"])
 
 
 def snakemake(*flags: object, cwd: Path, environment: Mapping[str, str] = os.environ) -> CompletedProcess[str]:
