@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 HEAD = 8
 """Bytes that say how long a request is."""
@@ -54,7 +55,8 @@ class Commands:
             connection.sendall(str(code).encode())
 
 
-def _run(words: list[str], folder: str, environment: dict[str, str], out, err) -> int:
+def _run(words: list[str], folder: str, environment: dict[str, str], out: TextIO, err: TextIO) -> int:
+    """The exit code."""
     from sciencegen.cli.main import main
 
     before = sys.argv, os.getcwd(), dict(os.environ)
@@ -77,6 +79,7 @@ def _run(words: list[str], folder: str, environment: dict[str, str], out, err) -
 
 @contextlib.contextmanager
 def commands_here() -> Iterator[Commands]:
+    """Give `bin` to the programs, and answer whenever `socket` is ready."""
     folder = Path(tempfile.mkdtemp(prefix="sciencegen-here-"))  # a socket's path has at most 107 characters
     commands = Commands(folder)
     try:
