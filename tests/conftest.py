@@ -6,9 +6,12 @@ import functools
 import gc
 import importlib
 import os
+import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import jaxtyping
 import pytest
@@ -54,6 +57,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+    start_workers_with_imports()
+
+
+def start_workers_with_imports() -> None:
+    """Workers are forked from a process that has `tests.worker_imports`, if it has the usual path: another path is one
+    test's, and few workers come from it."""
+    forkserver = importlib.import_module("sciencegen.data.forkserver")
+    usual, start = forkserver._search_path(), forkserver._new_python
+
+    def start_prepared(socket_of_server: socket.socket) -> subprocess.Popen[bytes]:
+        popen = subprocess.Popen
+
+        def with_imports(words: list[str], **options: Any) -> subprocess.Popen[bytes]:
+            return popen([*words[:-1], f"import tests.worker_imports; {words[-1]}"], **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            if forkserver._search_path() == usual:
+                patch.setattr(subprocess, "Popen", with_imports)
+            return start(socket_of_server)
+
+    forkserver._new_python = start_prepared
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -92,3 +116,12 @@ def tiny_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     compute_by(16, monkeypatch)
     if hasattr(os, "sched_getaffinity"):
         monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
+
+
+@pytest.fixture
+def quick_restoration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that look at no posterior: few steps in few directions, a tenth of the seconds that a stamp takes."""
+    module = importlib.import_module("sciencegen.vae.image_vae")
+    descended = module.descended
+    monkeypatch.setattr(module, "RANK", 8)
+    monkeypatch.setattr(module, "descended", lambda energy, start, steps, rate: descended(energy, start, 2, rate))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import sciencegen as sg
+from tests.workflows.snakemake_process import run_in_this_process
 
 PACKAGE = Path(sg.__file__).parent
 
@@ -31,8 +32,9 @@ def documented() -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("module", "name", "doc"), documented(), ids=lambda value: value if len(value) < 80 else "")
-def test_an_example_shows_what_happens(module, name, doc, tmp_path, monkeypatch, tiny_draws, capsys):
+def test_an_example_shows_what_happens(module, name, doc, tmp_path, monkeypatch, tiny_draws, quick_restoration, capsys):
     monkeypatch.chdir(tmp_path)
+    run_in_this_process(monkeypatch)
     names = dict(vars(import_module(module)))
     test = doctest.DocTestParser().get_doctest(doc, names, f"{module}.{name}", None, 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
@@ -40,6 +42,6 @@ def test_an_example_shows_what_happens(module, name, doc, tmp_path, monkeypatch,
     assert runner.summarize(verbose=False).failed == 0, capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", [name for name in sg.__all__ if not name.startswith("__")])
-def test_every_public_name_has_one(name):
-    assert ">>>" in (inspect.getdoc(getattr(sg, name)) or "")
+def test_every_public_name_has_one():
+    names = [name for name in sg.__all__ if not name.startswith("__")]
+    assert [name for name in names if ">>>" not in (inspect.getdoc(getattr(sg, name)) or "")] == []

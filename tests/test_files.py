@@ -270,11 +270,13 @@ def _reads():
     yield "z.npz", lambda path: read_latents(path, 2)
 
 
-@pytest.mark.parametrize(("name", "read"), _reads())
-def test_a_pipe_is_not_read(tmp_path, name, read):
-    os.mkfifo(tmp_path / name)
-    with pytest.raises(SciencegenError, match="a device or a pipe"):
-        read(tmp_path / name)
+def test_a_pipe_is_not_read(tmp_path):
+    for number, (name, read) in enumerate(_reads()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        os.mkfifo(folder / name)
+        with pytest.raises(SciencegenError, match="a device or a pipe"):
+            read(folder / name)
 
 
 def test_a_pipe_is_never_replaced(tmp_path):

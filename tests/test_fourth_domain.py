@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import run
-from tests.forked_commands import forked_commands
+from tests.commands_here import commands_here
 from tests.toy import environment, write_clouds
 from tests.workflows.snakemake_process import run_in_this_process
 
@@ -36,10 +36,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory, toy_folder: Path) -> Path
     folder = tmp_path_factory.mktemp("fourth")
     write_clouds(folder / "clouds.csv", 200, extra=True)
     (folder / "my.yaml").write_text(yaml.safe_dump(CONFIG))
-    with forked_commands(environment(toy_folder)) as commands, pytest.MonkeyPatch.context() as patch:
+    with commands_here() as commands, pytest.MonkeyPatch.context() as patch:
         for name, value in environment(toy_folder).items():
             patch.setenv(name, value)
-        run_in_this_process(patch, commands)
+        run_in_this_process(patch, commands=commands)
         patch.chdir(folder)
         done = run("run", "pointclouds", "--config", "my.yaml")
     logs = "\n".join(path.read_text() for path in folder.rglob("logs/*.log"))
@@ -81,7 +81,7 @@ def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, monkeyp
     table.to_csv("clouds.csv", index=False)
     chosen = [word for setting in RICH for word in ("--set", setting)]
     train = ("train", "pointclouds", "--recipe", "array-vae", "--data", "clouds.csv", "--threads", 1)
-    train += ("--settings", "{finish: {steps: 500}}")
+    train += ("--settings", "{finish: {steps: 250}}")
     chosen += ["--condition", "measured", "-o", "model", *LEARNING]
     done = run(*train, *chosen)
     assert done.code == 0, done.err

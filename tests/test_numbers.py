@@ -214,7 +214,7 @@ def test_stamps_that_are_cut_out(entries, tmp_path):
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_restored_stamps(entries, keep):
+def test_restored_stamps(entries, keep, quick_restoration):
     seen = next(simulate(SurveySettings("euclid", 64), 0, 7, 8)).observed
     found = sg.restore("galaxies", [seen], "flux", keep_samples=keep, threads=1)
     bounds = {"flux_lower", "flux_upper", "flux"}

@@ -12,6 +12,7 @@ from tests.cli.conftest import run
 from tests.golden_record.artefact_commands import EXPECTED, MADE, SINCE, USES
 from tests.golden_record.artefacts import LARGE, difference, is_compared, uses_of, version_of_code
 from tests.golden_record.entries import OUT
+from tests.workflows.snakemake_process import run_in_this_process
 
 OLD = Path(__file__).parent / "old_artefacts"
 VERSIONS = sorted((path.name for path in OLD.iterdir()), key=lambda name: [int(part) for part in name.split(".")])
@@ -52,6 +53,7 @@ def test_an_old_artefact_is_used_as_it_was(
     monkeypatch.chdir(copy)
     monkeypatch.setenv("SCIENCEGEN_CACHE", str(copy / "cache"))
     monkeypatch.setenv("SCIENCEGEN_OFFLINE", "1")
+    run_in_this_process(monkeypatch)
     out = f"{EXPECTED}/{name}"
     Path(out).mkdir(parents=True)
     for line in USES[name].replace(OUT, out).splitlines():

@@ -55,9 +55,9 @@ def test_every_command_has_its_help(site):
     assert {re.sub(r"<[^>]+>|\s+", " ", one).split()[0] for one in headings if one} >= set(COMMANDS)
 
 
-@pytest.mark.parametrize("name", sciencegen.PUBLIC_NAMES)
-def test_every_public_name_has_its_page(site, name):
-    assert (site / f"generated/api/sciencegen.{name}.html").exists()
+def test_every_public_name_has_its_page(site):
+    pages = {path.name for path in (site / "generated/api").iterdir()}
+    assert {f"sciencegen.{name}.html" for name in sciencegen.PUBLIC_NAMES} <= pages
 
 
 def test_links_stay_inside(site):

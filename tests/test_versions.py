@@ -24,9 +24,8 @@ def test_installed_versions_have_no_local_label():
     assert installed([*packages, ("nvidia-cublas-cu12", "12.1")]) == ["jupyter-core==5.9", "torch==2.9.0"]
 
 
-@pytest.mark.parametrize("requirement", DIRECT, ids=str)
-def test_each_direct_dependency_is_pinned_within_its_bounds(requirement):
-    assert requirement.specifier.contains(PINS[normalized(requirement.name)])
+def test_each_direct_dependency_is_pinned_within_its_bounds():
+    assert [str(one) for one in DIRECT if not one.specifier.contains(PINS[normalized(one.name)])] == []
 
 
 def test_pins_are_releases_of_others():

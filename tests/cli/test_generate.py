@@ -81,13 +81,13 @@ def test_a_column_of_the_users_own_is_told_and_filtered_by_a_predictor(cli, work
 
 
 @pytest.mark.parametrize("where", [(), ("--where", "radius in 0.5..1.5")])
-def test_one_seed_gives_the_same_bytes_whatever_the_batch_size(cli, workspace, where):
+def test_one_seed_gives_the_same_bytes_whatever_the_batch_size(cli, workspace, where, small_chunks):
     files = []
-    for name, size in (("a", 512), ("b", 1), ("c", 2048), ("d", 512)):
-        assert generate(cli, workspace, "-n", 700, *where, "--batch-size", size, "-o", f"{name}.csv").code == 0
+    for name, size in (("a", 32), ("b", 1), ("c", 128), ("d", 32)):
+        assert generate(cli, workspace, "-n", 150, *where, "--batch-size", size, "-o", f"{name}.csv").code == 0
         files.append(Path(f"{name}.csv").read_bytes())
     assert len(set(files)) == 1
-    generate(cli, workspace, "-n", 700, *where, "--seed", 1, "-o", "other.csv")
+    generate(cli, workspace, "-n", 150, *where, "--seed", 1, "-o", "other.csv")
     assert Path("other.csv").read_bytes() not in files
 
 

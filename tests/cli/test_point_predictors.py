@@ -19,7 +19,7 @@ from tests.cli.conftest import run
 
 SETTINGS = {
     "network": {"scalars": 8, "vectors": 4, "tensors": 2, "layers": 1, "narrowing": 1},
-    "training": {"steps": 60, "batch_size": 32, "log_every": 20, "checkpoint_every": 20},
+    "training": {"steps": 30, "batch_size": 32, "log_every": 10, "checkpoint_every": 10},
 }
 SMALL = [
     "--form", "structures", "--threads", 1, *(f"--set={name}={json.dumps(one)}" for name, one in SETTINGS.items()),
@@ -28,7 +28,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Two targets, two members, a second of training each."""
+    """Two targets, two members, half a second of training each."""
     folder = tmp_path_factory.mktemp("points")
     before = {name: os.environ.get(name) for name in ("SCIENCEGEN_CACHE", "SCIENCEGEN_OFFLINE")}
     os.environ |= {"SCIENCEGEN_CACHE": str(folder / "cache"), "SCIENCEGEN_OFFLINE": "1"}
@@ -137,7 +137,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(cli, trained, tmp_path):
     """With --force too, as a workflow calls it."""
 
     def killed(text):
-        if "network 2, step 40" in text:
+        if "network 2, step 20" in text:
             raise RuntimeError("killed")
 
     settings = {"form": "structures", "target": "gap,u0", "threads": 1, "settings": SETTINGS, "folder": tmp_path / "p"}
@@ -146,7 +146,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(cli, trained, tmp_path):
     assert (tmp_path / "p/members/1/checkpoints/last.pt").exists()
     seen = []
     train_predictor("molecules", "qm9/train_second", force=True, log=seen.append, **settings)
-    assert not any("step 20/" in text for text in seen)
+    assert not any("step 10/" in text for text in seen)
     for name in ("predictor.safetensors", "predictor.json", "metrics.json"):
         assert (tmp_path / "p" / name).read_bytes() == (trained / name).read_bytes()
 

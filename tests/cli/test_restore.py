@@ -11,6 +11,8 @@ from astropy.io import fits
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 
+pytestmark = pytest.mark.usefixtures("quick_restoration")  # tests/api/test_restore.py looks at the posterior
+
 
 @pytest.fixture
 def stamps(tmp_path):

@@ -50,13 +50,13 @@ def test_a_constant_is_no_division_by_zero():
 
 
 @pytest.mark.parametrize("name", SHAPES)
-@pytest.mark.parametrize("exponent", range(-320, 308, 12))
-def test_whatever_the_unit_numbers_are_standardized_or_refused(name, exponent):
-    values = VALUES / VALUES.max() * 10.0**exponent
-    if abs(exponent) > 150:
-        with pytest.raises(DataError, match="in another unit"):
-            fit_warp(name, values)
-    else:
-        warp = fit_warp(name, values)
-        assert warp.inverse(warp.forward(values)) == pytest.approx(values, rel=1e-6)
-        assert np.isfinite(warp.slope(values)).all()
+def test_whatever_the_unit_numbers_are_standardized_or_refused(name):
+    for exponent in range(-320, 308, 12):
+        values = VALUES / VALUES.max() * 10.0**exponent
+        if abs(exponent) > 150:
+            with pytest.raises(DataError, match="in another unit"):
+                fit_warp(name, values)
+        else:
+            warp = fit_warp(name, values)
+            assert warp.inverse(warp.forward(values)) == pytest.approx(values, rel=1e-6), exponent
+            assert np.isfinite(warp.slope(values)).all(), exponent

@@ -40,8 +40,8 @@ def train(items, answers, readouts, seed):
     torch.manual_seed(seed)
     network, generator = PropertyNetwork(len(TYPES), readouts, SETTINGS), np.random.default_rng(seed)
     optimizer = torch.optim.Adam(network.parameters(), 1e-2, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 250)
-    for step in range(250):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 170)
+    for step in range(170):
         rows = generator.choice(len(items), 64, replace=False)
         loss = network.loss(point_batch([items[r] for r in rows], TYPES, answers[rows]), step, torch.Generator())
         optimizer.zero_grad()

@@ -94,9 +94,9 @@ def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
 
 @pytest.mark.parametrize("prior", ["standard_normal", "conditional"])
 def test_draws_under_a_condition_have_the_conditional_law(prior):
-    model = trained(made(prior=prior), lambda g: draw(128, g), 500)
+    model = trained(made(prior=prior), lambda g: draw(128, g), 300)
     generator = Generator().manual_seed(1)
-    model.finish([draw(4000, generator)], generator, steps=250)
+    model.finish([draw(4000, generator)], generator, steps=150)
     noise = torch.randn(10_000, model.latent_size, generator=generator)
     for value in (-1.0, 1.5):
         drawn = model.generate(noise, torch.full((10_000, 1), value))[VALUES]

@@ -172,7 +172,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not():
 
 def test_one_that_goes_on_keeps_its_scale_and_hears_what_it_is_told_for_the_first_time(generator, monkeypatch):
     """Of which component the latents are, in 150 of them."""
-    monkeypatch.setattr(prior_fitting, "NEW_COLUMN_STEPS", steps := 600)
+    monkeypatch.setattr(prior_fitting, "NEW_COLUMN_STEPS", steps := 250)
     flow, _ = fitted(150, told=False)
     with torch.no_grad():
         flow.context.hidden[0].weight[:, [0, 2]] = 0.0  # as a model has it that begins with another's weights

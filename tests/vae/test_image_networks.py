@@ -99,7 +99,7 @@ def test_maps_carry_what_a_small_code_cannot(generator):
             generator = Generator().manual_seed(step)
             return model.loss(blobs.draw(32, generator).with_condition(None), step, generator)["loss"]
 
-        descend(model.parameters(), loss, 150, DescentSettings(6e-3))
+        descend(model.parameters(), loss, 80, DescentSettings(6e-3))
         held = blobs.draw(100, Generator().manual_seed(999)).with_condition(None)
         errors.append(float(model.loss(held, 0, Generator().manual_seed(0))["reconstruction"]))
     print("reconstruction in nats, without maps and with", errors)

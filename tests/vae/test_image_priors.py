@@ -84,7 +84,7 @@ def test_a_place_hears_its_opposite(generator):
 
     torch.manual_seed(0)
     flow = MapFlow((1, 8, 8), 2, ConditionKinds(), 16, 8)
-    fit(flow, symmetric, 120)
+    fit(flow, symmetric, 70)
     noise, above, _ = symmetric(200, generator)
     with torch.no_grad():
         drawn = flow(torch.randn(noise.shape, generator=generator), above, None)

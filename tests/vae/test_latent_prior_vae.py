@@ -234,7 +234,7 @@ def test_fine_tuned_draws_are_of_the_new_items_in_the_share_that_is_asked_for(tr
         model.starting_from(trained)
         assert len(model.state_dict()) == len(trained.state_dict()), "the start's weights aren't this model's"
         optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
-        for step in range(100):
+        for step in range(60):
             optimizer.zero_grad()
             model.loss(new, step, torch.Generator().manual_seed(step))["loss"].backward()
             optimizer.step()

@@ -41,14 +41,14 @@ def trained():
     model = SequenceVAE(5, PROPERTIES, SMALL)
     model.reader = PropertyReader(5, PROPERTIES, 16, 48)  # a narrow one reads runs of one symbol as well
     optimizer = torch.optim.Adam(model.parameters(), 4e-3, fused=True)
-    for step in range(400):
+    for step in range(300):
         optimizer.zero_grad()
         model.loss(toy_batch(64, step), step, torch.Generator().manual_seed(step))["loss"].backward()
         optimizer.step()
     model.eval()
     told = []
-    model.finish([toy_batch(2000, 10_000)], torch.Generator().manual_seed(0), 300, 256, lambda *one: told.append(one))
-    assert [one[:3] for one in told] == [("prior of codes", step, 300) for step in range(1, 301)]
+    model.finish([toy_batch(2000, 10_000)], torch.Generator().manual_seed(0), 200, 256, lambda *one: told.append(one))
+    assert [one[:3] for one in told] == [("prior of codes", step, 200) for step in range(1, 201)]
     return model
 
 

@@ -7,17 +7,19 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
 from sciencegen.api.workflow import supervision
+from tests.commands_here import Commands
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 TIMEOUT_S = 240
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["snakemake.cli"])
+CONTEXT.set_forkserver_preload(["tests.workflows.preloaded"])
 
 
 def snakemake(*flags: object, cwd: Path, environment: Mapping[str, str] = os.environ) -> CompletedProcess[str]:
@@ -25,13 +27,19 @@ def snakemake(*flags: object, cwd: Path, environment: Mapping[str, str] = os.env
     return call_snakemake("--snakefile", WORKFLOWS / "Snakefile", *flags, cwd=cwd, environment=environment)
 
 
-def call_snakemake(*flags: object, cwd: Path, environment: Mapping[str, str] = os.environ) -> CompletedProcess[str]:
+def call_snakemake(
+    *flags: object, cwd: Path, environment: Mapping[str, str] = os.environ, commands: Commands | None = None
+) -> CompletedProcess[str]:
+    """commands: those of the steps run in this process, one after the other."""
     words = ["snakemake", *map(str, flags)]
     with tempfile.TemporaryDirectory() as folder:
         streams = Path(folder, "stdout"), Path(folder, "stderr")
         process = CONTEXT.Process(target=_work, args=(words, cwd, dict(environment), streams))
         process.start()
-        process.join(TIMEOUT_S)
+        asked = [] if commands is None else [commands.socket]
+        while process.sentinel not in (ready := wait([process.sentinel, *asked], TIMEOUT_S)) and ready:
+            commands.answer()
+        process.join(0)
         if process.exitcode is None:
             process.kill()
             process.join()
@@ -40,24 +48,27 @@ def call_snakemake(*flags: object, cwd: Path, environment: Mapping[str, str] = o
     return CompletedProcess(words, process.exitcode, out, err)
 
 
-def run_in_this_process(patch: pytest.MonkeyPatch, commands: Path) -> None:
-    """`sciencegen run` starts Snakemake by a fork, and its jobs find the commands of a folder before others."""
-    found = supervision.job_environment
+def run_in_this_process(
+    patch: pytest.MonkeyPatch, folder_of_commands: Path | None = None, commands: Commands | None = None
+) -> None:
+    """`sciencegen run` starts Snakemake by a fork, and its jobs find the commands of a folder, or those that this
+    process runs, before others."""
+    found, first = supervision.job_environment, folder_of_commands or (commands and commands.bin)
+
+    def call(command: Sequence[str], folder: Path) -> int:
+        """What `supervision.call` does, without a new interpreter."""
+        words, environment = command[len(supervision.SNAKEMAKE) :], supervision.job_environment(folder)
+        done = call_snakemake(*words, cwd=Path.cwd(), environment=environment, commands=commands)
+        os.write(2, (done.stdout + done.stderr).encode())
+        return done.returncode
 
     def with_commands(folder: Path) -> dict[str, str]:
         there = found(folder)
-        return {**there, "PATH": os.pathsep.join((str(commands), there["PATH"]))}
+        return {**there, "PATH": os.pathsep.join((str(first), there["PATH"]))}
 
-    patch.setattr(supervision, "job_environment", with_commands)
-    patch.setattr(supervision, "call", _call)
-
-
-def _call(command: Sequence[str], folder: Path) -> int:
-    """What `supervision.call` does, without a new interpreter."""
-    words = command[len(supervision.SNAKEMAKE) :]
-    done = call_snakemake(*words, cwd=Path.cwd(), environment=supervision.job_environment(folder))
-    os.write(2, (done.stdout + done.stderr).encode())
-    return done.returncode
+    if first:
+        patch.setattr(supervision, "job_environment", with_commands)
+    patch.setattr(supervision, "call", call)
 
 
 def _work(words: list[str], cwd: Path, environment: dict[str, str], streams: tuple[Path, Path]) -> None:

@@ -4,8 +4,6 @@ import importlib
 import pkgutil
 import re
 import shlex
-import subprocess
-import sys
 
 import pytest
 import typer
@@ -61,11 +59,6 @@ def test_lint_is_clean(tmp_path):
     done = snakemake("--lint", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "good condition" in done.stdout + done.stderr
-
-
-def test_format_is_clean():
-    done = subprocess.run([sys.executable, "-m", "snakefmt", "--check", str(WORKFLOWS)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 class Understood(Exception):
@@ -141,10 +134,9 @@ def test_rules_call_the_command_only(path):
     assert not any(word in text for word in ("    script:", "    run:", "import sciencegen", "configfile"))
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_profiles_use_flags_that_snakemake_has(profile, tmp_path):
+def test_profiles_use_flags_that_snakemake_has(tmp_path):
     done = call_snakemake("--help", cwd=tmp_path)
-    flags = yaml.safe_load((WORKFLOWS / "profiles" / profile / "config.yaml").read_text())
-    assert flags
-    for name in flags:
-        assert f"--{name}" in done.stdout
+    for profile in PROFILES:
+        flags = yaml.safe_load((WORKFLOWS / "profiles" / profile / "config.yaml").read_text())
+        assert flags
+        assert [name for name in flags if f"--{name}" not in done.stdout] == []

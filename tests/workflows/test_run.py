@@ -90,12 +90,18 @@ def wait_for(place, verb, timeout_s=60):
     raise AssertionError(f"{verb} was never called")
 
 
-def test_a_run_prints_its_report_and_nothing_else_on_stdout(place):
-    code, said, heard = finish(start(place))
+def test_a_run_prints_its_report_and_nothing_else_on_stdout(call, place):
+    """A typo after it costs no earlier result."""
+    code, said, heard = call()
     assert code == 0, heard
     assert said == "results/molecules/test/report.html\n"
     assert (place.folder / said.strip()).is_file()
     assert "train speaks" in heard
+    before = {path: path.stat().st_mtime_ns for path in place.results.rglob("*")}
+    code, said, heard = call(config=changed("train", "settings", value={"raduis": 8}))
+    assert (code, said) == (2, "")
+    assert "config.yaml, train: Unknown key in settings of recipe 'smiles-vae' 'raduis'." in heard
+    assert {path: path.stat().st_mtime_ns for path in place.results.rglob("*")} == before
 
 
 def test_a_dry_run_computes_nothing(call, place):
@@ -197,16 +203,6 @@ def test_a_search_that_did_not_run_is_held_against_nothing_new(call, place):
     (place.results / "config.yaml").write_text(yaml.safe_dump(told))
     code, _, heard = call("--", "--until", "train", config=more)
     assert (code, "Found 2 of 3" in heard) == (5, True), "what the report is of, is told again"
-
-
-def test_a_typo_costs_no_earlier_result(call, place):
-    code, _, heard = call()
-    assert code == 0, heard
-    before = {path: path.stat().st_mtime_ns for path in place.results.rglob("*")}
-    code, said, heard = call(config=changed("train", "settings", value={"raduis": 8}))
-    assert (code, said) == (2, "")
-    assert "config.yaml, train: Unknown key in settings of recipe 'smiles-vae' 'raduis'." in heard
-    assert {path: path.stat().st_mtime_ns for path in place.results.rglob("*")} == before
 
 
 def test_a_failed_step_is_told_with_where_its_log_is(call, place):

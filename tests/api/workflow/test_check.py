@@ -14,8 +14,6 @@ from sciencegen.errors import ConfigError
 from tests.own_files import write_own_files
 from tests.workflows.snakemake_process import WORKFLOWS
 
-CONFIGS = sorted(path for path in (WORKFLOWS / "config").rglob("*.yaml") if path.stem != "default")
-
 TYPOS = {
     "molecules": [
         ("structures", ".sdff", "structures: .* to end in"),
@@ -215,14 +213,6 @@ def test_keys_beside_settings_are_taken_with_a_warning(tmp_path, monkeypatch):
     assert settings.optimize.settings.maximum_share == 0.5
     assert raw["optimize"]["settings"] == {"maximum_share": 0.5}
     assert "maximum_share" not in raw["optimize"]
-
-
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_every_shipped_config_passes(tmp_path, monkeypatch, path):
-    monkeypatch.chdir(tmp_path)
-    config = yaml.safe_load(path.read_text())
-    write_own_files(tmp_path, config)
-    read_config(config["domain"], path, None)
 
 
 @pytest.mark.parametrize(

@@ -39,35 +39,42 @@ open("heard", "w").write(str(list(map(int, heard))))
 DEAF = "trap '' INT TERM; touch started; while true; do sleep 60; done"
 
 
-def end_by_a_signal(folder, command, send, number):
-    """Seconds from the signal to the end."""
+def begin(folder, command):
+    """A run of this command that has started its step."""
+    folder.mkdir()
+    (folder / "step.py").write_text(STEP)
     process = subprocess.Popen(
         [sys.executable, "-c", HEAD, command], cwd=folder, start_new_session=True, preexec_fn=hear
     )
     while not (folder / "started").exists():
         assert process.poll() is None
-        time.sleep(0.05)
-    began = time.monotonic()
-    send(process.pid, number)
-    assert process.wait(60) == 3
-    return time.monotonic() - began
+        time.sleep(0.02)
+    return process
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("send", [os.kill, os.killpg])
-def test_a_step_gets_one_signal_and_saves(tmp_path, send, number):
+def test_a_step_gets_one_signal_and_saves(tmp_path):
     """Also if the signal came to the first process alone."""
-    (tmp_path / "step.py").write_text(STEP)
-    end_by_a_signal(tmp_path, f"{sys.executable} -S step.py | tee log", send, number)
-    assert (tmp_path / "heard").read_text() == str([int(number if send is os.killpg else signal.SIGINT)])
+    cases = [(send, number) for send in (os.kill, os.killpg) for number in (signal.SIGINT, signal.SIGTERM)]
+    folders = [tmp_path / str(at) for at in range(len(cases))]
+    begun = [begin(folder, f"{sys.executable} -S step.py | tee log") for folder in folders]
+    for process, (send, number) in zip(begun, cases, strict=True):
+        send(process.pid, number)
+    assert [process.wait(60) for process in begun] == [3] * len(cases)
+    heard = [(folder / "heard").read_text() for folder in folders]
+    assert heard == [str([int(number if send is os.killpg else signal.SIGINT)]) for send, number in cases]
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_ends_within_ten_seconds_though_a_step_is_deaf(tmp_path, number):
-    assert end_by_a_signal(tmp_path, DEAF, os.killpg, number) < 10
-    assert stop_left_over(tmp_path) == 0
+def test_a_run_ends_within_ten_seconds_though_a_step_is_deaf(tmp_path):
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    begun = [begin(tmp_path / number.name, DEAF) for number in numbers]
+    began = time.monotonic()
+    for process, number in zip(begun, numbers, strict=True):
+        os.killpg(process.pid, number)
+    assert [process.wait(60) for process in begun] == [3, 3]
+    assert time.monotonic() - began < 10
+    assert [stop_left_over(tmp_path / number.name) for number in numbers] == [0, 0]
 
 
 def test_jobs_find_the_command_of_this_python_first_and_carry_the_mark(tmp_path):

@@ -52,7 +52,7 @@ def test_bands_in_another_order_are_refused(kids, seen):
     assert "expected bands g, r, i, Z, got r, g, i, Z" in refused.reason
 
 
-def test_without_a_psf_a_note_says_so(kids, seen):
+def test_without_a_psf_a_note_says_so(kids, seen, quick_restoration):
     bare = standardize(replace(seen, psf=None))
     found = sg.restore("galaxies", [DOMAIN.items.text(bare)], "flux", model="galaxies-kids", threads=1)
     assert any("1 of 1: no PSF is given" in note for note in found.notes)

@@ -84,11 +84,12 @@ def test_a_bridged_ring_that_stays_whole_is_refused():
     assert isinstance(recombine(*[DOMAIN.items.parse("C12C3C4C1C5C2C3C45")] * 2, np.random.default_rng(0)), Refusal)
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.product(ODD, repeat=2))
-def test_odd_parents_give_a_molecule_or_a_reason(first, second):
-    parents = [parsed for parsed in map(DOMAIN.items.parse, (first, second)) if not isinstance(parsed, Refusal)]
-    for seed in range(3 * (len(parents) == 2)):
-        child = DOMAIN.moves.recombine(*parents, np.random.default_rng(seed))
+@pytest.mark.parametrize("first", ODD)
+def test_odd_parents_give_a_molecule_or_a_reason(first):
+    parsed = {text: DOMAIN.items.parse(text) for text in ODD}
+    known = [one for one in parsed.values() if not isinstance(one, Refusal)]
+    for second, seed in itertools.product(known if parsed[first] in known else [], range(3)):
+        child = DOMAIN.moves.recombine(parsed[first], second, np.random.default_rng(seed))
         if isinstance(child, Refusal):
             assert child.reason
         else:

@@ -131,9 +131,9 @@ def test_other_forms_of_a_group_are_found_too(smiles, group):
     assert any(name.startswith(group) for name in unstable_groups(Chem.MolFromSmiles(smiles)))
 
 
-@pytest.mark.parametrize("smiles", MAKEABLE)
-def test_molecules_of_a_catalogue_have_none(smiles):
-    assert unstable_groups(Chem.MolFromSmiles(smiles)) == []
+def test_molecules_of_a_catalogue_have_none():
+    found = {smiles: unstable_groups(Chem.MolFromSmiles(smiles)) for smiles in MAKEABLE}
+    assert {smiles: groups for smiles, groups in found.items() if groups} == {}
 
 
 def test_purchasable_molecules_have_none():
