@@ -95,8 +95,8 @@ RECORDS = {
     "installed.csv": {"goals": ["maximize os:getpid"]},
 }  # fmt: skip
 REPLAYED = {
-    "http": [(name, run_programs) for name in RECORDS for run_programs in (False, True)],
-    "mcp": [("program.csv", True), ("function.csv", False), ("installed.csv", True)],
+    "http": [("program.csv", False), *((name, True) for name in RECORDS)],
+    "mcp": [("program.csv", True), ("function.csv", False)],
 }
 """Each a process of seconds. Behind both doors stands the same check."""
 
