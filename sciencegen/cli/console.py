@@ -150,18 +150,15 @@ def say(message: str, style: str = "", names_keys: bool = False) -> None:
 
     notes.record(message)
     shown = message if names_keys or "`" not in message else in_flags(message)
-    Console(stderr=True, highlight=False, emoji=False).print(_visible(shown), style=style, markup=False, soft_wrap=True)
+    visible = (one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in shown)
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.print("".join(visible), style=style, markup=False, soft_wrap=True)
 
 
 def tell(remarks: Iterable[str]) -> None:
     """Print notes on results to stderr."""
     for one in remarks:
         say(f"note: {one}")
-
-
-def _visible(text: str) -> str:
-    shown = (mark if mark.isprintable() or mark in "\n\t" else mark.encode("unicode_escape").decode() for mark in text)
-    return "".join(shown)
 
 
 def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:

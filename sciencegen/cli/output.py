@@ -19,6 +19,13 @@ from sciencegen.cli.console import progress, say, summarize, tell
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import reserved
 
+if TYPE_CHECKING:
+    from sciencegen.api.scores import ScoredChunk
+    from sciencegen.api.writing.writer import OutputWriter
+    from sciencegen.config import GenerateSettings, OptimizeSettings
+
+    Record = TypeVar("Record", GenerateSettings, OptimizeSettings)
+
 
 class FewerResults(SciencegenError):
     """Fewer results than requested; those that were found have been written."""
@@ -138,35 +145,19 @@ def given_rows(
     domain: str, source: str, format: str | None, column: str | None, one: bool = True
 ) -> Iterator[Path | str]:
     """What to read of a domain or form: a file, a folder of files where it reads those, a copy of stdin, or, if `one`
-    allows it, an item of a file."""
+    allows it, an item of a file, `designs.pdb[3]`."""
     from sciencegen.api.science import reads_folders
+    from sciencegen.api.sources.tables import is_item
     from sciencegen.api.writing.writer import input_ending
 
-    ending, folders = partial(input_ending, domain, format, column=column), reads_folders(domain)
-    with input_items(domain, source, ending, folders) if one else input_path(source, ending, folders) as given:
-        yield given
-
-
-@contextmanager
-def input_items(domain: str, source: str, ending: Callable[[str], str], folders: bool = False) -> Iterator[Path | str]:
-    """What to read: the path as in `input_path`, or `source` itself if it is one item of a file, `designs.pdb[3]`."""
-    from sciencegen.api.sources.tables import is_item
-
-    if is_item(domain, source):
+    if one and is_item(domain, source):
         yield source
         return
-    with input_path(source, ending, folders) as path:
+    with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
         yield path
 
 
 # `--alignment`: the model of a family, which is trained if it doesn't exist yet.
-
-if TYPE_CHECKING:
-    from sciencegen.api.scores import ScoredChunk
-    from sciencegen.api.writing.writer import OutputWriter
-    from sciencegen.config import GenerateSettings, OptimizeSettings
-
-    Record = TypeVar("Record", GenerateSettings, OptimizeSettings)
 
 
 def of_family(domain: str, record: Record, alignment: str, output: str) -> Record:

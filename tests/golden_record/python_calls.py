@@ -16,7 +16,7 @@ def run_snippet(text: str, out: Path) -> None:
     names: dict[str, Any] = {"sg": sg}
     exec(compile(text, "<entry>", "exec"), names)
     for name, value in names.items():
-        if name not in ("sg", "__builtins__"):
+        if name != "sg" and not name.startswith("__"):
             write_value(out, name, value)
 
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 import yaml
 
-from sciencegen import api, config
+from sciencegen import api, cli, config
 from sciencegen.api.run import read_config
 from sciencegen.cli.main import app
 from sciencegen.config import RunSettings
@@ -67,8 +67,9 @@ class Understood(Exception):
 
 def understand(words, monkeypatch):
     """Let the real command read its words, and end where it would begin to work."""
-    for module in pkgutil.walk_packages(api.__path__, f"{api.__name__}."):
-        importlib.import_module(module.name)  # now: one imported below would keep the function that ends verbs
+    for package in (api, cli):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)  # now: one imported below would keep the function that ends verbs
     build = config.build_settings
 
     def read_and_end(*arguments):
