@@ -46,9 +46,10 @@ def test_context_follows_the_image_as_channels():
 
 
 D4 = SYMMETRIES["d4"]
-pytestmark = pytest.mark.usefixtures("double_precision")
+in_doubles = pytest.mark.usefixtures("double_precision")
 
 
+@in_doubles
 def test_products_and_inverses_are_those_of_what_the_elements_do():
     image = torch.randn(6, 6)
     for first, second in itertools.product(D4, D4):
@@ -56,6 +57,7 @@ def test_products_and_inverses_are_those_of_what_the_elements_do():
     assert all(product(inverse(g), g) == product(g, inverse(g)) == 0 for g in D4)
 
 
+@in_doubles
 def test_a_pair_turns_as_the_moments_of_an_image_do():
     """e1 ~ <x^2 - y^2>, e2 ~ 2 <x y>, x along the last dimension and y along the one before."""
     image, axis = torch.rand(8, 8), torch.arange(8.0) - 3.5
@@ -77,6 +79,7 @@ def acting(features, g):
     return turned(parts.flatten(1, 2), g)
 
 
+@in_doubles
 @pytest.mark.parametrize(("size", "stride"), [(3, 1), (1, 1), (5, 1), (2, 2), (4, 4)])
 def test_convolutions_commute(size, stride):
     lift, between, project = (SymmetricConvolution(3, 3, D4, size, stride, ends) for ends in ("lifts", "", "projects"))
@@ -89,6 +92,7 @@ def test_convolutions_commute(size, stride):
     assert not torch.allclose(lift(image.flip(-1)), lift(image)), "the weights must not be invariant themselves"
 
 
+@in_doubles
 def test_even_sizes_without_their_stride_and_columns_told_twice_are_refused():
     with pytest.raises(ConfigError, match="odd size"):
         SymmetricConvolution(1, 1, D4, 2)

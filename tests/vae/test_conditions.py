@@ -148,7 +148,7 @@ def test_the_flow_of_an_earlier_version_is_loaded_as_such(generator):
         assert torch.equal(now(noise, told), earlier(noise, told))
 
 
-pytestmark = pytest.mark.usefixtures("double_precision")
+in_doubles = pytest.mark.usefixtures("double_precision")
 
 HEADS = {
     "gaussian": lambda: GaussianInference(4, 2),
@@ -156,6 +156,7 @@ HEADS = {
 }
 
 
+@in_doubles
 @pytest.mark.parametrize("name", HEADS)
 def test_what_is_known_or_forgotten_stays_and_what_is_missing_is_filled(name, generator):
     head = HEADS[name]()
@@ -177,6 +178,7 @@ def test_what_is_known_or_forgotten_stays_and_what_is_missing_is_filled(name, ge
     assert done.kl[1] > 0
 
 
+@in_doubles
 @pytest.mark.parametrize("name", HEADS)
 def test_the_kl_is_the_expected_log_ratio(name, generator):
     head, count = HEADS[name](), 50_000
@@ -187,6 +189,7 @@ def test_the_kl_is_the_expected_log_ratio(name, generator):
     assert ratio.item() == pytest.approx(done.kl[0].item(), abs=0.03)
 
 
+@in_doubles
 def test_labels_are_judged_only_where_they_are():
     features = torch.randn(2, 4)
     nan = torch.nan
@@ -199,6 +202,7 @@ def test_labels_are_judged_only_where_they_are():
     torch.testing.assert_close(each.exp().sum(0), torch.ones(2))
 
 
+@in_doubles
 def test_a_head_without_a_column_or_values_is_refused():
     with pytest.raises(ConfigError, match=r"column below 2, got .* column 2"):
         DiscreteInference(4, 2, [0.0, 1.0], column=2)
@@ -235,6 +239,7 @@ def log_normal(x, mean, variance):
     return MultivariateNormal(torch.tensor([mean]), torch.tensor([[variance]])).log_prob(x)
 
 
+@in_doubles
 def test_enumeration_of_a_discrete_condition_gives_the_exact_evidence(generator):
     """log p(x) = log sum_c p(c) N(x; 3 c, 1.25) where c is missing, log p(x | c) where it is there."""
     head = DiscreteInference(1, 1, [-1.0, 1.0], prior=[0.3, 0.7])
@@ -266,6 +271,7 @@ class Difference(nn.Module):
         return self.network(first, condition[:, :1] - condition[:, 1:], *batch)
 
 
+@in_doubles
 def test_one_hot_codes_give_what_numbers_give(generator):
     """(1, 0) and (0, 1) stand for 1 and -1."""
     number, code = DiscreteInference(1, 1, [1.0, -1.0]), DiscreteInference(1, 2, [[1.0, 0.0], [0.0, 1.0]])
@@ -293,6 +299,7 @@ def exact_head(extra_log_std):
     return head
 
 
+@in_doubles
 def test_a_sampled_condition_gives_the_evidence_or_approaches_it_from_below(generator):
     batch = Batch({"x": torch.randn(400, 1, generator=generator) * 3})
     exact = log_normal(batch["x"], 0.0, 10.25)
@@ -310,6 +317,7 @@ def mostly_unlabelled(condition, generator):
     return condition.masked_fill(hidden[:, None], torch.nan)
 
 
+@in_doubles
 def test_ten_percent_of_the_labels_tell_the_classes(generator):
     """Two classes in five dimensions, overlapping in each of them; 4 to 5 labels of each class in all."""
     centre = torch.tensor([1.2, -1.2, 1.2, -1.2, 1.2])
@@ -327,6 +335,7 @@ def test_ten_percent_of_the_labels_tell_the_classes(generator):
     assert right > 0.95
 
 
+@in_doubles
 def test_ten_percent_of_the_labels_tell_a_number(generator):
     slope = torch.tensor([1.0, -1.0, 0.5, 2.0])
     c = torch.randn(400, 1, generator=generator)
@@ -345,6 +354,7 @@ def test_ten_percent_of_the_labels_tell_a_number(generator):
     assert {"loss", "reconstruction", "kl", "bound", "beta", "label"} == set(terms)
 
 
+@in_doubles
 def test_without_a_head_a_missing_condition_is_marginalized(generator):
     """The bound of a row without its condition doesn't exceed the evidence of the marginal."""
 

@@ -299,9 +299,10 @@ def test_a_prior_of_codes_is_of_the_kind_that_the_settings_name():
         ImageVAE((1, 16, 16), settings=PLAIN, prior=DiffusionPrior(6, 0))
 
 
-pytestmark = pytest.mark.usefixtures("double_precision")
+in_doubles = pytest.mark.usefixtures("double_precision")
 
 
+@in_doubles
 @pytest.mark.parametrize(("side", "blur"), [(16, 5), (9, 15), (32, 1)])
 def test_convolution_is_the_direct_sum(side, blur):
     image, psf = torch.randn(3, 2, side, side), torch.rand(3, blur, blur)
@@ -313,6 +314,7 @@ def test_convolution_is_the_direct_sum(side, blur):
             np.testing.assert_allclose(found[item, band], expected, atol=1e-12)
 
 
+@in_doubles
 def test_flux_stays_and_nothing_blurs_nothing():
     image = torch.zeros(2, 1, 16, 16)
     image[:, :, 6:10, 6:10] = torch.rand(2, 1, 4, 4)
@@ -329,6 +331,7 @@ def test_flux_stays_and_nothing_blurs_nothing():
         convolved(image, torch.ones(2, 4, 4))
 
 
+@in_doubles
 def test_smooth_profiles_aren_t_rough_and_an_alternation_is_most():
     x = torch.arange(8.0).expand(1, 1, 8, 8)
     profile, alternation = torch.exp(0.3 * x + 0.2 * x.mT - 0.1 * (x - 3) ** 2), torch.exp(0.1 * (-1) ** x)
@@ -341,6 +344,7 @@ def test_smooth_profiles_aren_t_rough_and_an_alternation_is_most():
         assert logits.grad.isfinite().all()
 
 
+@in_doubles
 def test_noise_has_its_variance_and_a_misfit_adds_to_it(generator):
     image, variance = torch.rand(1, 1, 8, 8), torch.rand(1, 1, 8, 8)
     like = Batch({"image": image, "variance": variance, "psf": torch.rand(1, 3, 3)})
@@ -356,6 +360,7 @@ def test_noise_has_its_variance_and_a_misfit_adds_to_it(generator):
     assert observed(image, silent, 0.1).log_prob(exact.mean).isfinite().all()
 
 
+@in_doubles
 def test_correlated_noise_has_its_gaussian_density():
     """Of images of 6 x 6 pixels, by the covariance matrix of periodic noise; an image without noise stays white."""
     side, generator = 6, torch.Generator().manual_seed(0)
@@ -378,6 +383,7 @@ def test_correlated_noise_has_its_gaussian_density():
         noise_power(torch.ones(1, 9, 9), 8)
 
 
+@in_doubles
 def test_whitened_noise_is_white():
     correlation = np.array([[[0.05, 0.1, 0.05], [0.2, 1.0, 0.2], [0.05, 0.1, 0.05]]])
     generator = np.random.default_rng(0)

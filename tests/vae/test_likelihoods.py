@@ -28,7 +28,7 @@ from sciencegen.vae.likelihoods import (
     poisson,
 )
 
-pytestmark = pytest.mark.usefixtures("double_precision")
+in_doubles = pytest.mark.usefixtures("double_precision")
 
 MASK = torch.tensor([[True, True, False], [True, False, False]])
 
@@ -47,6 +47,7 @@ def make(name, generator, mask=None):
 NAMES = ["categorical", "gaussian"]
 
 
+@in_doubles
 @pytest.mark.parametrize("name", NAMES)
 def test_padding_counts_for_nothing(name, generator):
     state = generator.get_state()
@@ -61,6 +62,7 @@ def test_padding_counts_for_nothing(name, generator):
     assert (likelihood.log_prob(value) - whole.log_prob(value)).abs().min() > 1e-3
 
 
+@in_doubles
 @pytest.mark.parametrize("name", NAMES)
 def test_the_mode_is_at_least_as_likely_as_any_sample(name, generator):
     likelihood, value = make(name, generator)
@@ -69,6 +71,7 @@ def test_the_mode_is_at_least_as_likely_as_any_sample(name, generator):
     assert all((likelihood.log_prob(likelihood.sample(generator)) <= best + 1e-12).all() for _ in range(50))
 
 
+@in_doubles
 @pytest.mark.parametrize("name", NAMES)
 def test_samples_follow_the_density(name, generator):
     """The mean of log p over samples is the negative entropy that a formula gives."""
@@ -83,11 +86,13 @@ def test_samples_follow_the_density(name, generator):
     assert ((drawn.mean(0) - exact).abs() < 4 * drawn.std(0) / 3000**0.5).all()
 
 
+@in_doubles
 def test_a_fixed_spread_broadcasts():
     value = Gaussian(torch.zeros(2, 5), torch.tensor(math.log(2.0))).log_prob(torch.zeros(2, 5))
     torch.testing.assert_close(value, torch.full((2,), -5 * (math.log(2) + 0.5 * math.log(2 * math.pi))))
 
 
+@in_doubles
 @pytest.mark.parametrize("name", NAMES)
 def test_values_of_another_shape_are_refused(name, generator):
     likelihood, value = make(name, generator)
@@ -254,6 +259,7 @@ def block(rows: int, known: torch.Tensor | None = None) -> Multinomial:
 MULTINOMIAL_COUNTS = torch.tensor([[3.0, 0, 5, 1], [0, 0, 0, 0], [1, 2, 3, 4]], dtype=torch.float64)
 
 
+@in_doubles
 def test_log_prob_is_that_of_the_counts_given_their_total_and_of_the_total():
     total = MULTINOMIAL_COUNTS.sum(1).numpy()
     expected = stats.multinomial.logpmf(MULTINOMIAL_COUNTS.numpy(), total, SHARE)
@@ -261,6 +267,7 @@ def test_log_prob_is_that_of_the_counts_given_their_total_and_of_the_total():
     np.testing.assert_allclose(block(3).log_prob(MULTINOMIAL_COUNTS).sum(1).numpy(), expected, rtol=1e-10)
 
 
+@in_doubles
 def test_missing_counts_are_summed_over():
     """p(k_0, k_2) is the sum of p(k) over the others."""
     known = torch.tensor([[True, False, True, False]])
@@ -271,12 +278,14 @@ def test_missing_counts_are_summed_over():
     assert found.sum().item() == pytest.approx(summed.item(), abs=1e-6)
 
 
+@in_doubles
 def test_values_are_restored_from_their_scores():
     found = block(3)
     torch.testing.assert_close(found.value(found.score(MULTINOMIAL_COUNTS)), MULTINOMIAL_COUNTS)
     assert (found.score(MULTINOMIAL_COUNTS).abs() < 5).all()
 
 
+@in_doubles
 def test_draws_have_the_law():
     count = 20_000
     drawn = block(count).value(torch.randn(count, 4, generator=Generator().manual_seed(0)))
@@ -286,6 +295,7 @@ def test_draws_have_the_law():
     np.testing.assert_allclose(np.cov(drawn.numpy().T), expected, rtol=0.1, atol=0.1)
 
 
+@in_doubles
 def test_the_gradient_is_that_of_the_logits():
     """d/dlogits of log Mult is k - N pi."""
     logits = LOGITS.clone().requires_grad_()
