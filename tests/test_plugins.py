@@ -24,7 +24,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.optimization.acquisition import load_acquisition
 from sciencegen.optimization.goals import parse_goal
 from sciencegen.optimization.objective import Objective
-from sciencegen.optimization.plate import Candidates, PlateSettings, pick_plate
+from sciencegen.optimization.plate import ByAcquisition, Candidates, PlateSettings
 from sciencegen.optimization.posterior import Measured, fit_posterior
 from sciencegen.optimization.search import load_method, search
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
@@ -93,7 +93,7 @@ def test_an_installed_acquisition_picks_a_plate():
     )
     never = lambda some, others: np.zeros((len(some), len(others)))  # noqa: E731
     candidates, settings = Candidates(list(range(30)), rows, np.ones(30)), PlateSettings("explore")
-    picked = pick_plate(candidates, posterior, 3, settings, np.random.default_rng(0), never)
+    picked = ByAcquisition(posterior, measured).pick(candidates, 3, settings, np.random.default_rng(0), never)
     assert rows[picked[0]] > 1.5  # furthest from what was measured
 
 

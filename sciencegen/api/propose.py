@@ -194,6 +194,9 @@ class Bench:
         self.settings, self.log, self.report = settings, log, report
         self.journal = Journal() if settings.journal is None else read_journal(settings.journal)
         self.targets = read_targets(science, settings, self.journal)
+        self.several = len(self.targets) > 1  # or constraints on the only one
+        self.target = self.targets[0].name  # of several the first
+        self.minimize = not self.several and self.targets[0].direction == "minimize"
         if cost_column(settings) and settings.pool is None:
             raise ConfigError("Expected a pool with a column of costs beside `cost` and `cost_limit`. Pass `pool`.")
         if settings.pool is not None and settings.also:
@@ -215,21 +218,6 @@ class Bench:
         self.batch, self.campaign = self._plate_settings()
         self.blocks = blocks_of(science, settings)
         self.model = None if settings.model is None else open_model(domain, settings.model, settings)
-
-    @property
-    def several(self) -> bool:
-        """Whether the campaign has several targets, or constraints on its target."""
-        return len(self.targets) > 1
-
-    @property
-    def target(self) -> str:
-        """The column of measured values; of several the first."""
-        return self.targets[0].name
-
-    @property
-    def minimize(self) -> bool:
-        """Whether smaller values of the only target are better."""
-        return not self.several and self.targets[0].direction == "minimize"
 
     def _plate_settings(self) -> tuple[int, CampaignSettings]:
         """The size of the plate, and how it is made. Without a batch, items fill one plate of a layout."""
@@ -277,9 +265,7 @@ class Bench:
     @cached_property
     def every(self) -> dict[str, list[Measurement]]:
         """Target -> its measurements, replicates averaged."""
-        return {
-            name: measurements_of(self.science, one.journal, one.keys) for name, one in self.histories.items()
-        }  # fmt: skip
+        return {name: measurements_of(self.science, one.journal, one.keys) for name, one in self.histories.items()}
 
     @cached_property
     def space(self) -> DesignSpace | None:
@@ -310,10 +296,8 @@ class Bench:
     @cached_property
     def measured(self) -> dict[str, list[Measurement]]:
         """Target -> the measurements that are used."""
-        key = self.science.items.key
-        found = {
-            name: [one for one in own if key(one.item) not in self.unaligned] for name, own in self.every.items()
-        }  # fmt: skip
+        key, apart = self.science.items.key, self.unaligned
+        found = {name: [one for one in own if key(one.item) not in apart] for name, own in self.every.items()}
         if self.settings.measured and not any(found.values()):
             raise none_usable(self.settings.measured, self.history.refused, len(self.unaligned))
         return found
@@ -412,19 +396,16 @@ class Bench:
     # The candidates.
 
     @cached_property
-    def pool(self) -> tuple[CandidatePool | None, list[Refused]]:
-        """All candidates, if they are given or few; and refused rows."""
-        return candidate_pool(self.science, self.settings, self.space, self.features[1])
-
-    @cached_property
-    def suggested(self) -> tuple[list[Item], list[Refused]]:
-        """Further candidates, and refused rows."""
-        return suggested_items(self.science, self.settings, self.space, self.features[1])
+    def supplied(self) -> tuple[CandidatePool | None, list[Item], list[Refused]]:
+        """All candidates, if they are given or few; further candidates; and refused rows of both."""
+        pool, refused = candidate_pool(self.science, self.settings, self.space, self.features[1])
+        suggested, others = suggested_items(self.science, self.settings, self.space, self.features[1])
+        return pool, suggested, [*refused, *others]
 
     def candidates(self) -> tuple[CampaignSpace, CandidateSources, list[str]]:
         """The space of candidates, what the user supplies to them, and notes."""
-        settings, (pool, _), notes = self.settings, self.pool, list[str]()
-        sources = CandidateSources(pool, self.start, self.suggested[0])
+        settings, (pool, suggested, _), notes = self.settings, self.supplied, list[str]()
+        sources = CandidateSources(pool, self.start, suggested)
         space = self._campaign_space(whole=pool is not None and settings.pool is None)
         if self.blocks is not None:
             given = (*settings.measured, *settings.also, *([] if settings.pool is None else [settings.pool]))
@@ -478,7 +459,7 @@ class Bench:
         space, sources, notes = self.candidates()
         first += self._told(notes)
         check_controls(space, self.controls)
-        options = without_controls(self.settings_of(number), self.science, self.pool[0], self.controls)
+        options = without_controls(self.settings_of(number), self.science, self.supplied[0], self.controls)
         if not self.several:  # the misfit that earlier plates tell
             errors = plate_errors(self.history.journal, self.history.keys, self.minimize)
             options = replace(options, misfit=misfit_after(errors))
@@ -492,7 +473,7 @@ class Bench:
         entries = [*self.history.new, *self._entries(table, plate)]
         model = None if self.several or not plate.candidate_count else plate.models.get(self.target)
         notes, weights = self._notes(plate, table, model), {} if model is None else model.tasks
-        refused = [*self.history.refused, *self.pool[1], *self.suggested[1]]
+        refused = [*self.history.refused, *self.supplied[2]]
         if self.blocks is not None:
             refused = [*self.blocks.refused, *self.blocks.failed, *refused]
         summary, more = self._summary(plate, table, model, len(refused))
@@ -536,7 +517,7 @@ class Bench:
             table |= score_columns(f"{PREFIX}{name}", score_safely(oracle, plate.items) if plate.items else [])
         table |= {name: cells for name, cells in left_open_columns(science, plate.items).items() if name not in table}
         table["source"] = list(plate.sources)
-        if cost and (pool := self.pool[0]) is not None:
+        if cost and (pool := self.supplied[0]) is not None:
             costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
             table[cost] = [costs.get(science.items.key(item)) for item in plate.items]
         return table if self.blocks is None else table | how_made(self.blocks, plate.items)

@@ -203,84 +203,21 @@ OF_PRIOR = 0.5
 
 
 @dataclass(frozen=True)
-class ContextRows:
-    """Rows of a joint posterior in addition to the candidates.
-
-    Parameters
-    ----------
-    pending : rows, optional
-        Items that are being measured.
-    baseline : rows, optional
-        The best measured items.
-    """
-
-    pending: FeatureRows | None = None
-    baseline: FeatureRows | None = None
-
-
-def pick_plate(
-    candidates: Candidates,
-    posterior: SurrogatePosterior,
-    count: int,
-    settings: PlateSettings,
-    generator: np.random.Generator,
-    similarity: Similarity,
-    context: ContextRows | None = None,
-) -> Int[np.ndarray, " pick"]:
-    """Indices of candidates, in the order of picking; fewer than `count` if no more may be picked.
-
-    Parameters
-    ----------
-    candidates : Candidates
-    posterior : Posterior
-    count : int
-        Items of the plate.
-    settings : PlateSettings
-    generator : numpy.random.Generator
-    similarity : callable
-        (items, references) -> array [item reference] in 0..1.
-    context : ContextRows, optional
-
-    Returns
-    -------
-    array of int [pick]
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sciencegen.optimization.posterior import Measured, fit_posterior
-    >>> rows = np.linspace(-2, 2, 30)[:, None]
-    >>> measured = Measured(-rows[::3, 0] ** 2, np.full(10, np.nan))
-    >>> posterior = fit_posterior(rows[::3], measured, np.random.default_rng(0), surrogate="gp", scale="linear")
-    >>> never_similar = lambda some, others: np.zeros((len(some), len(others)))
-    >>> picked = pick_plate(
-    ...     Candidates(list(range(30)), rows, np.ones(30)), posterior, 4, PlateSettings("greedy"),
-    ...     np.random.default_rng(0), never_similar,
-    ... )
-    >>> bool(np.abs(rows[picked]).max() < 0.5)
-    True
-    """
-    marginals = posterior.marginals(candidates.rows)
-    reach = {"greedy": 0.0, "thompson": BETA * settings.exploration}.get(settings.acquisition, BETA)
-    optimistic = marginals.mean + reach * marginals.deviation
-    acquisition = load_acquisition(settings.acquisition)
-
-    def of_block(block: Int[np.ndarray, " candidate"]) -> Acquisition:
-        state = _state(posterior, candidates, block, context or ContextRows(), settings.exploration)
-        return acquisition(state, generator)
-
-    builder = PlateBuilder(candidates, settings, similarity, count)
-    return pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
-
-
-@dataclass(frozen=True)
 class ByAcquisition:
-    """How candidates for one target are rated and picked: by an acquisition of its model. rows: of the measured items.
-    pending: rows of those that are being measured, or None."""
+    """How candidates for one target are rated and picked: by an acquisition of its model.
+
+    Parameters
+    ----------
+    posterior : SurrogatePosterior
+    rows : rows
+        Of the measured items.
+    pending : rows, optional
+        Of items that are being measured; acquisitions that plan ahead take them into account.
+    """
 
     posterior: SurrogatePosterior
     rows: FeatureRows
-    pending: FeatureRows | None
+    pending: FeatureRows | None = None
 
     @cached_property
     def of_measured(self) -> Float[np.ndarray, " item"]:
@@ -295,9 +232,48 @@ class ByAcquisition:
         self, candidates: Candidates, count: int, settings: PlateSettings, generator: np.random.Generator,
         similarity: Similarity,
     ) -> Int[np.ndarray, " pick"]:  # fmt: skip
-        """`pick_plate`, which takes pending items and the best measured ones into account."""
-        context = ContextRows(self.pending, self.rows[np.argsort(-self.of_measured)[:BASELINE]])
-        return pick_plate(candidates, self.posterior, count, settings, generator, similarity, context)
+        """Indices of candidates, in the order of picking; fewer than `count` if no more may be picked.
+
+        Parameters
+        ----------
+        candidates : Candidates
+        count : int
+            Items of the plate.
+        settings : PlateSettings
+        generator : numpy.random.Generator
+        similarity : callable
+            (items, references) -> array [item reference] in 0..1.
+
+        Returns
+        -------
+        array of int [pick]
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sciencegen.optimization.posterior import Measured, fit_posterior
+        >>> rows = np.linspace(-2, 2, 30)[:, None]
+        >>> measured = Measured(-rows[::3, 0] ** 2, np.full(10, np.nan))
+        >>> posterior = fit_posterior(rows[::3], measured, np.random.default_rng(0), surrogate="gp", scale="linear")
+        >>> never_similar = lambda some, others: np.zeros((len(some), len(others)))
+        >>> picked = ByAcquisition(posterior, rows[::3]).pick(
+        ...     Candidates(list(range(30)), rows, np.ones(30)), 4, PlateSettings("greedy"), np.random.default_rng(0),
+        ...     never_similar,
+        ... )
+        >>> bool(np.abs(rows[picked]).max() < 0.5)
+        True
+        """
+        marginals = self.posterior.marginals(candidates.rows)
+        reach = {"greedy": 0.0, "thompson": BETA * settings.exploration}.get(settings.acquisition, BETA)
+        optimistic = marginals.mean + reach * marginals.deviation
+        acquisition, baseline = load_acquisition(settings.acquisition), np.argsort(-self.of_measured)[:BASELINE]
+
+        def of_block(block: Int[np.ndarray, " candidate"]) -> Acquisition:
+            further = self.pending, self.rows[baseline]
+            return acquisition(_state(self.posterior, candidates, block, settings.exploration, *further), generator)
+
+        builder = PlateBuilder(candidates, settings, similarity, count)
+        return pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
 
 
 def pick_by_prior(
@@ -314,7 +290,7 @@ def pick_by_prior(
     optimistic = marginals.mean + BETA * OF_PRIOR * marginals.deviation
 
     def of_block(block: Int[np.ndarray, " candidate"]) -> Acquisition:
-        return Thompson(_state(prior, candidates, block, ContextRows(), OF_PRIOR), generator)
+        return Thompson(_state(prior, candidates, block, OF_PRIOR), generator)
 
     builder = PlateBuilder(candidates, settings, similarity, count)
     builder.count = count // 2
@@ -359,9 +335,11 @@ class GivenOrder:
 
 
 def _state(
-    posterior: SurrogatePosterior, candidates: Candidates, block: np.ndarray, context: ContextRows, exploration: float
-) -> AcquisitionState:
-    parts = [part for part in (context.pending, context.baseline) if part is not None and len(part)]
+    posterior: SurrogatePosterior, candidates: Candidates, block: np.ndarray, exploration: float,
+    pending: FeatureRows | None = None, baseline: FeatureRows | None = None,
+) -> AcquisitionState:  # fmt: skip
+    """The joint posterior of a block, of pending items, and of the best measured ones."""
+    sizes = [0 if part is None else len(part) for part in (pending, baseline)]
+    parts = [part for part in (pending, baseline) if part is not None and len(part)]
     joint = posterior.joint(posterior.points(concatenate_rows([candidates.rows[block], *parts])))
-    sizes = [0 if part is None else len(part) for part in (context.pending, context.baseline)]
     return AcquisitionState(joint, sizes[0], sizes[1], candidates.costs[block], exploration)

@@ -5,7 +5,7 @@ import pytest
 
 from sciencegen.optimization import plate as plates
 from sciencegen.optimization.acquisition import ACQUISITIONS
-from sciencegen.optimization.plate import Candidates, ContextRows, PlateSettings, pick_plate
+from sciencegen.optimization.plate import ByAcquisition, Candidates, PlateSettings
 from sciencegen.optimization.posterior import Measured, fit_posterior
 
 GENERATOR = np.random.default_rng(0)
@@ -27,10 +27,8 @@ def posterior():
 def pick(posterior, count=12, costs=None, seed=0, marks=(), materials=(), **settings):
     costs = np.ones(260) if costs is None else costs
     candidates = Candidates(list(range(40, 300)), ROWS[40:], costs, marks, materials)
-    return pick_plate(
-        candidates, posterior, count, PlateSettings(**settings), np.random.default_rng(seed), similarity,
-        ContextRows(ROWS[:2], ROWS[np.argsort(-VALUES[:40])[:5]]),
-    )  # fmt: skip
+    picks = ByAcquisition(posterior, ROWS[np.argsort(-VALUES[:40])[:5]], pending=ROWS[:2])
+    return picks.pick(candidates, count, PlateSettings(**settings), np.random.default_rng(seed), similarity)
 
 
 @pytest.mark.parametrize("acquisition", ACQUISITIONS)

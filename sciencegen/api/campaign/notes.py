@@ -222,14 +222,10 @@ def evidence(journal: Journal, keys: Mapping[str, str], minimize: bool) -> Evide
     measured = {key: plate for key, plate in plates.items() if key in means}
     number = max((one.round for one in measured.values()), default=0)
     last = {key: one for key, one in measured.items() if one.round == number}
-    earlier = _earlier(journal, keys, number, set(last))
+    # those that were measured before this round, or beside its plate
+    earlier = {keys[one.item] for one in journal.measured if one.round <= number} - set(last)
     improved = bool(last) and max(means[key] for key in last) > max((means[key] for key in earlier), default=-math.inf)
     return Evidence(number, improved, _held(last, known), _noise(list(values_by_key(journal, keys).values())))
-
-
-def _earlier(journal: Journal, keys: Mapping[str, str], number: int, last: set[str]) -> set[str]:
-    """Keys of the items that were measured before this round, or beside its plate."""
-    return {keys[one.item] for one in journal.measured if one.round <= number} - last
 
 
 def _held(last: Mapping[str, Entry], known: Mapping[str, Measurement]) -> float:
