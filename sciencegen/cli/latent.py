@@ -34,7 +34,7 @@ def encode(
         raise ConfigError(f"Expected a name that ends in .npz for -o, got {output}.")
     claim_output(output, force, inputs=[source])
 
-    from sciencegen.api.encode import encode_items, summary_of, write_encoded
+    from sciencegen.api.encode import encode_items, write_encoded
     from sciencegen.api.models.folder import results_of_model
     from sciencegen.api.science import reads_folders
     from sciencegen.api.writing.writer import input_ending
@@ -47,7 +47,7 @@ def encode(
         raise DataError(f"No row of {source} could be encoded; {reasons(output, next(iter(encoded.refused), None))}.")
     for note in encoded.notes:
         say(f"note: {note}")
-    summarize(summary_of(encoded), output, as_json)
+    summarize(encoded.summary, output, as_json)
 
 
 @options.flags_of(DecodeSettings, without=("seed",), text=False)
