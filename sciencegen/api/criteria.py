@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,10 @@ from sciencegen.plugins import is_module
 from sciencegen.scoring.oracles import Oracle, ParallelOracle, ProbabilityOracle, measured_range
 from sciencegen.scoring.plugins import check_plugged, is_plugged, load_plugged, plugged_names
 from sciencegen.scoring.programs import CommandOracle, Write, split_command
+
+if TYPE_CHECKING:
+    from sciencegen.api.predictors.folder import TrainedPredictor
+
 
 # Checks of goals, conditions and targets: names that a domain excludes, each with a reason (`Oracles.not_goals`), and
 # values that a property can't have.
@@ -332,10 +336,7 @@ class OracleBook:
 
 def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
     """A trained predictor; it is loaded again only if its folder has changed."""
-    from sciencegen.api.predictors.folder import find_predictor  # on use: it imports much
-
-    path = find_predictor(folder).resolve()
-    oracle = _loaded_predictor(domain, name, str(path), _as_written(path))
+    oracle = _oracle_of(domain, name, *_place(folder))
     return _classifier(oracle, folder) if name in domain_of(domain).oracles.classifiers else oracle
 
 
@@ -350,21 +351,33 @@ def _classifier(oracle: Oracle, folder: str) -> Oracle:
     return ProbabilityOracle(oracle)
 
 
-def _as_written(folder: Path) -> str:
-    """A hash that changes with every new training: that of the numbers, which include the hash of the arrays."""
+def trained_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
+    """A trained predictor; it is loaded again only if its folder has changed."""
+    return _loaded(domain, *_place(folder))
+
+
+def _place(folder: str | Path) -> tuple[str, str]:
+    """The folder of a predictor, and a hash that changes with every new training: that of the numbers, which include
+    the hash of the arrays."""
+    from sciencegen.api.predictors.folder import find_predictor  # on use: it imports much
     from sciencegen.prediction.storage import NUMBERS
 
-    numbers = folder / NUMBERS
-    return sha256_of(numbers) if numbers.is_file() else ""
+    path = find_predictor(folder).resolve()
+    numbers = path / NUMBERS
+    return str(path), sha256_of(numbers) if numbers.is_file() else ""
 
 
 @cache
-def _loaded_predictor(domain: str, name: str, folder: str, as_written: str) -> Oracle:
-    """Load a predictor; if it uses latents, they come from the model that it was trained with."""
+def _loaded(domain: str, folder: str, as_written: str) -> TrainedPredictor:
     from sciencegen.api.predictors.folder import load_predictor
 
-    trained = load_predictor(domain, folder)
-    return trained.oracle(name)
+    return load_predictor(domain, folder)
+
+
+@cache
+def _oracle_of(domain: str, name: str, folder: str, as_written: str) -> Oracle:
+    """If the predictor uses latents, they come from the model that it was trained with."""
+    return _loaded(domain, folder, as_written).oracle(name)
 
 
 def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:

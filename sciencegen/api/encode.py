@@ -81,7 +81,7 @@ def encode(domain: str, items: Path | Given, **options: object) -> Latents:
 
     refused = tuple(encoded.refused)
     return Latents(
-        table, summary_of(encoded), encoded.notes, write, latent=encoded.latent, refused=refused,
+        table, encoded.summary, encoded.notes, write, latent=encoded.latent, refused=refused,
         inferred=encoded.inferred, domain=encoded.domain,
     )  # fmt: skip
 
@@ -104,11 +104,6 @@ def note_of_reconstruction(loaded: LoadedModel, encoded: Encoded) -> tuple[str, 
     which = f"{len(same)} items" if len(same) == len(encoded.item) else f"the first {len(same)} items"
     first = plain_path(encoded.item[same.index(False)])
     return (f"{same.count(False)} of {which} are not reconstructed from their latents, such as {first}",)
-
-
-def summary_of(encoded: Encoded) -> dict[str, int]:
-    """The numbers of encoded and of refused items."""
-    return {"encoded": len(encoded.index), "refused": len(encoded.refused)}
 
 
 def write_encoded(domain: str, output: str, encoded: Encoded) -> None:

@@ -24,7 +24,6 @@ from sciencegen.api.writing.output_record import (
     check_record,
     ingredients_of,
     origin_of,
-    recorded,
 )
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output, with_cells, writes_structures
@@ -81,7 +80,7 @@ class GenerateRequest:
             quality = {} if generation.quality is None else generation.quality.to_json()
             return Written(rows - len(writer.left_out_rows), draws, writer.left_out_rows, quality)
 
-        with recorded(writer.output, self.made_of, written):
+        with self.made_of.recorded(writer.output, written):
             with writer:
                 writer.reject(() if self.draws.blocks is None else self.draws.blocks.refused)
                 for chunk in chunks:

@@ -61,7 +61,6 @@ from sciencegen.api.writing.output_record import (
     check_record,
     ingredients_of,
     origin_of,
-    write_record,
 )
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import (
@@ -430,7 +429,7 @@ class SearchRecord:
     def _record(self, output: str, refused: Sequence[Refused]) -> None:
         """Write the record of a file of candidates. Its rows depend on each other, so they have no draws."""
         if self.made_of is not None:
-            write_record(output, self.made_of, Written(len(next(iter(self.table.values()), ())) - len(refused)))
+            self.made_of.write(output, Written(len(next(iter(self.table.values()), ())) - len(refused)))
 
     @property
     def _how(self) -> tuple[Completer | None, NameSuffixes | None, Origin | None]:

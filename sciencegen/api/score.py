@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from sciencegen.api.criteria import trained_predictor
 from sciencegen.api.models.folder import open_model
-from sciencegen.api.predictors.folder import load_predictor
 from sciencegen.api.science import domain_of, in_form, read_rows_of
 from sciencegen.api.scores import ScoredChunk, Scoring, ScoringTask, scoring_task
 from sciencegen.api.sources.tables import given_form, given_source, rows_with_cells
@@ -147,7 +147,7 @@ def own_oracles(domain: str, settings: ScoreSettings) -> Mapping[str, Oracle]:
 def _form_of(domain: str, path: Path, settings: ScoreSettings) -> str:
     science = domain_of(domain)
     forms = {name: domain_of(in_form(domain, name)) for name in science.forms}
-    wanted = [load_predictor(domain, folder).form for folder in settings.predictors.values()]
+    wanted = [trained_predictor(domain, folder).form for folder in settings.predictors.values()]
     missing = set(settings.names or ()) - set(science.oracles.names())
     wanted += [name for name, formed in forms.items() if missing.intersection(formed.oracles.names())]
     if not path.name.lower().endswith(tuple(science.items.formats)):
@@ -205,7 +205,7 @@ def _by_name(domain: str, predictors: str | Path | Mapping[str, str]) -> dict[st
     """Name -> folder; for a single folder, one entry for each of its targets."""
     if isinstance(predictors, Mapping):
         return dict(predictors)
-    trained = load_predictor(domain, predictors)
+    trained = trained_predictor(domain, predictors)
     return dict.fromkeys(trained.targets, str(trained.folder))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,7 +48,7 @@ from sciencegen.items import Json, Refusal, Row
 from sciencegen.options import takes
 from sciencegen.prediction.storage import NUMBERS
 from sciencegen.records import to_record
-from sciencegen.runs import FORMAT_VERSION, RunFolder, canonical_json, provenance, sha256_of
+from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
 
 if TYPE_CHECKING:
     from sciencegen import prediction
@@ -235,8 +234,7 @@ EVALUATION = {"evaluation_folds", "evaluation_repeats"}
 
 def identity_of_rows(domain: str, rows: UsableRows, files: Sequence[Path], chosen: PredictorSettings) -> Json:
     """As `identity_of`, of the rows that were read. A folder keeps it while a saved predictor has no figures."""
-    read = canonical_json([rows.texts, rows.values, rows.refused, [sha256_of(file) for file in files]])
-    data = {"name": chosen.table, "sha256": hashlib.sha256(read.encode()).hexdigest()}
+    data = {"name": chosen.table, "sha256": rows.sha256(files)}
     trained = chosen.model_dump(mode="json", exclude={*Batched.model_fields, *EVALUATION} - {"seed"})
     start = {} if chosen.model is None else {"from": weights_of(domain, chosen.model)}
     return {"domain": domain, "data": data, "train": trained, **start}

@@ -144,7 +144,7 @@ def encode(
         raise ConfigError(f"Expected a name that ends in .npz for -o, got {outlet.output}.")
     outlet.claim(source)
 
-    from sciencegen.api.encode import encode_items, summary_of, write_encoded
+    from sciencegen.api.encode import encode_items, write_encoded
     from sciencegen.api.models.folder import results_of_model
 
     with given_rows(results_of_model(domain, settings.model), source, format, settings.column, one=False) as path:
@@ -153,7 +153,7 @@ def encode(
     if not len(encoded.index):
         raise outlet.empty(source, "could be encoded", next(iter(encoded.refused), None))
     tell(encoded.notes)
-    outlet.summarize(summary_of(encoded))
+    outlet.summarize(encoded.summary)
 
 
 @options.flags_of(DecodeSettings, without=("seed",), text=False)

@@ -17,7 +17,7 @@ import anyio
 import yaml
 
 from sciencegen.api.models.folder import CONFIG, load_model, pretrained_root
-from sciencegen.api.writing.output_record import Written, ingredients_of, record_path, write_record
+from sciencegen.api.writing.output_record import Written, ingredients_of, record_path
 from sciencegen.config import OptimizeSettings, build_settings
 from tests.cli.test_serve import MEASURE, ORACLE, served
 from tests.serving.test_mcp_server import tool, with_client
@@ -86,7 +86,7 @@ def record_of(folder: Path, name: str, **settings: Any) -> dict[str, str]:
     made = ingredients_of(
         "optimize", "molecules", build_settings(OptimizeSettings, given), load_model("molecules", None, "cpu")
     )
-    write_record(str(place), made, Written(1))
+    made.write(str(place), Written(1))
     return {name: place.read_text(), record_path(name).name: record_path(place).read_text()}
 
 

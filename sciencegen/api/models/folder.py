@@ -487,6 +487,11 @@ class Encoded:
     domain: str = ""
     inferred: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    @property
+    def summary(self) -> dict[str, int]:
+        """The numbers of encoded and of refused items."""
+        return {"encoded": len(self.index), "refused": len(self.refused)}
+
 
 def are_reconstructed(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[str]) -> list[bool]:
     """Whether each item is decoded from its latent; always true for representations that are not exact (galaxies)."""

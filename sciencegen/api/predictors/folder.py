@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from sciencegen.errors import ConfigError, DataError, IncompatibleError, convert
 from sciencegen.files import atomic_write
 from sciencegen.items import Item, Reference, Refusal, Row
 from sciencegen.metrics.sets import KeyFilter
-from sciencegen.runs import RunFolder, check_format
+from sciencegen.runs import RunFolder, canonical_json, check_format, sha256_of
 from sciencegen.scoring.oracles import ForwardModelOracle, Oracle
 
 if TYPE_CHECKING:
@@ -437,6 +438,11 @@ class UsableRows:
     features: np.ndarray | None
     refused: list[Refused]
     notes: list[str]
+
+    def sha256(self, files: Sequence[Path]) -> str:
+        """The checksum of the rows and of the files that they were read from."""
+        read = canonical_json([self.texts, self.values, self.refused, [sha256_of(file) for file in files]])
+        return hashlib.sha256(read.encode()).hexdigest()
 
 
 def known_splits(domain: str) -> list[str]:

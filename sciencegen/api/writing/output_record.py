@@ -65,6 +65,47 @@ class Ingredients:
     inputs: Mapping[str, str]
     versions: Mapping[str, str]
 
+    @contextmanager
+    def recorded(self, output: str, written: Callable[[], Written]) -> Iterator[None]:
+        """Write the record of an output that the block writes, also if Ctrl-C ends it; none on standard output.
+
+        written: is called after the block. An output that is gone has no record.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.write(output, written())
+            raise
+        self.write(output, written())
+
+    def write(self, output: str, rows: Written) -> None:
+        """Write the record of an output; none on standard output, or if the output is gone."""
+        if output == "-":
+            return
+        if not Path(output).exists():
+            record_path(output).unlink(missing_ok=True)
+            return
+        settings = portable(self.settings, Path(output).parent)
+        draws = None if rows.draws is None else rows.draws.text
+        record = OutputRecord(
+            format_version=FORMAT_VERSION,
+            verb=self.verb,
+            domain=self.domain,
+            seed=settings["seed"],
+            device=self.device,
+            settings=settings,
+            models={name: dict(parts) for name, parts in self.models.items()},
+            inputs=dict(self.inputs),
+            versions=dict(self.versions),
+            sha256={"output": sha256_of(output), "settings": text_sha256(settings), "draws": text_sha256(draws)},
+            rows=rows.rows,
+            draws=draws,
+            left_out=rows.left_out.text,
+            quality_by_draws=dict(rows.quality),
+        )
+        with atomic_write(record_path(output)) as file:
+            file.write(json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
+
 
 def ingredients_of(
     verb: str, domain: str, settings: Resources, model: LoadedModel, complete: Completer | None = None
@@ -248,49 +289,6 @@ def check_record(output: str | Path) -> None:
         raise ConfigError(
             f"Expected nothing or the record of {output} at {place}, found another file. Rename it."
         ) from None
-
-
-@contextmanager
-def recorded(output: str, made: Ingredients, written: Callable[[], Written]) -> Iterator[None]:
-    """Write the record of an output that the block writes, also if Ctrl-C ends it; none on standard output.
-
-    written: is called after the block. An output that is gone has no record.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        write_record(output, made, written())
-        raise
-    write_record(output, made, written())
-
-
-def write_record(output: str, made: Ingredients, rows: Written) -> None:
-    """Write the record of an output; none on standard output, or if the output is gone."""
-    if output == "-":
-        return
-    if not Path(output).exists():
-        record_path(output).unlink(missing_ok=True)
-        return
-    settings = portable(made.settings, Path(output).parent)
-    draws = None if rows.draws is None else rows.draws.text
-    record = OutputRecord(
-        format_version=FORMAT_VERSION,
-        verb=made.verb,
-        domain=made.domain,
-        seed=settings["seed"],
-        device=made.device,
-        settings=settings,
-        models={name: dict(parts) for name, parts in made.models.items()},
-        inputs=dict(made.inputs),
-        versions=dict(made.versions),
-        sha256={"output": sha256_of(output), "settings": text_sha256(settings), "draws": text_sha256(draws)},
-        rows=rows.rows,
-        draws=draws,
-        left_out=rows.left_out.text,
-        quality_by_draws=dict(rows.quality),
-    )
-    with atomic_write(record_path(output)) as file:
-        file.write(json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
 
 
 def text_sha256(value: object) -> str:

@@ -22,7 +22,6 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write, claim_output, reserved
 from sciencegen.items import Cell, Refusal
 from sciencegen.report.letters import SCORE, heights, logo_of, of_variants
-from sciencegen.report.page import viewer_page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,6 +127,8 @@ class View:
 
 def view_of(science: Domain, text: str) -> View:
     """The structure of an item; an error for an item without coordinates."""
+    from sciencegen.report.viewer import viewer_page
+
     parts, endings = science.structures, [one for one in VIEWED if one in science.items.formats]
     if parts is None or parts.records is None or not endings:
         raise ConfigError(f"Expected items with coordinates, {science.name} has none.")

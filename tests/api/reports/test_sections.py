@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from sciencegen.api.reports.contents import RunContents
 from sciencegen.api.reports.sections import candidates, facts, metrics, search_curves, summary_sentence, traces
-from sciencegen.api.writing.output_record import Ingredients, Written, write_record
+from sciencegen.api.writing.output_record import Ingredients, Written
 from sciencegen.config import RunSettings
 
 
@@ -80,7 +80,7 @@ def test_the_best_of_several_draws_has_a_curve(tmp_path):
     assert traces(run) == ""
     made = Ingredients("generate", "molecules", "cpu", {"seed": 0}, {}, {}, {})
     quality = {"of": "tpsa", "draws": [1, 2, 4], "items": [9] * 3, "mean": [80.0, 70.0, 65.0]}
-    write_record(str(tmp_path / "samples.parquet"), made, Written(1, quality=quality))
+    made.write(str(tmp_path / "samples.parquet"), Written(1, quality=quality))
     told = traces(RunContents(tmp_path, run.settings))
     assert ">mean tpsa of the samples (Å²)<" in told
     assert "mean tpsa of the samples against draws for each sample: best of the draws ends at 65." in told
