@@ -43,7 +43,7 @@ def front_corners(points: Points | np.ndarray, x: GoalAxis, y: GoalAxis) -> Floa
     return corners[np.argsort(corners[:, 0], kind="stable")]
 
 
-def draw_front(axes: Axes, points: Points | np.ndarray, x: GoalAxis, y: GoalAxis, **line: Any) -> None:
+def draw_front(axes: Axes, points: Points | np.ndarray, x: GoalAxis, y: GoalAxis, line: Mapping[str, Any]) -> None:
     """The border of what a front dominates: a union of rectangles, so the steps are on the front's worse side."""
     turn = "steps-post" if x.direction == "minimize" else "steps-pre"
     axes.plot(*front_corners(points, x, y).T, drawstyle=turn, **line)
@@ -58,7 +58,7 @@ def pareto(
 
     def paint(axes: Axes) -> list[Overlay]:
         own = np.asarray(points, dtype=float).reshape(-1, 2)[best]
-        draw_front(axes, own, x, y, color=COLOUR["front"], linewidth=1.3)
+        draw_front(axes, own, x, y, {"color": COLOUR["front"], "linewidth": 1.3})
         for side, goal in (("x", x), ("y", y)):
             arrow = "better →" if goal.direction == "maximize" else "← better"
             unit = f"{goal.unit}, {arrow}" if goal.unit else arrow
@@ -87,8 +87,8 @@ def pareto_figure(
                 own[:, 0], own[:, 1], s=size, color=colour, linewidths=0, label=label, rasterized=len(own) > 5000
             )
     if front.any():
-        label = "Pareto front"
-        draw_front(axes, points[front], *goals, color=paper.SERIES[0], linewidth=1.0, label=label, zorder=4)
+        line = {"color": paper.SERIES[0], "linewidth": 1.0, "label": "Pareto front", "zorder": 4}
+        draw_front(axes, points[front], *goals, line)
     if len(candidates):
         x, y = candidates.T
         axes.scatter(
@@ -229,7 +229,11 @@ def _finish_curves(axes: Axes) -> None:
 # What draws have of a value that was requested.
 
 
-def draw_diagonal(axes: Axes, *values: np.ndarray, **line: Any) -> None:
+PAGE_DIAGONAL = {"color": COLOUR["muted"], "linewidth": 1, "linestyle": (0, (4, 3))}
+PAPER_DIAGONAL = {"color": paper.MUTED, "linewidth": 0.8, "linestyle": DASHES[1], "zorder": 1}
+
+
+def draw_diagonal(axes: Axes, values: Sequence[np.ndarray], line: Mapping[str, Any]) -> None:
     """The line of equal values, over the range of all values."""
     every = np.concatenate([value[np.isfinite(value)] for value in values])
     if len(every):
@@ -247,7 +251,7 @@ def calibration(
         if tolerance is not None:
             band = (ends - tolerance, ends + tolerance)
             axes.fill_between(ends, *band, color=COLOUR["requested"], alpha=0.16, linewidth=0)
-        draw_diagonal(axes, ends, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))
+        draw_diagonal(axes, [ends], PAGE_DIAGONAL)
         if rows and "lower" in rows[0]:
             low, high = ([row[key] for row in rows] for key in ("lower", "upper"))
             axes.vlines(asked, low, high, color=COLOUR["candidate"], linewidth=2.2, alpha=0.45)
@@ -270,7 +274,7 @@ def conditions_figure(calibration: Mapping[str, Sequence[Mapping[str, float]]], 
         axes = figure.add_subplot(down, across, place)
         rows = [row for row in sorted(given, key=lambda row: row["asked"]) if row["got"] == row["got"]]
         asked, got, low, high = (np.array([row[key] for row in rows]) for key in ("asked", "got", "lower", "upper"))
-        draw_diagonal(axes, asked, low, high, color=paper.MUTED, linewidth=0.8, linestyle=DASHES[1], zorder=1)
+        draw_diagonal(axes, [asked, low, high], PAPER_DIAGONAL)
         _draw_bars(axes, asked, got, (np.maximum(got - low, 0), np.maximum(high - got, 0)), "mean, 80% of draws")
         unit = units.get(name, "")
         axes.set_xlabel(with_unit(f"requested {readable(name)}", unit))
@@ -298,7 +302,7 @@ def agreement(record: CheckedPredictions) -> Markup:
 
     def paint(axes: Axes) -> list[Overlay]:
         room = 0.15 * (np.ptp(points) or 1.0)
-        draw_diagonal(axes, points, color=COLOUR["muted"], linewidth=1, linestyle=(0, (4, 3)))
+        draw_diagonal(axes, [points], PAGE_DIAGONAL)
         groups = ((kept, "candidate"), (~kept, "front"))
         for flags, role in groups:
             low, high = (np.asarray(side, dtype=float)[flags] for side in (record.lower, record.upper))
@@ -339,7 +343,7 @@ def predictions_figure(record: CheckedPredictions, name: str) -> Figure:
 def _draw_predictions(axes: Axes, record: CheckedPredictions) -> None:
     measured, predicted, low, high = _arrays(record)
     rows = np.unique(np.linspace(0, len(measured) - 1, min(MOST_BARS, len(measured))).astype(int))
-    draw_diagonal(axes, measured, predicted, color=paper.MUTED, linewidth=0.8, linestyle=DASHES[1], zorder=1)
+    draw_diagonal(axes, [measured, predicted], PAPER_DIAGONAL)
     label = f"{record.level:.0%} interval"
     axes.vlines(measured[rows], low[rows], high[rows], color=PALE, linewidth=0.6, zorder=0, label=label)
     for name, own, colour in zip(("inside", "outside"), (record.inside, ~record.inside), paper.SERIES[:2], strict=True):
