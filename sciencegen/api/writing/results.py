@@ -127,7 +127,7 @@ class View:
 
 def view_of(science: Domain, text: str) -> View:
     """The structure of an item; an error for an item without coordinates."""
-    from sciencegen.report.viewer import viewer_page
+    from sciencegen.report.page import viewer_page
 
     parts, endings = science.structures, [one for one in VIEWED if one in science.items.formats]
     if parts is None or parts.records is None or not endings:
