@@ -6,7 +6,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Item = Any
 """An object of the domain: an RDKit molecule, a sequence, an image with its header. Only the domain interprets it."""
@@ -210,3 +213,27 @@ class Row:
             point += f" or {cell.replace(',', '')}, whichever it is" if THOUSANDS.fullmatch(cell) else ""
             remedy = f"; write {point}, or part the table's cells by ; where commas are decimal marks"
         return f"'{cell[:LONGEST_CELL]}' in '{column}', expected a finite number or an empty cell{remedy}"
+
+
+# Parts of a file with arrays of images, which `compress` codes.
+
+
+@dataclass(frozen=True)
+class ArchiveMember:
+    """The start of a file in an archive. most: bytes that it has at most, as far as that is known."""
+
+    name: str
+    most: int = 0
+
+
+@dataclass(frozen=True)
+class ImagePart:
+    """An array of images in a file, or of a large one that is read a part. array: with the file's byte order. exact: it
+    is never coded with loss."""
+
+    array: np.ndarray
+    exact: bool = False
+
+
+Part = bytes | ArchiveMember | ImagePart
+"""The parts of a file in order. Bytes and arrays one after the other are its content."""

@@ -13,15 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from sciencegen.api.science import domain_of
-from sciencegen.compression.archive import (
-    CodingReport,
-    ImagePart,
-    Part,
-    header_of,
-    read_archive,
-    read_header,
-    write_archive,
-)
+from sciencegen.compression.archive import CodingReport, header_of, read_archive, read_header, write_archive
 from sciencegen.compression.images import Lossy
 from sciencegen.compression.stream import identity_of
 from sciencegen.config import CompressSettings, DecompressSettings, build_settings
@@ -29,6 +21,7 @@ from sciencegen.data.threads import worker_count
 from sciencegen.domains.capabilities.observation import CodedFiles
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write, claim_output, found_at
+from sciencegen.items import ImagePart, Part
 from sciencegen.options import takes
 
 ZIP = ".npz"

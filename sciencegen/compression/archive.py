@@ -52,30 +52,9 @@ from sciencegen.compression.stream import (
 from sciencegen.data.damage import reading
 from sciencegen.data.workers import Failure, map_killable
 from sciencegen.errors import DataError, IncompatibleError
-from sciencegen.items import Refusal
+from sciencegen.items import ArchiveMember, ImagePart, Part, Refusal
 
-# The parts of a file that is coded, and the report on how.
-
-
-@dataclass(frozen=True)
-class ArchiveMember:
-    """The start of a file in an archive. most: bytes that it has at most, as far as that is known."""
-
-    name: str
-    most: int = 0
-
-
-@dataclass(frozen=True)
-class ImagePart:
-    """An array of images in a file, or of a large one that is read a part. array: with the file's byte order. exact: it
-    is never coded with loss."""
-
-    array: np.ndarray
-    exact: bool = False
-
-
-Part = bytes | ArchiveMember | ImagePart
-"""The parts of a file in order. Bytes and arrays one after the other are its content."""
+# The report on how the parts of a file are coded.
 
 
 @dataclass

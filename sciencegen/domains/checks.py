@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.compression.archive import ArchiveMember, ImagePart, Part
 from sciencegen.config import CutoutSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, Form
@@ -23,7 +22,7 @@ from sciencegen.domains.laws import CORE_LAWS, ContractError, Law, Subject, is_p
 from sciencegen.domains.lazy import imported
 from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.items import Cell, Item, Refusal
+from sciencegen.items import ArchiveMember, Cell, ImagePart, Item, Part, Refusal
 
 __all__ = ["LAWS", "ContractError", "check_domain"]
 

@@ -24,10 +24,11 @@ from functools import partial
 
 import numpy as np
 
-from sciencegen.compression.archive import ImagePart, header_of, read_archive, write_archive
+from sciencegen.compression.archive import header_of, read_archive, write_archive
 from sciencegen.compression.grids import noise_floor
 from sciencegen.compression.images import Lossy
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.items import ImagePart
 
 HEADER = header_of("file", "stamps", bytes(8))
 STEPS = (16, 4, 1)

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.compression.archive import CodingReport, ImagePart, header_of, read_archive, write_archive
+from sciencegen.compression.archive import CodingReport, header_of, read_archive, write_archive
 from sciencegen.compression.images import Lossy, planned
 from sciencegen.compression.stream import UNNUMBERED, VERSION
 from sciencegen.compression.stream import digest_of as digest_of_bytes
 from sciencegen.errors import DataError, IncompatibleError
+from sciencegen.items import ImagePart
 
 NOISE = np.random.default_rng(0).normal(size=(12, 16, 16))
 SPECIAL = (np.nan, np.inf, -np.inf, -0.0, 0.0, 1e30, -1e-40, 3.0)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciencegen.compression.archive import ArchiveMember, ImagePart, array_parts, npy_parts
+from sciencegen.compression.archive import array_parts, npy_parts
 from sciencegen.errors import DataError
+from sciencegen.items import ArchiveMember, ImagePart
 
 
 def content(array: np.ndarray) -> bytes:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sciencegen.compression.archive import Part
 from sciencegen.config import CutoutSettings
-from sciencegen.items import Cell, Item, Json, Refusal
+from sciencegen.items import Cell, Item, Json, Part, Refusal
 
 
 class Instrument(Protocol):

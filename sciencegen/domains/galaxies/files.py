@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from sciencegen.compression.archive import ImagePart, Part, array_parts
+from sciencegen.compression.archive import array_parts
 from sciencegen.compression.images import is_image
 from sciencegen.data import array_files as zarr_stores
 from sciencegen.data.damage import open_binary, reading
@@ -32,7 +32,7 @@ from sciencegen.domains.galaxies.items import PREFIX, UNREADABLE, Stamp, parse_t
 from sciencegen.domains.galaxies.observation import in_bands, resampled
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import found_at
-from sciencegen.items import Cell, Origin, Refusal, Row
+from sciencegen.items import Cell, ImagePart, Origin, Part, Refusal, Row
 
 # FITS files and arrays in parts for `compress`: the data of images as arrays, all else as bytes, kept as they are.
 #

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sciencegen.compression.archive import ImagePart
 from sciencegen.domains.galaxies.files import parts
 from sciencegen.errors import DataError
+from sciencegen.items import ImagePart
 
 
 def write(path: Path) -> None:
