@@ -55,7 +55,7 @@ ALLOWED = {
 """Room -> the rooms that it may import beside itself."""
 
 API_FLOORS = (
-    "science", "sources", "models", "predictors", "criteria", "sampling", "scores", "search", "writing", "maps",
+    "science", "sources", "models", "predictors", "criteria", "sampling", "scores", "search", "writing",
     "campaign", "reports", "verbs", "workflow", "run",
 )  # fmt: skip
 """Packages and files of `api`, lowest first: each may import those before it. `verbs` are its other files; `run` stands

@@ -21,10 +21,9 @@ from sciencegen.diffusion.schedules import Linear, log_snr_grid
 from sciencegen.domains import load_domain
 from sciencegen.domains.lazy import WithInstalled
 from sciencegen.errors import ConfigError
-from sciencegen.optimization.acquisition import load_acquisition
 from sciencegen.optimization.goals import parse_goal
 from sciencegen.optimization.objective import Objective
-from sciencegen.optimization.plate import ByAcquisition, Candidates, PlateSettings
+from sciencegen.optimization.plate import ByAcquisition, Candidates, PlateSettings, load_acquisition
 from sciencegen.optimization.posterior import Measured, fit_posterior
 from sciencegen.optimization.search import load_method, search
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace

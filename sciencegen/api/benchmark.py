@@ -13,7 +13,7 @@ import numpy as np
 from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.science import domain_of
-from sciencegen.api.search.space import search_space
+from sciencegen.api.search import search_space
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output
 from sciencegen.config import BenchmarkSettings, as_texts, build_settings

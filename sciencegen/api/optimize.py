@@ -23,21 +23,10 @@ from sciencegen.api.models.folder import LoadedModel, describe_model, name_colum
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.request import check_limits, checked_conditions, condition_notes
 from sciencegen.api.science import NameSuffixes, check_kept, constraint_of, domain_of, exempt_motifs, in_form
-from sciencegen.api.search.space import (
+from sciencegen.api.search import (
+    FOUND_BY,
     METHODS,
     Known,
-    learned_notes,
-    makeable_starts,
-    read_known,
-    search_oracles,
-    search_space,
-    space_of_blocks,
-    start_notes,
-    start_rows,
-    with_predictors,
-)
-from sciencegen.api.search.tables import (
-    FOUND_BY,
     Pooled,
     SearchProgress,
     candidate_notes,
@@ -47,11 +36,20 @@ from sciencegen.api.search.tables import (
     control_summary,
     diversity_filter,
     judged_by_intervals,
+    learned_notes,
     left_open_counts,
+    makeable_starts,
     met_by,
+    read_known,
     scored_table,
+    search_oracles,
+    search_space,
+    space_of_blocks,
+    start_notes,
+    start_rows,
     trace_table,
     variety_of,
+    with_predictors,
 )
 from sciencegen.api.sources.blocks import Blocks, blocks_of, check_blocks
 from sciencegen.api.writing.output_record import (

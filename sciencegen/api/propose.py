@@ -74,8 +74,7 @@ from sciencegen.api.campaign.proposal import Proposal, Proposed, layout_of, orig
 from sciencegen.api.criteria import OracleBook, constraint_test, predictor_oracle, read_constraints
 from sciencegen.api.models.folder import open_model, resolve_device
 from sciencegen.api.science import check_kept, constraint_of, domain_of, exempt_motifs, name_column, variants_of
-from sciencegen.api.search.space import start_items
-from sciencegen.api.search.tables import left_open_columns, left_open_counts, left_open_notes, score_columns
+from sciencegen.api.search import left_open_columns, left_open_counts, left_open_notes, score_columns, start_items
 from sciencegen.api.sources.blocks import blocks_of
 from sciencegen.api.writing.plates import order_sheet
 from sciencegen.config import ProposeSettings, build_settings

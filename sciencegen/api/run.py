@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sciencegen.api.science import domain_of
-from sciencegen.api.search.tables import short_plate, shortfall
+from sciencegen.api.search import short_plate, shortfall
 from sciencegen.api.workflow import supervision
 from sciencegen.api.writing.results import notes_html
 from sciencegen.config import RunSettings, Settings, build_settings, kind_of, moved, read_settings

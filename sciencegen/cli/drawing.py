@@ -35,7 +35,7 @@ from sciencegen.errors import ConfigError
 
 if TYPE_CHECKING:
     from sciencegen.api.generate import GenerateRequest
-    from sciencegen.api.maps.latent_map import LatentMap
+    from sciencegen.api.latent_map import LatentMap
 
 
 # `sciencegen generate`: draw new items with requested properties.
@@ -206,8 +206,7 @@ def map_(
     settings: MapSettings,
 ) -> None:  # fmt: skip
     """Draw items on two axes of the latent space, or write their coordinates."""
-    from sciencegen.api.latent_map import summary_of
-    from sciencegen.api.maps.latent_map import check_map_output, write_map
+    from sciencegen.api.latent_map import check_map_output, summary_of, write_map
 
     check_map_output(outlet.output)
     outlet.claim(settings.data)
@@ -261,7 +260,7 @@ def explore(
 
 def _made(domain: str, settings: MapSettings) -> LatentMap:
     """The map, with progress and notes."""
-    from sciencegen.api.maps.latent_map import make_map
+    from sciencegen.api.latent_map import make_map
 
     with steps() as report:
         found = make_map(domain, settings, report)
@@ -271,7 +270,7 @@ def _made(domain: str, settings: MapSettings) -> LatentMap:
 
 def _export(found: LatentMap, title: str, output: str) -> None:
     from sciencegen.api.explore import write_page
-    from sciencegen.api.maps.latent_map import write_map
+    from sciencegen.api.latent_map import write_map
 
     if not output.lower().endswith(PAGE):
         write_map(found, output)

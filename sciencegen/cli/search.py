@@ -54,7 +54,7 @@ def optimize(
 
     from sciencegen.api.optimize import AllFailed, resolve_optimize, search, search_criteria
     from sciencegen.api.science import domain_of
-    from sciencegen.api.search.tables import shortfall
+    from sciencegen.api.search import shortfall
 
     if alignment is not None:
         search_criteria(domain_of(domain), settings, domain_of(domain))  # report errors before minutes of training
@@ -188,7 +188,7 @@ def propose(
 
     from sciencegen.api.campaign.proposal import check_beside
     from sciencegen.api.propose import plan
-    from sciencegen.api.search.tables import short_plate
+    from sciencegen.api.search import short_plate
     from sciencegen.api.writing.writer import check_endings
 
     check_endings(domain, outlet.output)

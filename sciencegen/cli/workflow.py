@@ -39,7 +39,7 @@ def run(
     found than requested, the report is still written and the exit code is 5; fewer samples only give a note.
     """
     if schema:
-        from sciencegen.api.workflow.schema import schema_text
+        from sciencegen.api.workflow.check import schema_text
 
         print(schema_text(), end="")
         return

@@ -12,7 +12,6 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.guidance import classifier_free
 from sciencegen.diffusion.likelihood import Divergence, check_continuous, decode, encode, exact_divergence, log_prob
 from sciencegen.diffusion.objectives import (
     DiffusionBound,
@@ -38,7 +37,7 @@ from sciencegen.diffusion.samplers import (
 )
 from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
-from sciencegen.diffusion.steering import Steering, sample_steered
+from sciencegen.diffusion.steering import Steering, classifier_free, sample_steered
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.shared_noise import check_latents, mean_of_processes

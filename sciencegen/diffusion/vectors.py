@@ -11,13 +11,12 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch, concatenate
-from sciencegen.diffusion.guidance import inpainting
 from sciencegen.diffusion.likelihood import exact_divergence, keyed_divergence
 from sciencegen.diffusion.model import EVALUATION_SEED as SEED
 from sciencegen.diffusion.model import Accept, Condition, DiffusionModel, DiffusionSettings, HoldsDiffusion
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.state import Euclidean, Field, State
-from sciencegen.diffusion.steering import Steering
+from sciencegen.diffusion.steering import Steering, inpainting
 from sciencegen.errors import ConfigError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.mlp import VectorDenoiser

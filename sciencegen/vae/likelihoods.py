@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy import special, stats
+from scipy import special
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -350,23 +350,27 @@ class Multinomial:
         return torch.where(first, whole, torch.zeros_like(count)).to(value.dtype)
 
     def value(self, score: Cells) -> Cells:
+        from scipy.stats import binom  # on use: it takes a tenth of a second
+
         uniform = special.ndtr(np.clip(score.detach().cpu().numpy().astype(np.float64), -FURTHEST, FURTHEST))
         total = negative_binomial(self.log_mean, self.log_size).value(score[:, :1])
         left = total[:, 0].detach().cpu().numpy().astype(np.float64)
         counts = np.zeros_like(uniform)
         for at, share in enumerate(self._shares().T, 1):
-            counts[:, at] = np.clip(stats.binom.ppf(uniform[:, at], left, share), 0, left)
+            counts[:, at] = np.clip(binom.ppf(uniform[:, at], left, share), 0, left)
             left = left - counts[:, at]
         counts[:, 0] = left
         return torch.from_numpy(counts).to(score)
 
     def score(self, value: Cells) -> Cells:
+        from scipy.stats import binom
+
         counts = value.detach().cpu().numpy().astype(np.float64)
         total = value.sum(1, keepdim=True)
         middle, left = np.full_like(counts, 0.5), counts.sum(1)
         for at, share in enumerate(self._shares().T, 1):
             k = counts[:, at]
-            middle[:, at] = 0.5 * (stats.binom.cdf(k - 1, left, share) + stats.binom.cdf(k, left, share))
+            middle[:, at] = 0.5 * (binom.cdf(k - 1, left, share) + binom.cdf(k, left, share))
             left = left - k
         found = torch.from_numpy(np.clip(special.ndtri(middle), -FURTHEST, FURTHEST)).to(value)
         return torch.cat([negative_binomial(self.log_mean, self.log_size).score(total), found[:, 1:]], 1)

@@ -32,7 +32,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import QED
 
 from sciencegen.api.optimize import SearchRecord, resolve_optimize, search
-from sciencegen.api.search.space import Known, read_known
+from sciencegen.api.search import Known, read_known
 from sciencegen.api.sources.tables import card_rows, find_card
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN

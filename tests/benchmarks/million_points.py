@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 
 from sciencegen.api.explore import server_of
-from sciencegen.api.maps.latent_map import LatentMap, MapColumn, make_map
+from sciencegen.api.latent_map import LatentMap, MapColumn, make_map
 from sciencegen.api.sources.tables import rows_of_source
 from sciencegen.config import MapSettings
 from tests.browser.chromium import Chromium

@@ -27,7 +27,7 @@ from scipy import stats
 
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.optimize import resolve_optimize
-from sciencegen.api.search.space import search_space
+from sciencegen.api.search import search_space
 from sciencegen.config import OptimizeSettings
 from sciencegen.optimization.goals import Goal, parse_goals
 from sciencegen.optimization.objective import Objective, ScoringOptions

@@ -22,7 +22,7 @@ import numpy as np
 
 from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.search.space import search_space, space_of_blocks
+from sciencegen.api.search import search_space, space_of_blocks
 from sciencegen.api.sources.blocks import read_blocks
 from sciencegen.domains.capabilities import BlockMoves
 from sciencegen.domains.molecules import DOMAIN

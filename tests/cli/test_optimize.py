@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.search.space import Known
+from sciencegen.api.search import Known
 from tests.cli.conftest import Workspace
 
 WISH = ("--goal", "maximize height", "--goal", "radius in 0.5..1.2")

@@ -9,7 +9,7 @@ import yaml
 
 from sciencegen.api import run as workflow
 from sciencegen.api.run import Finished
-from sciencegen.api.workflow.schema import config_schema
+from sciencegen.api.workflow.check import config_schema
 
 PAGE = Path("results/report.html")
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.guidance import classifier_free, fitted, inpainting, of_estimate, predictor_gradient
 from sciencegen.diffusion.likelihood import log_prob
 from sciencegen.diffusion.process import alpha, sigma
 from sciencegen.diffusion.samplers import clean, no_noise, noise_of, sampler
 from sciencegen.diffusion.schedules import Linear, log_snr_grid
+from sciencegen.diffusion.steering import classifier_free, fitted, inpainting, of_estimate, predictor_gradient
 from sciencegen.errors import ShapeError
 from tests.diffusion.known_data import VECTOR, GaussianData
 

@@ -6,13 +6,12 @@ import torch
 from torch import Generator, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.guidance import of_estimate, predictor_gradient
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
 from sciencegen.diffusion.process import convert
 from sciencegen.diffusion.samplers import SAMPLERS, no_noise, noise_of
 from sciencegen.diffusion.schedules import Cosine, Learned, Linear
 from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
-from sciencegen.diffusion.steering import SteeredModel, Steering
+from sciencegen.diffusion.steering import SteeredModel, Steering, of_estimate, predictor_gradient
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import DescentSettings, descend

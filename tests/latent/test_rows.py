@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sciencegen.latent.rows import LatentRows
+from sciencegen.latent.explorer import LatentRows
 from sciencegen.vae.array_vae import ArrayVAE
 from tests.toy.models import RECIPE, untrained
 

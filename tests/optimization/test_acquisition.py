@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.optimization.acquisition import ACQUISITIONS, BETA, AcquisitionState, Thompson, UpperBound
 from sciencegen.optimization.normals import JointNormal
+from sciencegen.optimization.plate import ACQUISITIONS, BETA, AcquisitionState, Thompson, UpperBound
 
 
 def joint_of(count, noise=0.1, seed=0):

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.optimization.acquisition import ACQUISITIONS
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.candidates import (
     BreedingSettings,
@@ -16,7 +15,7 @@ from sciencegen.optimization.candidates import (
     CandidateSources,
 )
 from sciencegen.optimization.measurements import Measurement
-from sciencegen.optimization.plate import PlateSettings
+from sciencegen.optimization.plate import ACQUISITIONS, PlateSettings
 from sciencegen.optimization.posterior import WIDER, Misfit
 from sciencegen.optimization.targets import one_target
 from tests.optimization.word_space import (

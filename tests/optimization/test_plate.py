@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.optimization import plate as plates
-from sciencegen.optimization.acquisition import ACQUISITIONS
-from sciencegen.optimization.plate import ByAcquisition, Candidates, PlateSettings
+from sciencegen.optimization.plate import ACQUISITIONS, ByAcquisition, Candidates, PlateSettings
 from sciencegen.optimization.posterior import Measured, fit_posterior
 
 GENERATOR = np.random.default_rng(0)

@@ -17,7 +17,7 @@ from sciencegen.api.criteria import ConstraintTest
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.folder import latents_of
 from sciencegen.api.science import ReadItems, describe, read_rows_of, reference_of
-from sciencegen.api.search.space import makeable_starts
+from sciencegen.api.search import makeable_starts
 from sciencegen.api.sources.blocks import ANALOGUES, Blocks
 from sciencegen.api.sources.tables import all_rows, open_source, reference_of_card
 from sciencegen.config import PrepareSettings, ProposeSettings

@@ -29,7 +29,7 @@ from sciencegen.api.campaign.journal_items import (
     values_by_key,
 )
 from sciencegen.api.science import align, domain_of, reference_of
-from sciencegen.api.search.tables import IN_DOMAIN
+from sciencegen.api.search import IN_DOMAIN
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciencegen.api.campaign.journal_items import CONTROL
-from sciencegen.api.search.space import start_items
+from sciencegen.api.search import start_items
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.plates import (
     OrderSheet,

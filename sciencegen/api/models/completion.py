@@ -181,7 +181,7 @@ def _keeping(model: LoadedModel, batch: Batch, places: Sequence[Placement]) -> B
     """A function that changes a denoiser so that the known parts of each row replace those of its estimate."""
     import torch
 
-    from sciencegen.diffusion.guidance import inpainting
+    from sciencegen.diffusion.steering import inpainting
 
     values, where = {}, {}
     for name in {name for place in places for name in place}:

@@ -17,7 +17,7 @@ from sciencegen.api.criteria import NOT_TARGETS
 from sciencegen.api.models.folder import METRICS, LoadedModel
 from sciencegen.api.reports.contents import RunContents, latents_of, progress_name
 from sciencegen.api.science import HEIGHT, WIDTH, align, letters_of, picture
-from sciencegen.api.search.tables import FOUND_BY
+from sciencegen.api.search import FOUND_BY
 from sciencegen.api.writing.results import unit_of
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.tables import grouped

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sciencegen.api.maps.latent_map import LatentMap, make_map
+from sciencegen.api.latent_map import LatentMap, make_map
 from sciencegen.config import MapSettings
 from tests.cli.conftest import Workspace, workspace  # noqa: F401
 

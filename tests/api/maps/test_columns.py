@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sciencegen.api.maps.latent_map import MOST_CATEGORIES, cell_columns, number_columns, text_column, unit_of
+from sciencegen.api.latent_map import MOST_CATEGORIES, cell_columns, number_columns, text_column, unit_of
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from sciencegen.api.maps.latent_map import ATLAS_COLUMNS, NEIGHBOURS, TABLE_COLUMNS, neighbours_of, write_map
+from sciencegen.api.latent_map import ATLAS_COLUMNS, NEIGHBOURS, TABLE_COLUMNS, neighbours_of, write_map
 from sciencegen.errors import ConfigError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.api.maps.latent_map import make_map
+from sciencegen.api.latent_map import make_map
 from sciencegen.config import MapSettings
 from sciencegen.errors import ConfigError, DataError, UnknownNameError
 from sciencegen.latent.geometry import axes_of_values

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sciencegen.api.latent_map import summary_of
-from sciencegen.api.maps.latent_map import make_map
+from sciencegen.api.latent_map import make_map, summary_of
 from sciencegen.config import MapSettings
 from sciencegen.errors import ConfigError
 from sciencegen.latent.geometry import Embedding

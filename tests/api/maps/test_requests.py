@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.maps import site as requests
+from sciencegen.api import explore as requests
 from sciencegen.config import build_settings
 from sciencegen.errors import ConfigError
 

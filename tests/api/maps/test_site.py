@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sciencegen.api.maps.site import Maker, is_opaque, site_of
+from sciencegen.api.explore import Maker, is_opaque, site_of
 from sciencegen.browser.server import NoSuchPath
 from sciencegen.domains import load_domain
 from sciencegen.errors import SciencegenError

@@ -5,7 +5,7 @@ import pytest
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.optimize import search_criteria
-from sciencegen.api.search.space import makeable_starts, search_space, space_of_blocks
+from sciencegen.api.search import makeable_starts, search_space, space_of_blocks
 from sciencegen.api.sources.blocks import read_blocks
 from sciencegen.config import OptimizeSettings
 from sciencegen.domains.molecules import DOMAIN

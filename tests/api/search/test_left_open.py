@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.science import domain_of
-from sciencegen.api.search.tables import left_open_columns, left_open_counts, left_open_notes
+from sciencegen.api.search import left_open_columns, left_open_counts, left_open_notes
 
 MOLECULES, NAME = domain_of("molecules"), "undefined_stereocentres"
 OPEN, DEFINED, NONE = "CC(O)Cl", "C[C@H](O)Cl", "CCO"

@@ -2,9 +2,9 @@
 
 import pytest
 
+from sciencegen.api import search as novelty
 from sciencegen.api.predictors.folder import write_training_keys
 from sciencegen.api.science import domain_of
-from sciencegen.api.search import space as novelty
 from sciencegen.runs import RunFolder
 
 TEXTS = ["C" * length for length in range(1, 9)]

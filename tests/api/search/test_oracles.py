@@ -6,7 +6,7 @@ import pytest
 from pointclouds import DOMAIN
 
 from sciencegen.api.criteria import OracleBook, read_goals
-from sciencegen.api.search.space import search_oracles
+from sciencegen.api.search import search_oracles
 from sciencegen.config import OptimizeSettings, OracleSettings
 
 PROGRAM = "import sys\nopen('calls', 'a').write('x')\nopen(sys.argv[2], 'w').write('index,score\\n0,3\\n')\n"

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from sciencegen.api.search.tables import Pooled, control_notes
+from sciencegen.api.search import Pooled, control_notes
 
 TRACES = {name: [SimpleNamespace(key=key) for key in keys] for name, keys in {"a": "xy", "b": "yz", "c": "x"}.items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from itertools import accumulate
 
-from sciencegen.api.search.tables import SearchProgress
+from sciencegen.api.search import SearchProgress
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.objective import Objective, ScoringOptions
 from sciencegen.scoring.cache import CachedOracle

@@ -5,7 +5,7 @@ import pytest
 from pointclouds import DOMAIN as CLOUDS
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.search.space import search_space, start_items
+from sciencegen.api.search import search_space, start_items
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError

@@ -3,7 +3,7 @@
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.search.space import SHOWN, start_notes, start_rows
+from sciencegen.api.search import SHOWN, start_notes, start_rows
 from sciencegen.optimization.goals import parse_goal
 from sciencegen.optimization.objective import Objective
 from sciencegen.scoring.oracles import FunctionOracle, Oracle, Score

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.search.tables import beyond, judged_by_intervals, met_by, outside, shortfall
+from sciencegen.api.search import beyond, judged_by_intervals, met_by, outside, shortfall
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.objective import Objective
 from sciencegen.scoring.oracles import FunctionOracle

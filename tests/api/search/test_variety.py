@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.search.tables import class_counts, class_notes, diversity_filter, variety_of
+from sciencegen.api.search import class_counts, class_notes, diversity_filter, variety_of
 from sciencegen.errors import ConfigError
 from sciencegen.optimization.goals import parse_goals
 from sciencegen.optimization.objective import Objective

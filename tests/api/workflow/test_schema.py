@@ -4,7 +4,7 @@ import jsonschema
 import pytest
 import yaml
 
-from sciencegen.api.workflow.schema import config_schema
+from sciencegen.api.workflow.check import config_schema
 from sciencegen.config import RunSettings, build_settings
 from sciencegen.data.shipped import workflow_root
 from sciencegen.errors import ConfigError

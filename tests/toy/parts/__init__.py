@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from sciencegen.diffusion.process import deterministic_step, levels, predict
-from sciencegen.optimization.acquisition import BETA
+from sciencegen.optimization.plate import BETA
 
 
 def sample_midpoint(denoise, state, z, log_snrs, noise):

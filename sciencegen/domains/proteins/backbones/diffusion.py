@@ -24,7 +24,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.guidance import fitted
 from sciencegen.diffusion.model import Bend, Condition, DiffusionModel, DiffusionSettings, TypicalConditions, vary
 from sciencegen.diffusion.objectives import Norms
 from sciencegen.diffusion.posterior import Correction, least_change, reconstructing
@@ -32,6 +31,7 @@ from sciencegen.diffusion.process import Denoiser, Levels, symmetrized
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.state import Euclidean, Field, Fields, State, with_fields
+from sciencegen.diffusion.steering import fitted
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.proteins.backbones.files import POSITIONS, parse, read
 from sciencegen.domains.proteins.backbones.geometry import OVERLAP_SEPARATION

@@ -1,1 +1,0 @@
-"""The search space of a model, known items, and tables of results."""
