@@ -49,7 +49,7 @@ class ConfigError(SciencegenError):
     >>> import sciencegen as sg
     >>> sg.generate("molecules", noise_scal=2.0)
     Traceback (most recent call last):
-    sciencegen.errors.ConfigError: Settings: unknown key 'noise_scal', did you mean 'noise_scale'?
+    sciencegen.errors.ConfigError: Settings: unknown key 'noise_scal', did you mean 'noise_scale' in `settings`?
     """
 
     exit_code = 2

@@ -16,6 +16,7 @@ SENDING = {
     "tests/cli/test_interrupt.py": "ctrl_c or stopped_search",
     "tests/scoring/test_programs.py": "",
     "tests/cli/test_serve.py": "",
+    "tests/api/workflow/test_supervision.py": "",
     "tests/serving/test_mcp_server.py": "",
     "tests/workflows/test_run.py": "ctrl_c or sigterm",
 }

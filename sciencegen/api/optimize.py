@@ -19,7 +19,7 @@ from sciencegen.api.criteria import (
     with_constraints,
 )
 from sciencegen.api.models.completion import Completer, completer
-from sciencegen.api.models.folder import LoadedModel, describe_model, name_columns, name_suffixes
+from sciencegen.api.models.folder import LoadedModel, describe_model, name_columns, name_suffixes, results_of_model
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.request import check_limits, checked_conditions, condition_notes
 from sciencegen.api.science import NameSuffixes, check_kept, constraint_of, domain_of, exempt_motifs, in_form
@@ -172,6 +172,7 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: object) ->
 
 def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:
     """Load and check everything that a search needs; errors are raised before any item is scored."""
+    read_goals(domain_of(results_of_model(domain, settings.model)), settings.goals)  # refused even without a model
     found = describe_model(domain, settings.model)
     science, representation = domain_of(found.results), found.representation
     formed = domain_of(in_form(domain, found.recipe.form))

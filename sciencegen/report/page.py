@@ -181,4 +181,4 @@ def viewer_page(text: str, kind: str, style: StructureStyle, title: str) -> str:
     from markupsafe import Markup
 
     shown = json.dumps({"text": text, "format": kind, "style": STYLES[style]}).replace("<", "\\u003c")
-    return fill("viewer.html", title=title, library=asset(VIEWER), shown=Markup(shown))
+    return str(fill("viewer.html", title=title, library=asset(VIEWER), shown=Markup(shown)))

@@ -147,7 +147,7 @@ ENDLESS = re.compile(
 )
 FINITE = {
     "data/threads.py: yield pending.popleft().result()",  # its end was waited for
-    "serving/results.py: main_thread().join()",  # of a thread of its own, which no signal reaches
+    "serving/service.py: main_thread().join()",  # of a thread of its own, which no signal reaches
 }
 
 

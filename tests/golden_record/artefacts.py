@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from . import inputs
 from .artefact_commands import EXPECTED, MADE, STOPPED, USES
 from .digests import read
@@ -163,12 +165,24 @@ def are_close(before: Path, now: Path) -> bool:
     if before.suffix == ".npz":
         with np.load(before) as first, np.load(now) as second:
             return first.files == second.files and all(_alike(first[key], second[key]) for key in first.files)
+    if before.suffix == ".yaml":
+        return _in_old_places(before) == _in_old_places(now)
     if before.suffix not in (".csv", ".json", ".sdf"):
         return False
     texts = [(read(path, path.parent)[0] or b"").decode() for path in (before, now)]
     words = [NUMBER.sub("#", text) for text in texts]
     numbers = [[float(one) for one in NUMBER.findall(text)] for text in texts]
     return words[0] == words[1] and bool(np.allclose(*numbers, rtol=1e-3, atol=1e-4))
+
+
+def _in_old_places(path: Path) -> dict[str, Any]:
+    """A config with the keys of `settings` beside it, where they were until version 0.3."""
+    sections = yaml.safe_load(path.read_text())
+    own = {name: one.get("settings") for name, one in sections.items() if isinstance(one, dict)}
+    return {
+        name: {key: value for key, value in one.items() if key != "settings"} | own[name] if own.get(name) else one
+        for name, one in sections.items()
+    }
 
 
 def _alike(first: Any, second: Any) -> bool:

@@ -507,7 +507,7 @@ def test_samples_of_a_linear_model_are_its_posterior(temperature, correlated, mo
     power = noise_power(torch.tensor([[[0.0, 0.1, 0.0], [0.2, 1.0, 0.2], [0.0, 0.1, 0.0]]]), 4) if correlated else None
     x = torch.randn(1, 1, 4, 4, generator=generator)
     image = Batch({"image": x, "variance": torch.full((1, 1, 1, 1), 0.25)})
-    found = posterior_samples(Linear(design, power), image, 2000, generator, temperature, steps=200)
+    found = posterior_samples(Linear(design, power), image, 2000, generator, temperature, steps=100)
     latents = torch.linalg.lstsq(design, found.flatten(1).T).solution.T
     white = whitened(torch.eye(16).unflatten(1, (1, 4, 4)), power).flatten(1)
     precision = white.T @ white / (0.25 * temperature)

@@ -159,9 +159,10 @@ def keeping_scores():
     """A file of the scores of programs, where the search may run any: its own, or one such as dock:EGFR."""
     section = config.get("optimize") or {}
     named = f"{section.get('goals')} {section.get('include')}"
-    if section.get("cache") or not (section.get("oracles") or ":" in named):
+    own = section.get("settings") or {}
+    if section.get("cache") or own.get("cache") or not (section.get("oracles") or ":" in named):
         return {}
-    return {"cache": f"{FOLDER}/programs.sqlite"}
+    return {"settings": {**own, "cache": f"{FOLDER}/programs.sqlite"}}
 
 
 def if_file(*sources):
@@ -202,6 +203,12 @@ def read_like_prepare(sources):
     prepared = dataset_of(PREPARE.get("source"))
     same = prepared is not None and prepared in map(dataset_of, sources)
     return reading("sample", "offline") if same else {}
+
+
+def reading_settings():
+    """The settings of `propose`, with how the dataset that `prepare` reads is read."""
+    own = {**read_like_prepare(plate_tables("measured")), **(PROPOSE.get("settings") or {})}
+    return {"settings": own} if own else {}
 
 
 def judges():

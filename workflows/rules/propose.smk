@@ -23,7 +23,7 @@ rule propose:
     params:
         settings=verbatim(
             as_settings(
-                {**read_like_prepare(plate_tables("measured")), **PROPOSE},
+                {**PROPOSE, **reading_settings()},
                 model=f"{FOLDER}/model",
                 **offering(),
                 **foretelling(),

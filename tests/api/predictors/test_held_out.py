@@ -23,7 +23,7 @@ def test_each_split_comes_back(evaluations, tmp_path):
         found = read_held_out(tmp_path, split, 0.9)
         for name in ("measured", "predicted", "lower", "upper"):
             assert np.allclose(getattr(found, name), getattr(one, name))
-        assert found.covered.mean() == pytest.approx(one.coverage)
+        assert found.inside.mean() == pytest.approx(one.coverage)
 
 
 def test_what_is_missing_is_told(evaluations, tmp_path):
