@@ -101,7 +101,7 @@ def toy_folder() -> Path:
 
 def compute_by(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draws come by so many rows: a shipped model takes seconds for 512, requested or not."""
-    for module in ("latent.geometry", "latent.explorer", "latent.rows", "api.sampling.generation"):
+    for module in ("latent.geometry", "latent.explorer", "api.sampling.generation"):
         monkeypatch.setattr(importlib.import_module(f"sciencegen.{module}"), "COMPUTE_CHUNK", rows)
 
 
