@@ -198,13 +198,6 @@ class DecodeSettings(Batched):
     where: tuple[str, ...] = Field((), description='Condition the decoder: "name=2.5". Repeatable.')
 
 
-class InterpolateSettings(Batched):
-    """Settings of `interpolate`."""
-
-    model: str | None = MODEL
-    include: Include = INCLUDE
-
-
 class MapSettings(Reading):
     """Settings of the latent map of items."""
 
