@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from annotated_types import Ge
 
 from sciencegen.api.campaign.proposal import Proposal
 from sciencegen.api.compress import Coded
@@ -178,7 +179,7 @@ def interpolate(
     domain: str,
     start: Given,
     end: Given,
-    steps: int = 9,
+    steps: Annotated[int, Ge(2)] = 9,
     *,
     model: str | None = None,
     include: str | Sequence[str] = ...,

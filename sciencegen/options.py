@@ -31,7 +31,9 @@ ONLY_IN_COMMANDS = {
 """How several values and mappings are written in a command, and in Python."""
 
 
-def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Verb], Verb]:
+def takes(
+    record: type[BaseModel], frames: Collection[str] = (), *, without: Collection[str] = (), text: bool = True
+) -> Callable[[Verb], Verb]:
     """A decorator: the signature of `verb(..., **options)` lists the fields of a record with their defaults, its
     documentation describes them, `verb.settings` is the record, and `verb.own` are its own parameters.
 
@@ -43,6 +45,10 @@ def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Ve
         The settings that `options` are for. Fields that are parameters of the verb itself are left out.
     frames : collection of str
         Parameters that may be data frames; as others they are an error.
+    without : collection of str
+        Settings that the command has no flag for, if it is made of the verb.
+    text : bool
+        Whether that command has the flag `--settings` too.
 
     Examples
     --------
@@ -73,6 +79,7 @@ def takes(record: type[BaseModel], frames: Collection[str] = ()) -> Callable[[Ve
         fields = [_parameter(name, field) for name, field in own_first(record) if name not in own.parameters]
         vars(call)["__signature__"] = own.replace(parameters=[*shown, *fields])
         vars(call)["settings"], vars(call)["own"] = record, {one.name: one for one in shown}
+        vars(call)["flags"] = {"without": without, "text": text}
         call.__doc__ = _with_settings(inspect.getdoc(verb) or "", record, own.parameters)
         return call  # type: ignore[return-value]
 

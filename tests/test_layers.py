@@ -153,6 +153,20 @@ def test_contributors_are_told_the_same_order() -> None:
     assert re.findall(r"`(\w+)`", sentence) == list(reversed(API_FLOORS))
 
 
+def test_contributors_are_told_every_room() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    table = text[text.index("| in `sciencegen/` |") : text.index("Two files of protocols")]
+    told = re.findall(r"[\w.]+", " ".join(line.split("|")[1] for line in table.splitlines()[2:] if line))
+    assert {name.removesuffix(".py") for name in told} == {room(path) for path in FILES} - {"__init__"} | {"pretrained"}
+
+
+def test_contributors_are_told_files_that_exist() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"\b(?:sciencegen|tests|api|cli|config|optimization|domains)/[\w/]+\.(?:py|html)\b", text))
+    assert len(named) > 40
+    assert {name for name in named if not any((top / name).exists() for top in (PACKAGE, PACKAGE.parent))} == set()
+
+
 def test_no_files_import_each_other() -> None:
     """Lazy imports and imports for the type checker count."""
     names = {".".join(("sciencegen", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in FILES}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 
 from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.models.completion import check_latents, read_latents
@@ -16,7 +18,8 @@ from sciencegen.api.sources.tables import given_source
 from sciencegen.api.writing.output_record import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
-from sciencegen.config import DecodeSettings, EncodeSettings, InterpolateSettings, build_settings
+from sciencegen.config import DecodeSettings, EncodeSettings, build_settings
+from sciencegen.config.base import INCLUDE, MODEL, Batched, Include
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
 from sciencegen.domains.given import one_text
@@ -203,52 +206,25 @@ def decode_latents(
     return Decoded(loaded.results, items, refused, origin, loaded.domain.name)
 
 
-@dataclass(frozen=True)
-class Interpolated:
-    """Items along the arc between two latents. domain: name of the domain or form of files. table: columns `step`,
-    `item` and properties. reconstructed: whether the first item is the start, and the last one the end. form: name of
-    the domain or form of the texts."""
+class InterpolateSettings(Batched):
+    """Settings of `interpolate`."""
 
-    domain: str
-    table: dict[str, list[Cell]]
-    origin: Origin
-    reconstructed: tuple[bool, bool]
-    form: str
-
-    @property
-    def summary(self) -> dict[str, int]:
-        return {"steps": len(self.table["item"]), "distinct": len(set(self.table["item"]) - {""})}
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        if not any(self.table["item"]):
-            return ("no point of the path could be decoded",)
-        ends = zip(("start", "end"), ("first", "last"), self.reconstructed, strict=True)
-        lost = [
-            f"the {end} is not reconstructed from its latent: the {step} step is another item"
-            for end, step, same in ends
-            if not same
-        ]
-        empty = sum(not item for item in self.table["item"])
-        return (*lost, *([f"{empty} of {len(self.table['item'])} steps decode to no item"] if empty else []))
-
-    def write(self, output: str, overwrite: bool = False) -> None:
-        """Write a table or one of the domain's own formats."""
-        options = OutputOptions(origin=self.origin, overwrite=overwrite)
-        with open_output(self.domain, output, list(self.table), options) as writer:
-            writer.write(self.table)
+    model: str | None = MODEL
+    include: Include = INCLUDE
 
 
-@takes(InterpolateSettings)
-def interpolate(domain: str, start: Given, end: Given, steps: int = 9, **options: object) -> Result:
-    """Decode points along the arc between the latents of two items.
+@takes(InterpolateSettings, without=("seed", "batch_size"), text=False)
+def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(2)] = 9, **options: object) -> Result:
+    """Decode points along the arc between the latent vectors of two items.
 
     Parameters
     ----------
     domain : str
         Such as "molecules".
-    start, end : str or object
-        Both items, as texts or objects such as RDKit molecules.
+    start : str, or object such as an RDKit molecule
+        The first item.
+    end : str, or object such as an RDKit molecule
+        The last item.
     steps : int
         Number of points, both ends included.
 
@@ -271,15 +247,9 @@ def interpolate(domain: str, start: Given, end: Given, steps: int = 9, **options
     """
     import pandas as pd
 
-    found = interpolate_items(domain, start, end, steps, build_settings(InterpolateSettings, options))
-    write = lambda path, overwrite: found.write(str(path), overwrite)  # noqa: E731
-    return Result(pd.DataFrame(found.table), found.summary, found.notes, write, domain=found.form)
-
-
-def interpolate_items(domain: str, start: Given, end: Given, steps: int, settings: InterpolateSettings) -> Interpolated:
-    """`interpolate` with a settings record."""
     from sciencegen.latent.geometry import arc
 
+    settings = build_settings(InterpolateSettings, options)
     loaded = open_model(domain, settings.model, settings)
     ends = [one_text(loaded.domain, start), one_text(loaded.domain, end)]
     criteria = Criteria([f"from {plain_path(ends[0])}", f"to {plain_path(ends[1])}"])
@@ -297,5 +267,26 @@ def interpolate_items(domain: str, start: Given, end: Given, steps: int, setting
         row = [None] * len(names) if is_refusal(one) else next(values)
         for name, value in zip(names, row, strict=True):
             table[name].append(value)
-    first_same, last_same = are_reconstructed(loaded, encoded.latent, encoded.item)
-    return Interpolated(loaded.results, table, origin, (first_same, last_same), loaded.domain.name)
+
+    def write(path: Path, overwrite: bool) -> None:
+        with open_output(
+            loaded.results, str(path), list(table), OutputOptions(origin=origin, overwrite=overwrite)
+        ) as out:
+            out.write(table)
+
+    summary = {"steps": steps, "distinct": len(set(table["item"]) - {""})}
+    notes = _lost_on_the_way(table["item"], are_reconstructed(loaded, encoded.latent, encoded.item))
+    return Result(pd.DataFrame(table), summary, notes, write, domain=loaded.domain.name)
+
+
+def _lost_on_the_way(items: Sequence[Cell], reconstructed: Sequence[bool]) -> tuple[str, ...]:
+    """Notes on a path. reconstructed: whether the first item is the start, and the last one the end."""
+    if not any(items):
+        return ("no point of the path could be decoded",)
+    lost = [
+        f"the {end} is not reconstructed from its latent: the {step} step is another item"
+        for end, step, same in zip(("start", "end"), ("first", "last"), reconstructed, strict=True)
+        if not same
+    ]
+    empty = sum(not item for item in items)
+    return (*lost, *([f"{empty} of {len(items)} steps decode to no item"] if empty else []))

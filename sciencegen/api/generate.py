@@ -160,9 +160,8 @@ def generate(domain: str, n: int = 1000, **options: object) -> Result:
 def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest:
     """Load the model and check the settings; wrong ones are an error before any drawing."""
     model = open_model(domain, settings.model, settings)
-    completed_by = settings.complete or model.config.get("complete")
-    set_drawing(model, settings, required=not completed_by)
     draws = resolve_draws(model, settings)
+    completed_by = settings.complete or model.config.get("complete")
     complete = completer(model.config["domain"], completed_by, settings.seed, settings, draws.scaffold)
     if complete is not None:
         set_drawing(complete.model, settings, required=False)

@@ -26,7 +26,7 @@ COMMANDS = {
     "generate": "sciencegen.cli.drawing:generate",
     "encode": "sciencegen.cli.drawing:encode",
     "decode": "sciencegen.cli.drawing:decode",
-    "interpolate": "sciencegen.cli.drawing:interpolate",
+    "interpolate": "sciencegen.api.encode:interpolate",
     "map": "sciencegen.cli.drawing:map_",
     "explore": "sciencegen.cli.drawing:explore",
     "score": "sciencegen.cli.judging:score",

@@ -1,4 +1,4 @@
-"""`sciencegen generate`, `encode`, `decode`, `interpolate`, `map`, `explore` and `restore`: what a model makes."""
+"""`sciencegen generate`, `encode`, `decode`, `map`, `explore` and `restore`: what a model makes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from sciencegen.config import (
     DecodeSettings,
     EncodeSettings,
     GenerateSettings,
-    InterpolateSettings,
     MapSettings,
     RestoreSettings,
 )
@@ -123,7 +122,7 @@ def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:
     )
 
 
-# `sciencegen encode`, `decode` and `interpolate`: items to latents, and back.
+# `sciencegen encode` and `decode`: items to latents, and back.
 
 Items = Annotated[
     str, typer.Argument(help="The file of items, or a folder of structure files; - is stdin.", show_default=False)
@@ -168,23 +167,6 @@ def decode(domain: options.Domain, latents: Latents, settings: DecodeSettings, o
         decoded = decode_latents(domain, path, settings, plain_path(latents))
     decoded.write(outlet.output, outlet.force)
     outlet.summarize(decoded.summary)
-
-
-@options.flags_of(InterpolateSettings, without=("seed", "batch_size"), text=False)
-def interpolate(
-    domain: options.Domain,
-    start: Annotated[str, typer.Argument(help="The first item.", show_default=False)],
-    end: Annotated[str, typer.Argument(help="The last item.", show_default=False)],
-    settings: InterpolateSettings,
-    steps: Annotated[int, typer.Option(min=2, help="Number of points, both ends included.")] = 9,
-    outlet: Outlet = STDOUT,
-) -> None:
-    """Decode points along the arc between the latent vectors of two items."""
-    outlet.claim()
-
-    from sciencegen.api.encode import interpolate_items
-
-    outlet.keep(interpolate_items(domain, start, end, steps, settings))
 
 
 # `sciencegen map` and `explore`: the latent map as a file, and as a page in a browser.

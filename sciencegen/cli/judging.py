@@ -16,7 +16,16 @@ from sciencegen.cli import options
 from sciencegen.cli.console import say, show, steps, tell
 from sciencegen.cli.output import STDOUT, Outlet, given_rows, input_path, reasons
 from sciencegen.cli.process import begin_loading, start_workers
-from sciencegen.config import EvaluateSettings, ScoreSettings, SequencesSettings, VariantScoringSettings, build_settings
+from sciencegen.config import (
+    EvaluateSettings,
+    ScoreSettings,
+    SequencesSettings,
+    Settings,
+    VariantScoringSettings,
+    build_settings,
+    flags_of_field,
+    own_first,
+)
 from sciencegen.errors import ConfigError, DataError
 
 # `sciencegen score`: properties of a file of items.
@@ -50,24 +59,29 @@ def score(
     """
     if (source is None) == (variants is None):
         raise ConfigError("Expected a file of items or --variants, and not both.")
+    given = {name for name, value in flags.items() if value not in (None, [], {})}
     if variants is None:
-        if flags["structure"] is not None:
+        if "structure" in given:
             raise ConfigError("Expected --variants with --structure: it adds to the scores of variants.")
-        if flags["alignment"] is not None or flags["settings"] or flags["training"]:
-            raise ConfigError(
-                "Expected --alignment, --set and --training with --variants only. Pass a file to --variants."
-            )
+        alone = _flags_beside(VariantScoringSettings, ScoreSettings)
+        if given & alone.keys():
+            *most, last = (flag for name, flag in alone.items() if name != "structure")
+            raise ConfigError(f"Expected {', '.join(most)} and {last} with --variants only. Pass a file to --variants.")
         assert source is not None  # one of the two was given
         score_items(domain, source, format, outlet, options.record_of(ScoreSettings, flags))
         return
-    for flag, value in (
-        ("--with", flags["names"]), ("--cache", flags["cache"]), ("--format", None if variants == "-" else format)
-    ):  # fmt: skip
-        if value:
-            raise ConfigError(
-                f"Expected no {flag} with --variants: only a family's model and predictors score variants."
-            )
+    useless = [flag for name, flag in _flags_beside(ScoreSettings, VariantScoringSettings).items() if name in given]
+    if useless := [*useless, *["--format"] * (format is not None and variants != "-")]:
+        raise ConfigError(
+            f"Expected no {useless[0]} with --variants: only a family's model and predictors score variants."
+        )
     _score_variants(domain, variants, format, outlet, options.record_of(VariantScoringSettings, flags))
+
+
+def _flags_beside(record: type[Settings], other: type[Settings]) -> dict[str, str]:
+    """Setting -> flag of those that a record has, and another one of the same command doesn't."""
+    fields = [(name, field) for name, field in own_first(record) if name not in other.model_fields]
+    return {name: flags[0] for name, field in fields if (flags := flags_of_field(name, field))}
 
 
 def score_items(
@@ -129,7 +143,7 @@ def _score_variants(
 
 @options.flags_of(
     ScoreSettings,
-    without=("names", "model", "cache", "timeout_s", "seed", "device", "batch_size"),
+    only=("predictors", "wild_type", "column", "threads"),
     required=("predictors",),
     text=False,
 )

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
+from annotated_types import Ge
 
 from sciencegen.cli.console import say, take_further
 from sciencegen.cli.output import STDOUT, Outlet, Results
@@ -267,7 +268,11 @@ def _of_outlet(hint: object) -> list[inspect.Parameter]:
 
 
 def flags_of(
-    *records: type[Settings], without: Collection[str] = (), required: Collection[str] = (), text: bool = True
+    *records: type[Settings],
+    only: Collection[str] = (),
+    without: Collection[str] = (),
+    required: Collection[str] = (),
+    text: bool = True,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A decorator: the parameter `settings` of a command becomes a flag for each setting of a record.
 
@@ -281,6 +286,8 @@ def flags_of(
     ----------
     *records : type of Settings
         Fields with a description have a flag, unless `Flag` says otherwise.
+    only : collection of str
+        The fields that this command has flags for. [default: all]
     without : collection of str
         Fields that this command has no flag for.
     required : collection of str
@@ -290,7 +297,7 @@ def flags_of(
     """
     fields: dict[str, Setting] = {}
     for name, field in (one for record in records for one in own_first(record)):
-        if field.description and name not in without:
+        if field.description and name not in without and (not only or name in only):
             texts = [] if name not in fields else [fields[name].text]
             help_text = " ".join(dict.fromkeys([*texts, field.description]))
             fields[name] = Setting(name, fields[name].field if texts else field, name in required, help_text)
@@ -343,9 +350,11 @@ def flags_of(
 
 def command_of(verb: Callable[..., Results]) -> Callable[..., None]:
     """The command of a verb in Python (`takes`) that returns a result: its own parameters are arguments, or options if
-    they have defaults, each with its text in the verb's documentation; the result goes where -o says."""
+    they have defaults, each with its text in the verb's documentation; the result goes where -o says. `Ge` in the type
+    of an option is its least value."""
     own, record, text = vars(verb)["own"], vars(verb)["settings"], inspect.getdoc(verb) or ""
     hints = get_type_hints(vars(verb)["__wrapped__"])
+    limits = get_type_hints(vars(verb)["__wrapped__"], include_extras=True)
     files = [name for name in own if Path in (hints[name], *get_args(hints[name]))]
     texts = {name: " ".join(words.split()) for name, words in ENTRY.findall(text)}
 
@@ -362,11 +371,14 @@ def command_of(verb: Callable[..., Results]) -> Callable[..., None]:
         elif one.default is one.empty:
             kind = Annotated[kind, typer.Argument(help=texts.get(name), show_default=False)]
         else:
-            kind = Annotated[kind if one.default is not None else kind | None, typer.Option(help=texts.get(name))]
+            least: Any = next((limit.ge for limit in get_args(limits[name])[1:] if isinstance(limit, Ge)), None)
+            option: Any = typer.Option(help=texts.get(name), min=least)
+            kind = Annotated[kind if one.default is not None else kind | None, option]
         shown[name] = one.replace(annotation=kind, kind=one.KEYWORD_ONLY)
     for name, kind, default in (("settings", record, inspect.Parameter.empty), ("outlet", Outlet, STDOUT)):
         shown[name] = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+    shown = dict(sorted(shown.items(), key=lambda item: item[1].default is not item[1].empty))  # arguments come first
     vars(call)["__signature__"] = inspect.Signature(list(shown.values()))
     call.__annotations__ = {name: one.annotation for name, one in shown.items()}
     call.__name__, call.__doc__ = verb.__name__, text.split("\n\nParameters\n")[0]
-    return flags_of(record)(call)
+    return flags_of(record, **vars(verb)["flags"])(call)

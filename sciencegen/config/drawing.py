@@ -74,7 +74,8 @@ class GenerateFurther(Further):
     tries: int | None = Field(
         None,
         ge=1,
-        description="Models of sequences: most draws decoded for each item under --where; the nearest is kept.",
+        description="Models of sequences: most draws decoded for each item under --where; the nearest is kept. "
+        "[default: the model's, such as 8 of smiles-vae]",
     )
     noise_scale: float = Field(1.0, gt=0, description="Factor on the latent noise (not with --where).")
     noise_level: float | None = Field(
@@ -196,13 +197,6 @@ class DecodeSettings(Batched):
         "[default: the domain's shipped model]",
     )
     where: tuple[str, ...] = Field((), description='Condition the decoder: "name=2.5". Repeatable.')
-
-
-class InterpolateSettings(Batched):
-    """Settings of `interpolate`."""
-
-    model: str | None = MODEL
-    include: Include = INCLUDE
 
 
 class MapSettings(Reading):

@@ -96,7 +96,7 @@ class LatentPriorVAESettings:
         Of conditions in the training of the prior, so that it takes any subset of the properties.
     candidates, measured : int
         Under a condition: number of latents drawn for each sequence, and how many of them at most, the best by their
-        estimated properties, are decoded and measured.
+        estimated properties, are decoded and measured: the `tries` of `generate`, which `set_tries` sets.
     near : float
         The distance of the measured properties from the condition that is near enough, in standard deviations.
     beams : int
@@ -431,7 +431,7 @@ class LatentPriorVAE(VAE):
             miss = _distance(self._measured(code, decoded, own), own)
             return Batch({**decoded.fields, "code": code}, decoded.mask), miss
 
-        tries = min(s.measured, s.candidates) if self.measure else 1
+        tries = min(s.measured, s.candidates) if self.measure else 1  # `set_tries` sets s.measured
         best, good = best_of(attempt, accept, rows, tries, s.near)
         return self._repaired(Batch({"tokens": best["tokens"]}, best.mask), best["code"], good, accept)
 

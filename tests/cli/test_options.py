@@ -6,15 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
+import pandas as pd
 import pytest
 import typer
+from annotated_types import Ge
 from pydantic import Field
 from typer.testing import CliRunner
 
+from sciencegen import Result
 from sciencegen.cli.commands import command
 from sciencegen.cli.main import app
 from sciencegen.cli.options import (
     CheckedOnly,
+    command_of,
     flags_of,
     folders,
     names,
@@ -37,6 +41,7 @@ from sciencegen.config import (
     kind_of,
 )
 from sciencegen.errors import ConfigError
+from sciencegen.options import takes
 
 
 def test_flags_win_over_settings_and_those_not_given_leave_defaults():
@@ -140,6 +145,36 @@ def test_a_command_may_require_a_setting_that_has_a_default():
     assert seen(made, command, "--source", "a.csv").output == "a.csv\n"
     assert seen(made, command).exit_code == 2
     assert seen(made, command, "--source", "a.csv", "--share", "2").exit_code == 2
+
+
+def test_a_command_may_name_the_settings_that_it_has_flags_for():
+    def command(settings: Made) -> None:
+        print(settings.source)
+
+    made = flags_of(Made, only=("source",), text=False)
+    assert seen(made, command, "--source", "a.csv").output == "a.csv\n"
+    assert seen(made, command, "--source", "a.csv", "--share", "2").exit_code == 2
+
+
+def test_a_command_made_of_a_verb_has_its_flags_and_limits():
+    @takes(Made, without=("share", "values"), text=False)
+    def verb(steps: Annotated[int, Ge(2)] = 9, **options: object) -> Result:
+        """Count.
+
+        Parameters
+        ----------
+        steps : int
+            Number of points.
+        """
+        return Result(pd.DataFrame({"steps": [steps], **options}))
+
+    made = command_of(verb)
+    assert list(vars(made)["__signature__"].parameters) == ["whole", "source", "steps", "output", "force", "as_json"]
+    same = lambda one: one  # noqa: E731
+    assert seen(same, made, "--source", "a", "--steps", "2").stdout == "steps,source\n2,a\n"
+    assert "Number of points." in seen(same, made, "--help").output
+    for wrong in (("--steps", "1"), ("--share", "2"), ("--settings", "{}")):
+        assert seen(same, made, "--source", "a", *wrong).exit_code == 2
 
 
 def test_a_command_of_several_records_takes_the_flags_of_all():

@@ -513,7 +513,10 @@ class DrawRequest(Asked):
 
 
 def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest:
-    """Check the settings and resolve their names; wrong ones are an error before any drawing."""
+    """Check the settings, apply those of the model's draws, and resolve names; wrong ones are an error before any
+    drawing."""
+    completed = settings.complete or model.config.get("complete")  # by a model that may have the diffusion
+    set_drawing(model, settings, required=not completed)
     request = DrawRequest(model, settings)
     if settings.settings.tries is not None:
         set_tries(model, settings.settings.tries, request.conditions)
