@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -21,10 +21,6 @@ from sciencegen.config import (
 )
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import check_rejects, check_writable, one_plate
-
-if TYPE_CHECKING:
-    pass
-
 
 # `sciencegen optimize`: search the latent space for items that meet goals.
 

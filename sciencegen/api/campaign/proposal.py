@@ -193,7 +193,7 @@ class Proposed:
         The journal's column of names.
     requested : int
         Number of items that the plate should have.
-    layout : Layout, optional
+    layout : PlateLayout, optional
         The layout, for plates in wells.
     order : OrderSheet, optional
         The order sheet to write.

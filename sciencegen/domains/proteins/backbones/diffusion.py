@@ -185,7 +185,7 @@ class BackboneDiffusionSettings:
     """network, diffusion: nested settings. placement: weight, from 0 to 1, of errors of positions and contacts in the
     loss (`chain_norms`). condition_bias: by how much draws exceed the values of conditions, such as {rg_ratio: 0.07},
     measured after training; less is asked of the network. excluded_volume: whether residues that overlap are moved
-    apart while chains are drawn (`overlaps`)."""
+    apart while chains are drawn (`without_overlaps`)."""
 
     network: ResidueNetworkSettings = field(default_factory=ResidueNetworkSettings)
     placement: float = 0.6
