@@ -32,10 +32,9 @@ from sciencegen.items import NAME_COLUMN, Direction
 from sciencegen.optimization.journal import Journal
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.pareto import hypervolume, in_unit_box, nondominated_ranks
-from sciencegen.report import letters as heat_maps
 from sciencegen.report import sections
 from sciencegen.report.content import CandidateContent, CheckedPredictions, GoalAxis, Logo, Rounds, TableColumn
-from sciencegen.report.letters import changes_of, logo_of
+from sciencegen.report.letters import changes_of, logo_of, of_items
 from sciencegen.report.page import render_page, write_page
 from sciencegen.runs import provenance
 
@@ -260,7 +259,7 @@ def campaign_page(campaign: Campaign, expected: CheckedPredictions | None) -> st
     settings, measured = campaign.settings, campaign.measured
     sites, values = campaign.sites, [one.value for one in measured]
     letters = letters_of(campaign.science)
-    maps = [] if sites is None or letters is None else heat_maps.of_items(
+    maps = [] if sites is None or letters is None else of_items(
         letters, sites, values, settings.target, settings.direction
     )  # fmt: skip
     return render_page(
