@@ -258,8 +258,13 @@ def backtest(
 
     The same command goes on after a stop: finished campaigns are kept in `.<output>.unfinished`.
     """
-    from sciencegen.api.backtest import FinishedCampaigns, is_unfinished, resolve_backtest, unfinished_path
-    from sciencegen.api.writing.plates import open_campaigns
+    from sciencegen.api.backtest import (
+        FinishedCampaigns,
+        is_unfinished,
+        open_campaigns,
+        resolve_backtest,
+        unfinished_path,
+    )
 
     claim_output(outlet.output, outlet.force or is_unfinished(outlet.output), inputs=[table])
     writer = open_campaigns(outlet.output)
