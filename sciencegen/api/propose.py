@@ -6,7 +6,8 @@ settings -> `Bench` -> measured history -> candidates -> `next_plate` (models, p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -83,7 +84,7 @@ from sciencegen.data.writers import Refused
 from sciencegen.devices import computing_on
 from sciencegen.domains.capabilities import DesignSpace, Edits
 from sciencegen.errors import ConfigError
-from sciencegen.files import check_writable
+from sciencegen.files import check_writable, one_plate
 from sciencegen.items import Cell, Item, none_if_nan
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.candidates import (
@@ -134,7 +135,7 @@ def propose(domain: str, measured: str | Sequence[str] = (), **options: object) 
     Raises
     ------
     ConfigError
-        For settings that are unknown or contradict each other.
+        For settings that are unknown or contradict each other, or if another call chooses a plate for the journal.
     DataError
         For tables without a usable row.
 
@@ -154,19 +155,25 @@ def propose(domain: str, measured: str | Sequence[str] = (), **options: object) 
     settings = build_settings(ProposeSettings, {"measured": measured, **options})
     if settings.journal is not None:
         check_writable(settings.journal, "`journal`")
-    found = plan(domain, settings)
-    table = pd.DataFrame(found.table)
+    with chosen(domain, settings) as found:
+        table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary  # its place in version 0.1
     return Proposal(
         table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal, domain=domain
     )
 
 
-def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent) -> Proposed:
-    """Resolve the settings, then read the measurements, fit a model and choose the plate."""
-    bench = Bench(domain, settings, log=log, report=report)
-    with computing_on(resolve_device(settings.device)):
-        return bench.proposed()
+@contextmanager
+def chosen(
+    domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent
+) -> Iterator[Proposed]:
+    """Resolve the settings, then read the measurements, fit a model and choose the plate. No other call chooses one for
+    the same journal until the block ends."""
+    with one_plate(settings.journal):
+        bench = Bench(domain, settings, log=log, report=report)
+        with computing_on(resolve_device(settings.device)):
+            found = bench.proposed()
+        yield found
 
 
 class Bench:
