@@ -21,7 +21,7 @@ from astropy.io import fits
 
 import sciencegen as sg
 from sciencegen.api import score_variants as variants
-from sciencegen.api.backtest import COLUMNS as BACKTEST
+from sciencegen.api.backtest import BACKTEST_COLUMNS as BACKTEST
 from sciencegen.api.benchmark import COLUMNS as BENCHMARK
 from sciencegen.api.latent_map import ATLAS_COLUMNS, TABLE_COLUMNS
 from sciencegen.api.models.data import TunedDraws
