@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from annotated_types import Ge
 
+from sciencegen.api.backtest import Backtested
 from sciencegen.api.campaign.proposal import Proposal
 from sciencegen.api.compress import Coded
 from sciencegen.api.encode import Latents
@@ -20,7 +21,6 @@ from sciencegen.api.replay import Replayed, Rows
 from sciencegen.api.run import Finished
 from sciencegen.api.survey import CutItems
 from sciencegen.api.train import Log, Trained
-from sciencegen.api.writing.plates import Backtested
 from sciencegen.api.writing.results import Result as Result
 from sciencegen.api.writing.results import Scored, VariantScores
 from sciencegen.browser.server import LocalServer

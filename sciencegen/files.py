@@ -485,6 +485,12 @@ def reserved(*outputs: str | Path) -> Iterator[None]:
         yield
 
 
+def check_apart(output: str | Path, journal: str | Path | None, setting: str = "`output`") -> None:
+    """Raise an error if a plate would be written over its journal."""
+    if journal is not None and os.path.realpath(journal) == os.path.realpath(output):
+        raise ConfigError(f"Expected another file for {setting} than the journal, got {output} for both.")
+
+
 @contextmanager
 def one_plate(journal: str | Path | None) -> Iterator[None]:
     """Refuse a call that chooses a plate while another one does for the same journal: both would choose the same items.

@@ -40,6 +40,9 @@ NAMES_OR_COUNTS = "mutations"
 NAME_COLUMN = VARIANT_COLUMNS[0]
 """The name of this column in tables that sciencegen writes."""
 
+JOURNAL_COLUMNS = ("round", "item", "kind", "value", "value_sd", "predicted", "lower", "upper", "source")
+"""Columns that each journal of a campaign has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

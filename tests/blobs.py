@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.networks.pixels import ConditionKinds
-from sciencegen.vae.image_networks import with_noise
+from sciencegen.networks.pixels import ConditionKinds, convolved
+from sciencegen.networks.shared_noise import standard_normal
 
 KINDS = ConditionKinds((0, 1), ((2, 3),))
 """log flux, log size, e1, e2."""
@@ -31,6 +31,12 @@ def moments(image: Tensor) -> Tensor:
     xx, yy, xy = ((share * each).sum((-2, -1)) for each in (x * x, y * y, x * y))
     size = (0.5 * (xx + yy)).clamp(min=1e-6).sqrt()
     return torch.stack([flux.log(), size.log() / 0.3, 4 * (xx - yy) / (xx + yy), 8 * xy / (xx + yy)], 1)
+
+
+def with_noise(image: Tensor, like: Batch, generator: torch.Generator) -> Tensor:
+    """An image convolved by the psf of `like`, with noise of its variance added."""
+    mean = convolved(image, like.fields.get("psf"))
+    return mean + like["variance"].to(mean).sqrt() * standard_normal(mean.shape, generator, mean)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import pytest
 
 from sciencegen import files
 from sciencegen.api.campaign.history import read_measured
-from sciencegen.api.campaign.notes import CampaignReportSettings, read_campaign
 from sciencegen.api.models.completion import read_latents
+from sciencegen.api.reports.campaign import CampaignReportSettings, read_campaign
 from sciencegen.api.science import domain_of
 from sciencegen.api.sources.tables import find_card
 from sciencegen.config import RecordSettings, read_settings

@@ -21,13 +21,12 @@ from astropy.io import fits
 
 import sciencegen as sg
 from sciencegen.api import score_variants as variants
-from sciencegen.api.backtest import COLUMNS as BACKTEST
+from sciencegen.api.backtest import BACKTEST_COLUMNS as BACKTEST
 from sciencegen.api.benchmark import COLUMNS as BENCHMARK
-from sciencegen.api.campaign.notes import CampaignReportSettings
 from sciencegen.api.latent_map import ATLAS_COLUMNS, TABLE_COLUMNS
 from sciencegen.api.models.data import TunedDraws
 from sciencegen.api.replay import COLUMNS as REPLAYED
-from sciencegen.api.reports.campaign import report_campaign
+from sciencegen.api.reports.campaign import CampaignReportSettings, report_campaign
 from sciencegen.api.sampling.generation import COUNTS
 from sciencegen.api.sampling.request import DRAW, SIMILARITY
 from sciencegen.api.science import domain_of

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from sciencegen.api.campaign.candidates import edit_features, features_for, mark
 from sciencegen.api.campaign.journal_items import awaited_keys, discordant_keys
 from sciencegen.api.campaign.notes import contradictions
 from sciencegen.api.propose import Bench
-from sciencegen.api.writing.plates import BACKTEST_COLUMNS as COLUMNS
-from sciencegen.api.writing.plates import Backtested, open_campaigns
+from sciencegen.api.writing.results import Result
+from sciencegen.api.writing.writer import OutputWriter, TableSink
 from sciencegen.config import BacktestSettings, Batched, ProposeSettings, Reading, build_settings, flat
 from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused
@@ -39,6 +39,9 @@ from sciencegen.optimization.replay import (
     replay_statistics,
 )
 from sciencegen.options import takes
+
+if TYPE_CHECKING:
+    from sciencegen.figures.style import Figure
 
 OWN = ("repeats", "methods", "threshold")
 """Settings that `propose` doesn't have. A campaign doesn't depend on them."""
@@ -201,7 +204,7 @@ class BacktestPlan:
     def cells(self, case: Case, rounds: Sequence[ReplayedRound]) -> dict[str, list[Cell]]:
         """The rows of a campaign."""
         rows = [(*case, *astuple(one)) for one in self._fractions(rounds)]
-        return {name: list(column) for name, column in zip(COLUMNS, zip(*rows, strict=True), strict=True)}
+        return {name: list(column) for name, column in zip(BACKTEST_COLUMNS, zip(*rows, strict=True), strict=True)}
 
     def identity(self) -> Json:
         """Everything that a campaign depends on."""
@@ -312,6 +315,48 @@ def resolve_backtest(
     return BacktestPlan(settings, bench, landscape, scale, notes, methods)
 
 
+# The result of a backtest: a row for each replayed campaign and round, and a figure.
+
+BACKTEST_COLUMNS = (
+    "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high",
+    "beats_best",
+)  # fmt: skip
+
+
+def open_campaigns(output: str) -> OutputWriter:
+    """The writer of the rows, which are no items: a table, whatever the domain. A wrong ending is an error."""
+    return OutputWriter(output, TableSink(output, BACKTEST_COLUMNS))
+
+
+@dataclass(frozen=True)
+class Backtested(Result):
+    """Replayed campaigns, a row for each campaign and round."""
+
+    def plot_campaigns(self) -> Figure:
+        r"""The best value found by the number of measured items: mean, least and greatest of each method's campaigns.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Of the width of a journal's column; save it by `savefig`.
+
+        Examples
+        --------
+        >>> import sciencegen as sg, pathlib, tempfile
+        >>> table = pathlib.Path(tempfile.mkdtemp(), "table.csv")
+        >>> rows = [f"MK{a}{b},{i}\n" for i, a in enumerate("ACDE") for b in "VL"]
+        >>> _ = table.write_text("item,value\n" + "".join(rows))
+        >>> found = sg.backtest("proteins", table, batch=3, rounds=2, repeats=1, methods="random", threads=1)
+        >>> found.plot_campaigns().axes[0].get_xlabel()
+        'measured items'
+        """
+        from sciencegen.report.plots import campaigns_figure
+
+        return campaigns_figure(
+            {name: self.table[name].tolist() for name in BACKTEST_COLUMNS}, self.summary["threshold"]
+        )
+
+
 @takes(BacktestSettings)
 def backtest(domain: str, table: str | Path, **options: object) -> Backtested:
     r"""Replay design campaigns on a table of measured items, to see how soon `propose` finds the best of them.
@@ -367,7 +412,7 @@ def backtest(domain: str, table: str | Path, **options: object) -> Backtested:
     plan = resolve_backtest(domain, table, build_settings(BacktestSettings, dict(options)))
     finished = FinishedCampaigns(None, plan.identity())
     parts = [plan.cells(case, finished.rounds[case]) for case in plan.campaigns(finished)]
-    columns = {name: [cell for part in parts for cell in part[name]] for name in COLUMNS}
+    columns = {name: [cell for part in parts for cell in part[name]] for name in BACKTEST_COLUMNS}
 
     def write(path: Path, overwrite: bool) -> None:
         with open_campaigns(str(path)) as writer:

@@ -282,7 +282,7 @@ class OracleBook:
 
     def _resolve(self, name: str, plugged: Callable[[str], Plugged]) -> Oracle | Plugged:
         if name in self.predictors:
-            return predictor_oracle(self.domain, name, self.predictors[name])
+            return trained_oracle(self.domain, name, self.predictors[name])
         if name in self.commands:
             return command_oracle(self.domain, name, self.commands[name])
         if name in self.own:
@@ -334,7 +334,7 @@ class OracleBook:
         return (near[0], targets[near[0]]) if near else None
 
 
-def predictor_oracle(domain: str, name: str, folder: str) -> Oracle:
+def trained_oracle(domain: str, name: str, folder: str) -> Oracle:
     """A trained predictor; it is loaded again only if its folder has changed."""
     oracle = _oracle_of(domain, name, *_place(folder))
     return _classifier(oracle, folder) if name in domain_of(domain).oracles.classifiers else oracle

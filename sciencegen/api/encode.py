@@ -11,7 +11,7 @@ import numpy as np
 from annotated_types import Ge
 
 from sciencegen.api.criteria import parse_conditions
-from sciencegen.api.models.completion import check_latents, read_latents
+from sciencegen.api.models.completion import checked_latents, read_latents
 from sciencegen.api.models.folder import Encoded, LoadedModel, are_reconstructed, encode_rows, open_model
 from sciencegen.api.sampling.judge import measure_all
 from sciencegen.api.sources.tables import given_source
@@ -189,7 +189,7 @@ def decode_latents(
         )
     size = loaded.space.size
     values = (
-        check_latents(latents, size, "the array")
+        checked_latents(latents, size, "the array")
         if isinstance(latents, np.ndarray)
         else read_latents(Path(latents), size)
     )

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from sciencegen.api.models.completion import read_latents
 from sciencegen.api.models.folder import LoadedModel, encode_rows, open_model
-from sciencegen.api.science import ParseAndMeasure, describe
+from sciencegen.api.science import ParseAndMeasure, describe, unit_of
 from sciencegen.api.sources.tables import rows_of_source
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_rejected
@@ -91,11 +91,6 @@ def number_columns(domain: Domain, rows: Sequence[Mapping[str, float]]) -> list[
     names = dict.fromkeys(name for row in rows for name in row)
     columns = [(name, np.array([row.get(name, np.nan) for row in rows], np.float32)) for name in names]
     return [MapColumn(name, values, unit_of(domain, name)) for name, values in columns if np.isfinite(values).any()]
-
-
-def unit_of(domain: Domain, name: str) -> str:
-    """The unit of a property, "" for other columns."""
-    return domain.properties[name].unit if name in domain.properties else ""
 
 
 def class_columns(domain: Domain, data: str, column: str | None, rows: Sequence[Row]) -> list[MapColumn]:

@@ -6,7 +6,8 @@ settings -> `Bench` -> measured history -> candidates -> `next_plate` (models, p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -28,7 +29,7 @@ from sciencegen.api.campaign.candidates import (
     marks_for,
     material_notes,
     moves_of,
-    origin_of,
+    reference_of_space,
     space_options,
     suggested_items,
     unaligned,
@@ -71,7 +72,7 @@ from sciencegen.api.campaign.notes import (
     without_value,
 )
 from sciencegen.api.campaign.proposal import Proposal, Proposed, layout_of, origin_of_plate
-from sciencegen.api.criteria import OracleBook, constraint_test, predictor_oracle, read_constraints
+from sciencegen.api.criteria import OracleBook, constraint_test, read_constraints, trained_oracle
 from sciencegen.api.models.folder import open_model, resolve_device
 from sciencegen.api.science import check_kept, constraint_of, domain_of, exempt_motifs, name_column, variants_of
 from sciencegen.api.search import left_open_columns, left_open_counts, left_open_notes, score_columns, start_items
@@ -83,7 +84,7 @@ from sciencegen.data.writers import Refused
 from sciencegen.devices import computing_on
 from sciencegen.domains.capabilities import DesignSpace, Edits
 from sciencegen.errors import ConfigError
-from sciencegen.files import check_writable
+from sciencegen.files import check_writable, one_plate
 from sciencegen.items import Cell, Item, none_if_nan
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.candidates import (
@@ -134,7 +135,7 @@ def propose(domain: str, measured: str | Sequence[str] = (), **options: object) 
     Raises
     ------
     ConfigError
-        For settings that are unknown or contradict each other.
+        For settings that are unknown or contradict each other, or if another call chooses a plate for the journal.
     DataError
         For tables without a usable row.
 
@@ -154,19 +155,25 @@ def propose(domain: str, measured: str | Sequence[str] = (), **options: object) 
     settings = build_settings(ProposeSettings, {"measured": measured, **options})
     if settings.journal is not None:
         check_writable(settings.journal, "`journal`")
-    found = plan(domain, settings)
-    table = pd.DataFrame(found.table)
+    with chosen(domain, settings) as found:
+        table = pd.DataFrame(found.table)
     table.attrs["summary"] = found.summary  # its place in version 0.1
     return Proposal(
         table, found.summary, tuple(found.summary["notes"]), found.write, found, settings.journal, domain=domain
     )
 
 
-def plan(domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent) -> Proposed:
-    """Resolve the settings, then read the measurements, fit a model and choose the plate."""
-    bench = Bench(domain, settings, log=log, report=report)
-    with computing_on(resolve_device(settings.device)):
-        return bench.proposed()
+@contextmanager
+def chosen(
+    domain: str, settings: ProposeSettings, *, log: Log = lambda text: None, report: Report = silent
+) -> Iterator[Proposed]:
+    """Resolve the settings, then read the measurements, fit a model and choose the plate. No other call chooses one for
+    the same journal until the block ends."""
+    with one_plate(settings.journal):
+        bench = Bench(domain, settings, log=log, report=report)
+        with computing_on(resolve_device(settings.device)):
+            found = bench.proposed()
+        yield found
 
 
 class Bench:
@@ -212,7 +219,7 @@ class Bench:
         controls = start_items(science, settings.controls, self.reference, flag="`controls`")
         self.layout = layout_of(science, settings, controls, self.reference)
         self.controls = controls if self.layout is None else list(self.layout.controls)
-        self.predictors = {name: predictor_oracle(domain, name, one) for name, one in settings.predictors.items()}
+        self.predictors = {name: trained_oracle(domain, name, one) for name, one in settings.predictors.items()}
         self.named_start = start_items(science, settings.start, self.reference)
         self.batch, self.campaign = self._plate_settings()
         self.blocks = blocks_of(science, settings)
@@ -378,7 +385,7 @@ class Bench:
         found += without_value(len(self.waiting) - listed, listed)
         listed_in = (history.refused, self.settings.journal)
         found += unread_notes(science, self.waiting, *listed_in, self.target, self.reference)
-        found += exempt_motifs(science, origin_of(science, space), self.settings.forbid)
+        found += exempt_motifs(science, reference_of_space(science, space), self.settings.forbid)
         costs_matter = self.several or math.isfinite(plate.cost_limit) or plate.acquisition == WEIGHS_COSTS
         if cost_column(self.settings) and not costs_matter:
             found.append(f"costs have no effect: {plate.acquisition} only keeps `cost_limit`, which isn't set")
@@ -434,7 +441,7 @@ class Bench:
         if settings.keep or settings.forbid or settings.plausible:
             given = settings.pool is not None or self.blocks is not None  # a user's choice, or with a route
             known = None if given else [*self.items, *self.named_start, *self.controls]
-            origin = origin_of(science, space)
+            origin = reference_of_space(science, space)
             tests.insert(0, constraint_of(science, settings.keep, settings.forbid, origin, settings.plausible, known))
         own = model.oracles if model is not None and self.goals else {}
         book = OracleBook(science.name, own={**own, **self.predictors}, threads=settings.threads)

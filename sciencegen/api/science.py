@@ -15,7 +15,7 @@ from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workbooks import file_of
 from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.data.writers import Refused, escape
+from sciencegen.data.writers import Refused, printable
 from sciencegen.domains import load_domain
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Family, Points, Reference, VariantNames, Variants
@@ -340,8 +340,8 @@ def name_conflicts(names: VariantNames | None, rows: Sequence[tuple[Row, str]]) 
                 strange += bool(names.places([cell]))
             elif found[1] != item:
                 own = names.read(item)
-                named = "no variant of the wild type" if isinstance(own, Refusal) else escape(own[0])
-                reason = f"the item is {named}, its '{column}' says {escape(cell)}: correct one of them, or empty it"
+                named = "no variant of the wild type" if isinstance(own, Refusal) else printable(own[0])
+                reason = f"the item is {named}, its '{column}' says {printable(cell)}: correct one of them, or empty it"
                 refused.append((row.line, row.text, reason))
                 break
     note = f"{strange} names beside an item name no variant of the wild type: the item counts, they are not read"
@@ -403,6 +403,11 @@ class Numbering:
 
 WIDTH, HEIGHT = 220, 160
 """Size of a picture in a table, in pixels."""
+
+
+def unit_of(science: Domain, name: str) -> str:
+    """The unit of a property, "" for other columns."""
+    return science.properties[name].unit if name in science.properties else ""
 
 
 def letters_of(science: Domain) -> Letters | None:

@@ -20,7 +20,7 @@ from sciencegen.api.writing.output_record import Criteria, origin_of, origin_of_
 from sciencegen.api.writing.results import Result, Scored, scored
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output, write_rejected
 from sciencegen.config import FEWEST_SAMPLES, CutoutSettings, RestoreSettings, as_texts, build_settings
-from sciencegen.data.tables import PEEK_ROWS
+from sciencegen.data.tables import PEEK_ROWS, cells_by_column
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
@@ -115,7 +115,7 @@ def _result(science: Domain, cuts: Iterable[Cut], origin: Origin) -> CutItems:
     if not texts:
         first = f": line {refused[0][0]}, {refused[0][2]}" if refused else ""
         raise DataError(f"Expected positions in the image, found none among {len(refused)} rows{first}.")
-    values = _columns(rows)
+    values = cells_by_column(rows)
 
     def write(path: Path, overwrite: bool) -> None:
         columns = {"item": texts, "id": names, **values}
@@ -128,12 +128,6 @@ def _result(science: Domain, cuts: Iterable[Cut], origin: Origin) -> CutItems:
     summary = {"cut": len(texts), "refused": len(refused)}
     notes = tuple(_cutouts(science).notes(rows))
     return CutItems(table, summary, notes, write, domain=science.name, refused=tuple(refused))
-
-
-def _columns(rows: list[Mapping[str, Cell]]) -> dict[str, list[Cell]]:
-    """Columns of values, None where a row has none."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
 
 
 TAIL = 0.05

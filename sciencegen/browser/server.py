@@ -30,9 +30,8 @@ from sciencegen.items import Json
 # Who may ask a server on the loopback address.
 #
 # A web page of others that a browser of this computer shows can send requests to local servers, also under a name
-# that it
-# lets point to 127.0.0.1 (DNS rebinding). So requests with another `Host` or `Origin` are refused, and each needs a
-# random token.
+# that it lets point to 127.0.0.1 (DNS rebinding). So requests with another `Host` or `Origin` are refused, and each
+# needs a random token.
 
 LOOPBACK = "127.0.0.1"
 FIXED_HEADERS = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,11 +21,7 @@ from sciencegen.config import (
     ReplaySettings,
 )
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.files import check_rejects, check_writable, one_plate
-
-if TYPE_CHECKING:
-    pass
-
+from sciencegen.files import check_apart, check_rejects, check_writable
 
 # `sciencegen optimize`: search the latent space for items that meet goals.
 
@@ -183,19 +180,18 @@ def propose(
     outlet.claim(*settings.measured, settings.pool, *settings.also, *settings.controls)
     if settings.journal is not None:
         check_writable(settings.journal, "`journal`")
-        if Path(settings.journal).resolve() == Path(outlet.output).resolve():
-            raise ConfigError(f"Expected another file for -o than the journal, got {outlet.output} for both.")
+    check_apart(outlet.output, settings.journal, "-o")
 
     from sciencegen.api.campaign.proposal import check_beside
-    from sciencegen.api.propose import plan
+    from sciencegen.api.propose import chosen
     from sciencegen.api.search import short_plate
     from sciencegen.api.writing.writer import check_endings
 
     check_endings(domain, outlet.output)
     check_beside(outlet.output, settings.picklist, settings.order_sheet or bool(settings.order), outlet.force)
-    with one_plate(settings.journal):
+    with ExitStack() as stack:
         with steps() as report:
-            found = plan(domain, settings, log=say, report=report)
+            found = stack.enter_context(chosen(domain, settings, log=say, report=report))
         found.write(outlet.output, outlet.force)
         sys.stdout.flush()  # an error here leaves the journal unchanged
         found.enter(settings.journal)
@@ -262,8 +258,13 @@ def backtest(
 
     The same command goes on after a stop: finished campaigns are kept in `.<output>.unfinished`.
     """
-    from sciencegen.api.backtest import FinishedCampaigns, is_unfinished, resolve_backtest, unfinished_path
-    from sciencegen.api.writing.plates import open_campaigns
+    from sciencegen.api.backtest import (
+        FinishedCampaigns,
+        is_unfinished,
+        open_campaigns,
+        resolve_backtest,
+        unfinished_path,
+    )
 
     claim_output(outlet.output, outlet.force or is_unfinished(outlet.output), inputs=[table])
     writer = open_campaigns(outlet.output)

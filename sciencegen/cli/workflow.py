@@ -109,8 +109,7 @@ def report(
     page = output or str(Path(source).with_suffix(".html") if journal else Path(source) / "report.html")
     claim_output(page, force)
     if journal:
-        from sciencegen.api.campaign.notes import CampaignReportSettings
-        from sciencegen.api.reports.campaign import report_campaign
+        from sciencegen.api.reports.campaign import CampaignReportSettings, report_campaign
 
         chosen = CampaignReportSettings(str(domain), target or "", minimize, wild_type)
         summarize(report_campaign(source, page, chosen), page, as_json)

@@ -279,7 +279,6 @@ def put(stack: np.ndarray, tiles: Tiles, start: int, block: np.ndarray) -> None:
 
 LEARN_FROM = 1000
 """Tiles that the predictor is fitted to."""
-FINEST_NOISE = 1.0 / SIGMA_UNIT
 FEWEST = 1024
 """Pixels of an array that the predictor is tried on."""
 TRIAL = 64

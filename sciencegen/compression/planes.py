@@ -42,8 +42,7 @@ from sciencegen.errors import DataError
 #     low  = v & (2^z - 1),   the first two bits from a table given high, the others as uniform
 #
 # The loss by uniform bits is below 0.001 bits. Tables come from cumulative distributions that are stored as integers,
-# by
-# integer interpolation, so that no rounding of a machine enters.
+# by integer interpolation, so that no rounding of a machine enters.
 
 REACH = 16
 """Largest distance in cells of the high part."""
@@ -136,8 +135,7 @@ def _probabilities(edges: np.ndarray, parts: int) -> np.ndarray:
 # Range coding of the integers of one pixel of many tiles at once, with `constriction`.
 #
 # Source: Bamler, Understanding entropy coding with asymmetric numeral systems, arXiv:2201.01741 (2022). Probabilities
-# are
-# integers in float32 whose sum is below 2^24, so that their normalization is exact.
+# are integers in float32 whose sum is below 2^24, so that their normalization is exact.
 
 LONGEST = 64
 """Largest number of bits of a distance beyond REACH."""

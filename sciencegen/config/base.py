@@ -11,8 +11,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
-# Settings that several verbs share, and what all settings have in common.
-
 COMPUTE_CHUNK = 512
 """Items in one matrix product. It is fixed, because products of other sizes round differently."""
 

@@ -112,7 +112,7 @@ class FilesSource(_Strict):
 
 
 class SimulationSource(_Strict):
-    """Rows that the domain simulates (`Domain.simulate`) instead of fetching them; equal on all machines except for the
+    """Rows that the domain simulates (`ItemIO.simulate`) instead of fetching them; equal on all machines except for the
     last bits of floating-point numbers. files: the number of the first row of each; settings: of the simulation."""
 
     kind: Literal["simulation"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,9 @@ def evenly_spaced(count: int, most: int) -> Int[np.ndarray, " row"]:
     if not count:
         return np.empty(0, int)
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))
+
+
+def finite_median(values: Float[np.ndarray, " value"]) -> float:
+    """Median of the finite values; NaN if there are none (no force field has a noble gas)."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else math.nan

@@ -254,7 +254,7 @@ class RejectsWriter:
     def add(self, line: int, item: str, reason: str) -> None:
         self.count += 1
         if len(self.first) < 3:
-            self.first.append((line, escape(reason)))
+            self.first.append((line, printable(reason)))
         item = without_reason(item, reason)
         self._table.write({"line": [line], "item": [_told(item)], "reason": [_told(reason, LONGEST_REASON)]})
 
@@ -321,10 +321,10 @@ def without_mark(text: str) -> str:
 
 
 def _told(text: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
-    return no_formula(escape(text, longest))
+    return no_formula(printable(text, longest))
 
 
-def escape(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
+def printable(item: str, longest: int = LONGEST_REJECTED_ITEM) -> str:
     """An item as a cell: control characters are escaped, and a very long item is cut, with a note of its length."""
     text = "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in item[:longest])
     return text if len(item) <= longest else f"{text}... ({len(item)} characters)"

@@ -114,7 +114,7 @@ def log_slope(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 # A diffusion model of observed images: blurred by a point spread function (psf), with noise of known variance.
 #
 # It models p(x | c, psf, variance), where x are the noisy pixels; psf and variance are inputs of the network. The
-# network works on pixels in units of their noise, stretched (`stretch`). Images are not deconvolved.
+# network works on pixels in units of their noise (`stretched`). Images are not deconvolved.
 
 NOISE = "noise"
 """Input of the network: the logarithm of sigma (variances must be above 0), minus its mean over `seen`. The network's

@@ -164,7 +164,7 @@ class DiffusionSettings:
     prediction: what the network predicts (TO_X). weighting: of the loss (WEIGHTINGS). dropout: of conditions, in
     training. sampler, steps: of `generate` (SAMPLERS). last_time, crowding: placement of the steps
     (`schedules.log_snr_grid`). flow_steps: steps of the probability-flow ODE, with four network evaluations each.
-    guidance: weight of classifier-free guidance (`guidance.classifier_free`). step_noise: factor on the noise that
+    guidance: weight of classifier-free guidance (`steering.classifier_free`). step_noise: factor on the noise that
     random samplers add at each step; below 1, draws are more probable and less diverse. self_conditioning: share of the
     training batches in which the network sees its own earlier estimate, as in all draws; 0: never, as networks without
     an input for it need. pure_noise: draws begin with a step from pure noise to log_snr_min

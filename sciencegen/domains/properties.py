@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,11 @@ def measure_each(functions: Mapping[str, Callable[[Item], float]]) -> Measure:
     return measure
 
 
+def parsed(parse: Callable[[str], Item | Refusal], texts: Iterable[str]) -> list[Item]:
+    """The items of the texts that aren't refused."""
+    return [item for item in map(parse, texts) if not isinstance(item, Refusal)]
+
+
 def set_metrics(
     parse: Callable[[str], Item | Refusal],
     key: Callable[[Item], str],
@@ -74,13 +79,10 @@ def set_metrics(
         metrics of `compare`; and the sizes of the sets (`count_...`). Metrics that aren't finite are left out.
     """
 
-    def parsed(texts: Sequence[str] | str) -> list[Item]:
-        return [item for item in map(parse, texts) if not isinstance(item, Refusal)]
-
     def evaluate(
         samples: Sequence[str] | str, reference: Sequence[str] | str, training: Sequence[str] | str | None = None
     ) -> dict[str, float]:
-        found, known = parsed(samples), parsed(reference)
+        found, known = parsed(parse, samples), parsed(parse, reference)
         if not samples or not known:
             raise DataError(f"Expected samples and a reference, got {len(samples)} and {len(known)} {noun}s.")
         keys = [key(item) for item in found]
@@ -91,7 +93,7 @@ def set_metrics(
         if found:
             result |= compare(found, known)
             if training is not None:
-                result["novelty"] = novel_fraction(keys, {key(item) for item in parsed(training)})
+                result["novelty"] = novel_fraction(keys, {key(item) for item in parsed(parse, training)})
         return {name: float(value) for name, value in result.items() if math.isfinite(value)}
 
     return evaluate

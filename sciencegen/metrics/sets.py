@@ -131,10 +131,6 @@ class KeyFilter:
     def of(cls, keys: Iterable[str]) -> KeyFilter:
         return cls(np.unique(np.fromiter(map(_hash, keys), np.uint32)))
 
-    @property
-    def false_positive_rate(self) -> float:
-        return len(self.hashes) / self.RANGE
-
     def __contains__(self, key: object) -> bool:
         value = _hash(str(key))
         place = int(np.searchsorted(self.hashes, np.uint32(value)))

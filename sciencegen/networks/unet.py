@@ -30,7 +30,6 @@ from sciencegen.networks.pixels import (
     padded,
     padded_side,
     square_shape,
-    turned,
     with_context,
 )
 from sciencegen.networks.uvit import Grid, outside, vector_of
@@ -181,22 +180,6 @@ def _check_side(side: int, symmetry: str) -> None:
             f"Expected an even side for symmetry '{symmetry}', got {side}. Crop the images by a pixel, or choose "
             "symmetry 'none'."
         )
-
-
-@torch.no_grad()
-def equivariance_error(
-    denoise: UNetDenoiser, z: Mapping[str, Tensor], log_snr: Float[Tensor, " batch"], condition: Tensor | None
-) -> float:
-    """The greatest |denoise(g z, g condition) - g denoise(z, condition)| over the eight symmetries g, relative to the
-    greatest |denoise|: only rounding for a symmetric network. The context is transformed with the image."""
-
-    def estimate(g: int) -> Tensor:
-        seen = {name: turned(value, g) if value.ndim > 2 else value for name, value in z.items()}
-        return denoise(seen, log_snr, denoise.conditions.turned(condition, g), None)[denoise.name]
-
-    still = estimate(0)
-    worst = max(float((estimate(g) - turned(still, g)).abs().max()) for g in SYMMETRIES["d4"])
-    return worst / float(still.abs().max())
 
 
 def parameter_count(network: nn.Module) -> int:

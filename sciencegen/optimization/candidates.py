@@ -318,7 +318,7 @@ class CandidateSources:
     suggestions : sequence
         Further candidates.
     priors : sequence of sequence of Measurement
-        Measurements of earlier tasks, which may be related (`transfer`).
+        Measurements of earlier tasks, which may be related (`posterior.TransferEncoding`).
     """
 
     pool: CandidatePool | None = None

@@ -9,7 +9,7 @@ m, K, s^2: mean, covariance and noise. t: the scale. d_i: the calibrated deviati
 the shape of left-out residuals (`ResidualCalibration.shaped`). n_i, e ~ N(0, 1). b: picked items are worse than
 predicted on average, since the best predictions out of many are those with the luckiest errors. c: share of an error
 that the whole plate has in common beyond the posterior's correlations, as if the model were wrong about all that it
-likes. Earlier plates tell b and c (`misfit`).
+likes. Earlier plates tell b and c (`posterior.Misfit`).
 
 N is a linear pool of the surrogates on the chosen scale with equal weights (Stone 1961): the most likely one, of which
 all other predictions are, picked the plate, and the other one doesn't share its errors.

@@ -20,13 +20,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from sciencegen.errors import DataError
 from sciencegen.files import atomic_write, check_regular, make_folder, turn_at
-from sciencegen.items import Direction, bound_of
+from sciencegen.items import JOURNAL_COLUMNS, Direction, bound_of
 
 # The lines of a campaign's journal: entries to CSV and back.
 
@@ -79,16 +79,16 @@ class Entry:
 
 
 TARGET, DIRECTION, FORECAST, BOUND = "target", "direction", "forecast", "bound"
-COLUMNS = tuple(one.name for one in fields(Entry) if one.name not in ("name", TARGET, DIRECTION, FORECAST, BOUND))
-NUMBERS = COLUMNS[3:-1]
+NUMBERS = JOURNAL_COLUMNS[3:-1]
 
 
 def new_header(names: str, has_target: bool) -> tuple[str, ...]:
     """The columns of a new journal. names: the title of the column of names, "" for none."""
-    first, second = COLUMNS.index("item") + 1, COLUMNS.index("kind") + 1
+    columns = JOURNAL_COLUMNS
+    first, second = columns.index("item") + 1, columns.index("kind") + 1
     named, target = [names] if names else [], [TARGET, DIRECTION] if has_target else []
     hits = [FORECAST] if has_target else []
-    return (*COLUMNS[:first], *named, *COLUMNS[first:second], *target, *COLUMNS[second:-1], *hits, COLUMNS[-1])
+    return (*columns[:first], *named, *columns[first:second], *target, *columns[second:-1], *hits, columns[-1])
 
 
 def line_of(entry: Entry, header: Sequence[str], names: str) -> str:
@@ -114,12 +114,12 @@ def cells_of(line: str) -> list[str]:
 def checked_header(line: str, path: Path) -> tuple[str, ...]:
     """The columns of a journal's first line."""
     header = tuple(cell.strip() for cell in cells_of(line))
-    missing = [name for name in COLUMNS if name not in header]
+    missing = [name for name in JOURNAL_COLUMNS if name not in header]
     if missing:
         raise DataError(
-            f"Expected a journal with the columns {','.join(COLUMNS)} in {path}, found {line[:LONGEST_SHOWN]!r} "
-            f"without {', '.join(missing)}. Name another file with `journal`: it is made by the first entry. "
-            "Add a table of measurements with `sciencegen record`."
+            f"Expected a journal with the columns {','.join(JOURNAL_COLUMNS)} in {path}, found "
+            f"{line[:LONGEST_SHOWN]!r} without {', '.join(missing)}. Name another file with `journal`: it is made by "
+            "the first entry. Add a table of measurements with `sciencegen record`."
         )
     if twice := next((name for name, count in Counter(header).items() if name and count > 1), None):
         raise DataError(
@@ -181,13 +181,13 @@ class Journal:
     ----------
     entries : tuple of Entry
     header : tuple of str
-        The file's columns: `COLUMNS`, and perhaps others of the user's.
+        The file's columns: `JOURNAL_COLUMNS`, and perhaps others of the user's.
     text : str
         The lines, unchanged.
     """
 
     entries: tuple[Entry, ...] = ()
-    header: tuple[str, ...] = COLUMNS
+    header: tuple[str, ...] = JOURNAL_COLUMNS
     text: str = ""
 
     @property

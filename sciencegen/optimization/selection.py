@@ -189,9 +189,8 @@ def spread(
 # A diversity filter: a limit to how many items of one class a search keeps as parents, scores, and returns.
 #
 # Blaschke et al., J. Cheminform. 2020, 12, 68 count the good molecules of each scaffold, and score further ones of a
-# full
-# scaffold as zero. Here the limit is a share of each set that a search chooses: of its parents, of the items that it
-# scores in a round, and of its results. An item beyond the limit is chosen only after all others that qualify.
+# full scaffold as zero. Here the limit is a share of each set that a search chooses: of its parents, of the items that
+# it scores in a round, and of its results. An item beyond the limit is chosen only after all others that qualify.
 
 Item = Any
 Classify = Callable[[Sequence[Item]], Sequence[Hashable]]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Colours are drawn as placeholders and replaced by CSS variables, so that one drawing is used for light, dark and
-# print.
-# Points are drawn here, not by matplotlib: a cloud is one path (12 bytes per point), and a mark has its table row.
+# print. Points are drawn here, not by matplotlib: a cloud is one path (12 bytes per point), and a mark has its table
+# row.
 
 ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "requested", "front")
 LETTER = 0.07

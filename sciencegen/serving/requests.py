@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from sciencegen.config import Settings, build_settings
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.files import configures
-from sciencegen.items import Json
+from sciencegen.items import JOURNAL_COLUMNS, Json
 from sciencegen.plugins import FUNCTION_PATH, function_refused, functions_in, is_module
 from sciencegen.serving.records import Conflict, Job
 
@@ -414,8 +414,6 @@ def _module_files(module: str, here: Path) -> list[Path]:
 
 # Files that an upload may not replace: those of jobs that wait or run, and journals.
 
-JOURNAL = frozenset({"round", "item", "kind", "value", "value_sd", "predicted", "lower", "upper", "source"})
-"""Columns that the journal of a campaign has."""
 LONGEST_HEADER = 1 << 16
 REMEDY = "Choose another name, or force the upload to replace it (`force`)."
 
@@ -435,14 +433,14 @@ def check_replaceable(path: Path, boundary: Boundary, active: Iterable[Job]) -> 
         used = boundary.named({**job.parameters, "output": job.output or ""})
         if any(path.is_relative_to(one) for one in used):
             raise Conflict(f"Expected a file that no job uses, got {path.name} of job {job.id} ({job.state}). {REMEDY}")
-    if is_journal(path):
+    if has_journal_header(path):
         raise Conflict(f"Expected a file that is no journal, {path.name} has the measurements of a campaign. {REMEDY}")
 
 
-def is_journal(path: Path) -> bool:
-    """Whether a file has the columns of a campaign's journal."""
+def has_journal_header(path: Path) -> bool:
+    """Whether a file, read as text up to `LONGEST_HEADER`, begins with the columns of a campaign's journal."""
     if not path.is_file():
         return False
     with open(path, encoding="utf-8-sig", errors="replace") as file:
         header = file.readline(LONGEST_HEADER)
-    return {cell.strip() for cell in next(csv.reader([header]), [])} >= JOURNAL
+    return {cell.strip() for cell in next(csv.reader([header]), [])} >= set(JOURNAL_COLUMNS)

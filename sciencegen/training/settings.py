@@ -34,7 +34,7 @@ CHECKPOINT = "checkpoints/last.pt"
 @dataclass(frozen=True)
 class TrainingSettings:
     """steps: total optimizer steps. optimizer: its name (`optimizers.OPTIMIZERS`).
-    learning_rate: the peak, after a linear warm-up of `warmup_steps`; then it follows `schedule` (`schedules.FALLS`)
+    learning_rate: the peak, after a linear warm-up of `warmup_steps`; then it follows `schedule` (`optimizers.FALLS`)
     down to `final_rate` times the peak. ema_decay: decay of the moving average of the weights, which the model has at
     the end (0: no averaging). checkpoint_every, log_every: in steps; checkpoints are also saved once a minute. A killed
     run resumes from its last checkpoint and ends with the same weights.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -111,32 +111,6 @@ def as_given(features: Float[Tensor, "batch feature"], condition: Float[Tensor, 
     """The completion without inference: one entry for each row."""
     zero = features.new_zeros(features.shape[0])
     return Completion(torch.arange(len(zero), device=zero.device), condition, zero, zero, zero)
-
-
-@runtime_checkable
-class ConditionInference(Protocol):
-    """A head on the encoder's features (which must not depend on the condition)."""
-
-    property_count: int
-
-    def complete(
-        self,
-        features: Float[Tensor, "batch feature"],
-        condition: Float[Tensor, "batch property"],
-        missing: Bool[Tensor, "batch property"],
-        generator: Generator,
-    ) -> Completion:
-        """Infer the values where `missing` is True; other NaNs stay."""
-
-    def label_log_prob(
-        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
-    ) -> Float[Tensor, " batch"]:
-        """Log q(c | x) of the known values."""
-
-    def fill(
-        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"]
-    ) -> Float[Tensor, "batch property"]:
-        """The condition, with missing values replaced by the most likely ones."""
 
 
 class GaussianInference(nn.Module):

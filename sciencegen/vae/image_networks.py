@@ -399,11 +399,3 @@ def roughness(image: Float[Tensor, "batch band y x"]) -> Float[Tensor, " batch"]
     log = torch.maximum(image, (DARK * peak).clamp(min=torch.finfo(image.dtype).tiny)).log()
     along = (log.diff(n=4, dim=axis) / 16 for axis in (-2, -1))
     return sum((0.5 * each.square().sum((-3, -2, -1)) for each in along), log.new_zeros(()))
-
-
-def with_noise(
-    image: Float[Tensor, "batch band y x"], like: Batch, generator: Generator
-) -> Float[Tensor, "batch band y x"]:
-    """An image convolved by the psf of `like`, with noise of its variance added."""
-    mean = convolved(image, like.fields.get(PSF))
-    return mean + like[VARIANCE].to(mean).sqrt() * standard_normal(mean.shape, generator, mean)

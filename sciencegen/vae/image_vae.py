@@ -10,12 +10,13 @@ Latents: z = (code, maps). The code describes the whole image; maps, if any, are
 ladder, whose posteriors combine the features of encoder and decoder at each level (Sønderby et al. 2016, section 2;
 Kingma et al. 2016; Vahdat & Kautz 2020). A map is the u in z = mean(above) + std(above) u: its prior is N(0, I), its
 posterior is relative to that, and the KL divergence is the same. Samples are drawn from priors that are fitted to the
-trained model's posteriors: a flow p(code | c), and another one for each map (`map_flow`). The noise of a texture
-(`networks.pyramid`) is a further map with the prior N(0, I); reconstructions and the bound are those without texture.
+trained model's posteriors: a flow p(code | c), and another one for each map (`image_priors.MapFlow`). The noise of a
+texture (`networks.pyramid`) is a further map with the prior N(0, I); reconstructions and the bound are those
+without texture.
 
 Encoder, prior and decoder take the same condition c, so that the code need not repeat it. With `measure`, `decode`
-adjusts the condition until the image has the requested properties (`condition_correction`). Sampling first imputes the
-missing columns of c by a density of their own (`condition_imputation`):
+adjusts the condition until the image has the requested properties (`conditions.corrected`). Sampling first imputes the
+missing columns of c by a density of their own (`conditions.ConditionImputation`):
 
     p(x | c_given) = E p(c | c_given) p(code | c) p(maps | code, c) p(x | code, maps, c)
 """

@@ -263,8 +263,7 @@ POSTERIORS = {"gaussian": GaussianPosterior, "iaf": FlowPosterior}
 
 # q(z | x, c) as a Gaussian with all covariances.
 #
-#     z = mean + L e,  e ~ N(0, I),  log q(z) = log N(e; 0, I) - sum_d log L_dd        Kingma & Welling 2019,
-# algorithm 3
+#     z = mean + L e,  e ~ N(0, I),  log q(z) = log N(e; 0, I) - sum_d log L_dd        Kingma & Welling 2019, alg. 3
 #
 # With a diagonal posterior the bound has a gap at the true decoder that doesn't vanish with the noise s of the
 # observations,

@@ -13,7 +13,8 @@ codes. A latent is the row (e, u), with z = flow(e) of a flow p(z | c) that is f
 nearly standard normal: distances, steps and interpolation have a natural scale.
 
 A condition enters the decoder in three ways: as context; at each step as the remaining difference c - E[y | x_<t]; and
-by resampling: sequences are drawn until a well-formed one has an estimate near c (`resampling`).
+by resampling: sequences are drawn until a well-formed one has an estimate near c
+(`autoregressive.resample`).
 """
 
 from __future__ import annotations

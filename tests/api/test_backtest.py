@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import sciencegen as sg
-from sciencegen.api.backtest import COLUMNS, resolve_backtest
+from sciencegen.api.backtest import BACKTEST_COLUMNS, resolve_backtest
 from sciencegen.api.propose import Bench
 from sciencegen.config import BacktestSettings, ProposeSettings
 from sciencegen.optimization.replay import METHODS
@@ -36,7 +36,7 @@ def table(tmp_path, monkeypatch):
 
 def test_a_row_for_each_campaign_and_round(table):
     found = sg.backtest("proteins", "table.csv", **SMALL)
-    assert list(found.table) == list(COLUMNS)
+    assert list(found.table) == list(BACKTEST_COLUMNS)
     cases = [(method, repeat, number) for repeat in (1, 2) for method in METHODS for number in (1, 2)]
     assert list(found.table[["method", "repeat", "round"]].itertuples(index=False, name=None)) == cases
     assert set(found.table["best"]) <= set(table["value"] / table["value"].max())

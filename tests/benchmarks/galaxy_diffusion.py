@@ -43,8 +43,9 @@ from sciencegen.domains.galaxies.metrics import STATISTICS
 from sciencegen.domains.galaxies.models import CONDITIONS, RECIPES
 from sciencegen.metrics.images import log_spectra
 from sciencegen.metrics.sets import classifier_auc, table_distance, wasserstein_1d
-from sciencegen.networks.unet import UNetSettings, equivariance_error, parameter_count, with_parameters
+from sciencegen.networks.unet import UNetSettings, parameter_count, with_parameters
 from sciencegen.networks.uvit import UViTSettings
+from tests.symmetries import equivariance_error
 
 SIDE, BATCH = 32, 64
 D4 = UNetSettings("d4", width=16, multipliers=(1, 2, 4), known=64)

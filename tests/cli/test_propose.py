@@ -15,7 +15,7 @@ from sciencegen.api.campaign.candidates import latent_moves
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.propose import propose
 from sciencegen.api.writing import writer as outputs
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import one_plate
 from sciencegen.optimization.journal import read_journal
 from tests.toy import write_clouds
@@ -136,6 +136,10 @@ def test_two_calls_do_not_choose_a_plate_for_one_journal_at_once(cli, round_one)
         assert other.submit(cli, "record", "pointclouds", "round1.csv", "--journal", "campaign.csv").result().code == 0
     assert (refused.code, "campaign.csv to be free" in refused.err) == (2, True)
     assert not Path("a.csv").exists()
+    with ThreadPoolExecutor(1) as other, one_plate("campaign.csv"):
+        called = other.submit(propose, "pointclouds", "round1.csv", journal="campaign.csv", batch=2)
+        with pytest.raises(ConfigError, match=r"campaign\.csv to be free"):
+            called.result()
     assert cli("propose", "pointclouds", "--journal", "campaign.csv", *BATCH, *FAST, "-o", "a.csv").code == 0
     assert not list(Path().glob(".*lock"))
 

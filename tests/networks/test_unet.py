@@ -11,13 +11,13 @@ from sciencegen.networks.unet import (
     UNetDenoiser,
     UNetSettings,
     VectorUNetDenoiser,
-    equivariance_error,
     parameter_count,
     with_parameters,
 )
 from sciencegen.networks.uvit import Grid
 from tests.networks.image_denoisers import CONTEXT, KINDS, awake, check_inputs, check_refusals, inputs
 from tests.networks.vector_denoisers import GRID, PROPERTIES, SIZE, check_laws
+from tests.symmetries import equivariance_error
 
 
 def network(symmetry, side=16, **sizes):

@@ -9,8 +9,9 @@ from contextlib import nullcontext
 import pytest
 
 from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import JOURNAL_COLUMNS
 from sciencegen.optimization import journal as journals
-from sciencegen.optimization.journal import COLUMNS, Entry, append, read_journal
+from sciencegen.optimization.journal import Entry, append, read_journal
 
 PROPOSED = Entry(2, "CCN", "proposed", predicted=0.4, lower=0.1, upper=0.7, source="mutation")
 MEASURED = Entry(1, "CCO", "measured", value=0.1 + 0.2, value_sd=0.01, source="round1.csv")
@@ -35,7 +36,7 @@ def test_a_column_of_names_is_for_people_and_old_journals_stay_as_they_are(tmp_p
     assert read_journal(tmp_path / "new.csv").entries == (named, PROPOSED)
     append(tmp_path / "old.csv", [PROPOSED])
     append(tmp_path / "old.csv", [named], "mutant")
-    assert (tmp_path / "old.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert (tmp_path / "old.csv").read_text().splitlines()[0] == ",".join(JOURNAL_COLUMNS)
 
 
 def test_a_journal_has_one_target_and_old_ones_have_none(tmp_path):
@@ -49,7 +50,7 @@ def test_a_journal_has_one_target_and_old_ones_have_none(tmp_path):
     assert path.read_bytes() == before
     append(tmp_path / "old.csv", [PROPOSED])
     append(tmp_path / "old.csv", [of_yield])
-    assert read_journal(tmp_path / "old.csv").header == COLUMNS
+    assert read_journal(tmp_path / "old.csv").header == JOURNAL_COLUMNS
     assert read_journal(tmp_path / "old.csv").targets == []
 
 
@@ -94,10 +95,10 @@ def test_a_last_line_that_was_cut_short_is_refused_by_its_number(tmp_path, cut, 
 
 def test_a_header_that_was_cut_short_is_refused_and_a_whole_one_is_a_journal(tmp_path):
     path = tmp_path / "campaign.csv"
-    path.write_text(",".join(COLUMNS)[:-3])
+    path.write_text(",".join(JOURNAL_COLUMNS)[:-3])
     with pytest.raises(DataError, match="Expected a journal with the columns"):
         read_journal(path)
-    path.write_text(",".join(COLUMNS))
+    path.write_text(",".join(JOURNAL_COLUMNS))
     assert append(path, [MEASURED]) == 1
     assert read_journal(path).entries == (MEASURED,)
 
@@ -113,7 +114,7 @@ def test_a_last_line_without_its_line_feed_has_lost_no_number(tmp_path):
 
 def test_a_spreadsheets_line_ends_and_columns_of_the_users_own_do_no_harm(tmp_path):
     path = tmp_path / "campaign.csv"
-    header = ",".join(["note", *COLUMNS])
+    header = ",".join(["note", *JOURNAL_COLUMNS])
     path.write_bytes(b"\xef\xbb\xbf" + f"{header}\r\nfine,1,CCO,measured,2,,,,,lab.csv\r\n".encode())
     append(path, [PROPOSED])
     assert [entry.item for entry in read_journal(path).entries] == ["CCO", "CCN"]
@@ -135,7 +136,7 @@ def test_a_spreadsheets_line_ends_and_columns_of_the_users_own_do_no_harm(tmp_pa
 )
 def test_a_wrong_line_in_the_middle_is_named(tmp_path, line, message):
     path = tmp_path / "campaign.csv"
-    path.write_text(f"{','.join(COLUMNS)}\n{line}\n2,CCN,proposed,,,,,,\n")
+    path.write_text(f"{','.join(JOURNAL_COLUMNS)}\n{line}\n2,CCN,proposed,,,,,,\n")
     with pytest.raises(DataError, match=message):
         read_journal(path)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sciencegen.api.science import align, letters_of
-from sciencegen.api.writing.results import unit_of
+from sciencegen.api.writing.results import score_unit
 from sciencegen.domains.molecules import DOMAIN as MOLECULES
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins.variants import Reference
@@ -22,7 +22,7 @@ def value(made, letter, site):
 
 
 def test_each_single_change_has_its_cell():
-    (made,) = of_variants(letters_of(PROTEINS), SCORES, partial(unit_of, PROTEINS), {})
+    (made,) = of_variants(letters_of(PROTEINS), SCORES, partial(score_unit, PROTEINS), {})
     assert (list(made.columns), list(made.reference)) == (["25", "26"], ["K", "V"])
     assert [value(made, *cell) for cell in (("R", "25"), ("A", "26"), ("-", "26"))] == [1, -2, -5]
     assert np.isfinite(made.values).sum() == 3
@@ -42,14 +42,14 @@ def test_each_single_change_has_its_cell():
 def test_a_predicted_property_comes_before_the_score(names, values, centre, said):
     bounds = {"fitness_lower": [value - 1 for value in values], "fitness_upper": [value + 1 for value in values]}
     table = {"mutant": names, "score": [0.0] * 3, "fitness": values, **bounds}
-    (made,) = of_variants(letters_of(PROTEINS), table, partial(unit_of, PROTEINS), {"fitness": "minimize"})
+    (made,) = of_variants(letters_of(PROTEINS), table, partial(score_unit, PROTEINS), {"fitness": "minimize"})
     assert (made.name, made.centre, made.centre_name, made.direction) == ("fitness", centre, said, "minimize")
     assert made.asides[list(made.rows).index("R")][0] == "(2 to 4)"
 
 
 @pytest.mark.parametrize("table", [{}, {"mutant": ["WT"], "score": [0.0]}, {"mutant": ["K25R"], "score": [math.nan]}])
 def test_without_single_changes_there_is_no_map(table):
-    assert of_variants(letters_of(PROTEINS), table, partial(unit_of, PROTEINS), {}) == []
+    assert of_variants(letters_of(PROTEINS), table, partial(score_unit, PROTEINS), {}) == []
 
 
 def test_other_domains_have_none():

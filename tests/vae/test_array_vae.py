@@ -72,7 +72,7 @@ CASES = {
 
 
 COVERED = ("iaf", "importance weighted", "hamiltonian")
-"""Slow tests: one case has the first two together, and `tests/vae/test_hamiltonian.py` tests the third's bound."""
+"""Slow tests: one case has the first two together, and `tests/vae/test_posteriors.py` tests the third's bound."""
 
 
 @pytest.mark.parametrize(

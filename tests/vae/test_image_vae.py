@@ -30,13 +30,12 @@ from sciencegen.vae.image_networks import (
     observed,
     roughness,
     whitened,
-    with_noise,
 )
 from sciencegen.vae.image_vae import ImageVAE, ImageVAESettings, descended, posterior_samples
 from sciencegen.vae.model import ConditionalVAE, VAEParts
 from sciencegen.vae.posteriors import DiagonalGaussian
 from sciencegen.vae.priors import StandardNormalPrior
-from tests.blobs import KINDS, Blobs, gaussian_image, moments
+from tests.blobs import KINDS, Blobs, gaussian_image, moments, with_noise
 
 # Blobs of known flux, size and shape, and images whose evidence is known.
 

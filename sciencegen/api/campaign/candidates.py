@@ -128,7 +128,7 @@ def _labels(
     return found
 
 
-def origin_of(science: Domain, space: DesignSpace | None) -> Reference | None:
+def reference_of_space(science: Domain, space: DesignSpace | None) -> Reference | None:
     """The origin of a design space as a reference; None if the domain has no variants."""
     if space is None or science.variants is None:
         return None

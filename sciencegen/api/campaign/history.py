@@ -22,13 +22,13 @@ from sciencegen.api.sources.tables import all_rows, open_source, reference_row_o
 from sciencegen.config import PrepareSettings, ProposeSettings, RecordSettings
 from sciencegen.data.tables import READ_TABLES, column_names, read_table
 from sciencegen.data.workbooks import file_of, is_workbook, naming_sheets, sheet_as_csv, sheet_notes, sheet_of
-from sciencegen.data.writers import Refused, escape
+from sciencegen.data.writers import Refused, printable
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
-from sciencegen.items import Item, Row, bound_of
-from sciencegen.optimization.journal import COLUMNS, Entry, Journal, missing_entries, proposals, read_journal
+from sciencegen.items import JOURNAL_COLUMNS, Item, Row, bound_of
+from sciencegen.optimization.journal import Entry, Journal, missing_entries, proposals, read_journal
 from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement
 
 Log = Callable[[str], None]
@@ -277,7 +277,7 @@ def none_usable(tables: Sequence[str], refused: Sequence[Refused], unaligned: in
     found = list[str]()
     if refused:
         _, item, reason = refused[0]
-        found.append(f"{len(refused)} rows that are refused, the first, {escape(item, SHOWN)!r}: {reason}")
+        found.append(f"{len(refused)} rows that are refused, the first, {printable(item, SHOWN)!r}: {reason}")
     if unaligned:
         found.append(f"{unaligned} items of another length than the wild type")
     return DataError(
@@ -399,4 +399,4 @@ def is_journal(source: str) -> bool:
     path = Path(source)
     if not path.is_file() or not path.name.lower().endswith(READ_TABLES):
         return False
-    return set(COLUMNS) <= set(column_names(path))
+    return set(JOURNAL_COLUMNS) <= set(column_names(path))

@@ -12,7 +12,7 @@ from sciencegen.api.criteria import check_target
 from sciencegen.api.science import ReadItems, describe, parse_texts
 from sciencegen.config import ProposeSettings
 from sciencegen.data.tables import READ_TABLES, column_names, read_table
-from sciencegen.data.writers import REJECT_COLUMNS, Refused, escape, rejects_path, without_mark
+from sciencegen.data.writers import REJECT_COLUMNS, Refused, printable, rejects_path, without_mark
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError, DataError
@@ -289,7 +289,7 @@ def count_unread(
     items = parse_texts(science, sorted(texts), reference)
     keys = {science.items.key(item) for item in items if not isinstance(item, Refusal)}
     # A long item is cut off in the rejects and can't be parsed, so its displayed text is compared.
-    known = [escape(text) in texts or name in texts - {""} for text, name in waiting]
+    known = [printable(text) in texts or name in texts - {""} for text, name in waiting]
     return sum(
         one or science.items.key(science.items.parse(text)) in keys
         for one, (text, _) in zip(known, waiting, strict=True)

@@ -29,7 +29,7 @@ from sciencegen.data.writers import Refused, no_formula
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.files import claim_output
+from sciencegen.files import check_apart, claim_output
 from sciencegen.items import Cell, Item, Origin
 from sciencegen.optimization.journal import Entry, append
 from sciencegen.optimization.wells import (
@@ -193,7 +193,7 @@ class Proposed:
         The journal's column of names.
     requested : int
         Number of items that the plate should have.
-    layout : Layout, optional
+    layout : PlateLayout, optional
         The layout, for plates in wells.
     order : OrderSheet, optional
         The order sheet to write.
@@ -270,8 +270,7 @@ class Proposal(Result):
         ConfigError
             For an ending that the domain can't write, or an existing file. The journal is unchanged then.
         """
-        if self.journal is not None and Path(self.journal).resolve() == Path(path).resolve():
-            raise ConfigError(f"Expected another file for `output` than the journal, got {path} for both.")
+        check_apart(path, self.journal)
         written = super().write(path, overwrite)
         if self.journal is not None:
             self.enter()

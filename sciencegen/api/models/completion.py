@@ -212,10 +212,10 @@ def read_latents(path: Path, size: int) -> np.ndarray:
         latents = content if isinstance(content, np.ndarray) else content["latent"]
         if not isinstance(latents, np.ndarray):  # a member of an .npz that is no array is read as bytes
             raise TypeError("'latent' is no array")
-    return check_latents(latents, size, str(path))
+    return checked_latents(latents, size, str(path))
 
 
-def check_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
+def checked_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
     """Check the type and shape of latents [item size]; returns them in single precision."""
     limit = np.finfo(np.float32).max
     if latents.ndim != 2 or latents.dtype.kind != "f" or not (np.abs(latents) <= limit).all():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -13,31 +13,145 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen import __version__
-from sciencegen.api.campaign.journal_items import keys_of, measured_by_key
+from sciencegen.api.campaign.journal_items import (
+    count_unread,
+    discordant_keys,
+    is_minimized,
+    keys_of,
+    latest_proposals,
+    measured_by_key,
+    measurements_of,
+    pending_entries,
+    rejected,
+    target_of,
+)
 from sciencegen.api.campaign.notes import (
-    Campaign,
-    CampaignReportSettings,
+    ForecastOutcome,
     causes,
     contradictions,
     diagnosis_notes,
     evidence,
-    read_campaign,
-    several_targets,
+    outcomes,
 )
 from sciencegen.api.reports.sections import Fact, plate_of
-from sciencegen.api.science import align, letters_of, picture
+from sciencegen.api.science import align, domain_of, letters_of, picture, reference_of
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import DataError
-from sciencegen.files import sha256_of
+from sciencegen.files import found_at, sha256_of
 from sciencegen.items import NAME_COLUMN, Direction
-from sciencegen.optimization.journal import Journal
-from sciencegen.optimization.measurements import Measurement
+from sciencegen.optimization.forecast import Forecast, read_forecast
+from sciencegen.optimization.journal import Entry, Journal, read_journal
+from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.pareto import hypervolume, in_unit_box, nondominated_ranks
-from sciencegen.report import letters as heat_maps
 from sciencegen.report import sections
-from sciencegen.report.content import CandidateContent, CheckedPredictions, GoalAxis, Logo, Rounds, TableColumn
-from sciencegen.report.letters import changes_of, logo_of
+from sciencegen.report.content import CandidateContent, CheckedPredictions, GoalAxis, Logo, Rounds, Sites, TableColumn
+from sciencegen.report.letters import changes_of, logo_of, of_items
 from sciencegen.report.page import render_page, write_page
 from sciencegen.runs import provenance
+
+# The content of a campaign's journal, item by item.
+
+
+@dataclass(frozen=True)
+class CampaignReportSettings:
+    """target: the measured column; "" means that of the journal. wild_type: the reference that items are aligned with.
+    shown: rows with pictures."""
+
+    domain: str
+    target: str = ""
+    minimize: bool = False
+    wild_type: str | None = None
+    shown: int = 100
+    threads: int = 0
+
+    @property
+    def direction(self) -> Direction:
+        return "minimize" if self.minimize else "maximize"
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A journal. keys: text of an item -> its key."""
+
+    path: Path
+    journal: Journal
+    keys: dict[str, str]
+    settings: CampaignReportSettings
+
+    @property
+    def science(self) -> Domain:
+        return domain_of(self.settings.domain)
+
+    @cached_property
+    def frame(self) -> Reference | None:
+        return reference_of(self.science, self.settings.wild_type)
+
+    @cached_property
+    def measured(self) -> list[Measurement]:
+        """Means of replicates, best first."""
+        found = measurements_of(self.science, self.journal, self.keys)
+        settled = settled_values(found, self.settings.minimize)
+        sign = 1.0 if self.settings.minimize else -1.0
+        return [one for _, one in sorted(zip(settled, found, strict=True), key=lambda pair: sign * pair[0])]
+
+    @cached_property
+    def foreseen(self) -> dict[str, Entry]:
+        """Key of an item -> its last proposal."""
+        return latest_proposals(self.journal, self.keys)
+
+    @cached_property
+    def pending(self) -> list[Entry]:
+        """Items that were proposed and not measured, last round first."""
+        return sorted(pending_entries(self.journal, self.keys), key=lambda entry: -entry.round)
+
+    @cached_property
+    def outcomes(self) -> list[ForecastOutcome]:
+        """Forecasts of hits of earlier plates, and what was measured since."""
+        return outcomes(self.journal, self.keys, self.settings.minimize)
+
+    @cached_property
+    def forecast(self) -> Forecast | None:
+        """That of the last plate, as long as none of its items is measured."""
+        number = self.journal.last_round
+        texts = [entry.forecast for entry in self.journal.planned if entry.round == number and entry.forecast]
+        if not texts or any(one.round == number for one in self.outcomes):
+            return None
+        return read_forecast(texts[0], f"round {number} of {self.path}")
+
+    @cached_property
+    def unread(self) -> int:
+        """How many pending items have a value in the journal's file of rejects that is no number."""
+        waiting = [(entry.item, entry.name) for entry in self.pending]
+        listed = list(rejected(self.path))
+        return count_unread(self.science, waiting, listed, self.settings.target, self.frame)
+
+    @cached_property
+    def discordant(self) -> list[str]:
+        """Keys of the measured items whose replicates contradict each other."""
+        return discordant_keys(self.journal, self.keys)
+
+    def name_of(self, key: str) -> str:
+        """The name of a measured item."""
+        return next(name for name, one in zip(self.names, self.measured, strict=True) if self.keys[one.text] == key)
+
+    @cached_property
+    def sites(self) -> Sites | None:
+        return align(self.science, [one.text for one in self.measured], self.frame)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Changes of each measured item relative to the wild type, else the item itself."""
+        texts = [one.text for one in self.measured]
+        if self.sites is None:
+            return texts
+        return [changes_of(self.sites, row) or text for row, text in zip(self.sites.rows, texts, strict=True)]
+
+    @property
+    def table_rows(self) -> list[int]:
+        shown = self.settings.shown
+        return [row if row < shown else -1 for row in range(len(self.measured))]
+
 
 # The provenance of a campaign's page.
 
@@ -132,16 +246,38 @@ def pareto_campaign(path: Path, journal: Journal, settings: CampaignReportSettin
     return ParetoCampaign(Campaign(path, journal, keys, settings), journal.targets, order)
 
 
-def report_pareto(path: Path, journal: Journal, page: str | Path, settings: CampaignReportSettings) -> dict[str, Any]:
+def read_campaign(path: str | Path, settings: CampaignReportSettings) -> Campaign | ParetoCampaign:
+    """Read the campaign of a journal: of all targets, if there are several and the settings name none. A missing file,
+    no measurements or a wrong wild type are errors."""
+    if not Path(path).is_file():
+        raise DataError(f"Expected a campaign's journal or a run's folder at {path}, found {found_at(path)}.")
+    journal = read_journal(path)
+    if not journal.measured:
+        raise DataError(f"Expected measurements in {path}, found none. Write them down with `sciencegen record` first.")
+    if len(journal.targets) > 1 and not settings.target:
+        return pareto_campaign(Path(path), journal, settings)
+    reference_of(domain_of(settings.domain), settings.wild_type)  # a wrong one is an error before items are parsed
+    if len(journal.targets) > 1 and settings.target in journal.targets:
+        journal = replace(journal, entries=tuple(one for one in journal.entries if one.target == settings.target))
+        minimize = settings.minimize or journal.direction == "minimize"
+    else:
+        minimize = is_minimized(settings.minimize, journal, path)
+        settings = replace(settings, target=target_of(settings.target or None, journal, path))
+    texts = [entry.item for entry in journal.entries]
+    keys = keys_of(settings.domain, texts, settings.threads, str(path))
+    settings = replace(settings, minimize=minimize)
+    return Campaign(Path(path), journal, keys, settings)
+
+
+def report_pareto(found: ParetoCampaign, page: str | Path) -> dict[str, Any]:
     """Write the page and return its figures."""
-    found = pareto_campaign(path, journal, settings)
     write_page(pareto_page(found), Path(page))
     volumes = found.volumes()
     return {
-        "measured": len(set(found.campaign.keys[one.item] for one in journal.measured)),
+        "measured": len(set(found.campaign.keys[one.item] for one in found.campaign.journal.measured)),
         "complete": len(found.complete),
         "front": found.front,
-        "rounds": journal.last_round,
+        "rounds": found.campaign.journal.last_round,
         "hypervolume": list(volumes.values())[-1] if volumes else None,
         "pending": len(found.campaign.pending),
     }
@@ -240,9 +376,9 @@ BEST_SHARE, FEWEST = 0.1, 10
 def report_campaign(journal: str | Path, page: str | Path, settings: CampaignReportSettings) -> dict[str, Any]:
     """Write the page of a journal and return its figures. A journal with several targets has one for all of them, and
     one for each if settings name it."""
-    if (several := several_targets(journal, settings)) is not None:
-        return report_pareto(Path(journal), several, page, settings)
     campaign = read_campaign(journal, settings)
+    if isinstance(campaign, ParetoCampaign):
+        return report_pareto(campaign, page)
     expected = agreement(campaign)
     write_page(campaign_page(campaign, expected), Path(page))
     best = campaign.measured[0].value
@@ -260,7 +396,7 @@ def campaign_page(campaign: Campaign, expected: CheckedPredictions | None) -> st
     settings, measured = campaign.settings, campaign.measured
     sites, values = campaign.sites, [one.value for one in measured]
     letters = letters_of(campaign.science)
-    maps = [] if sites is None or letters is None else heat_maps.of_items(
+    maps = [] if sites is None or letters is None else of_items(
         letters, sites, values, settings.target, settings.direction
     )  # fmt: skip
     return render_page(

@@ -16,22 +16,23 @@ import numpy as np
 from sciencegen.api.criteria import NOT_TARGETS
 from sciencegen.api.models.folder import METRICS, LoadedModel
 from sciencegen.api.reports.contents import RunContents, latents_of, progress_name
-from sciencegen.api.science import HEIGHT, WIDTH, align, letters_of, picture
+from sciencegen.api.science import HEIGHT, WIDTH, align, letters_of, picture, unit_of
 from sciencegen.api.search import FOUND_BY
-from sciencegen.api.writing.results import unit_of
+from sciencegen.api.writing.results import score_unit
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.tables import grouped
 from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Compared, ReferenceSets
 from sciencegen.domains.capabilities.design import ReferenceLike
+from sciencegen.domains.properties import parsed
 from sciencegen.items import Cell, Item, Refusal
 from sciencegen.latent.geometry import latent_noise, principal_axes
 from sciencegen.optimization.goals import Goal
 from sciencegen.optimization.pareto import nondominated
-from sciencegen.report import letters as maps
-from sciencegen.report import sections as page
+from sciencegen.report import sections
 from sciencegen.report.content import CandidateContent, Chart, GoalAxis, HeatMap, Logo, SearchCurve
+from sciencegen.report.letters import logo_of, of_variants
 from sciencegen.report.text import decimals, number
 
 TRAINING_POINTS, PARETO_POINTS = 5000, 2000
@@ -98,7 +99,7 @@ def structures(run: RunContents) -> str:
         return ""
     kind, records = parts.records(path)
     shown = list(records)[: len(run.items)]
-    return page.structures(labels(run)[: len(shown)], shown, kind, parts.style)
+    return sections.structures(labels(run)[: len(shown)], shown, kind, parts.style)
 
 
 def distributions(run: RunContents) -> str:
@@ -115,21 +116,17 @@ def distributions(run: RunContents) -> str:
         asked = _bounds(goal) if goal and not goal.is_objective else None
         draws, requested = draws or bool(drawn), requested or asked is not None
         figures.append(
-            page.distribution(
+            sections.distribution(
                 name,
                 _finite(run.candidates[name]),
                 _finite(run.training.values(split, [name])[rows, 0].tolist()),
                 drawn,
-                unit=_unit(run, name),
+                unit=unit_of(run.domain, name),
                 goal_range=asked,
                 direction=goal.direction if goal else None,
             )
         )
-    return page.distributions(figures, draws, requested)
-
-
-def _unit(run: RunContents, name: str) -> str:
-    return run.domain.properties[name].unit if name in run.domain.properties else ""
+    return sections.distributions(figures, draws, requested)
 
 
 def pareto(run: RunContents) -> str:
@@ -149,19 +146,20 @@ def pareto(run: RunContents) -> str:
         scored = scored[np.isfinite(scored).all(1)]
         scored = scored[evenly_spaced(len(scored), PARETO_POINTS)]
         front = nondominated(points * [x.sign, y.sign]).tolist()
-        figures.append(page.pareto(x, y, points.tolist(), front, scored.tolist(), labels(run)))
-    return page.trade_offs(figures, bool(run.scored))
+        figures.append(sections.pareto(x, y, points.tolist(), front, scored.tolist(), labels(run)))
+    return sections.trade_offs(figures, bool(run.scored))
 
 
 def traces(run: RunContents) -> str:
     """For each method, the mean of the ten best by calls; without an objective, the number of feasible items. With the
     best of several draws, also their quality by the number of draws."""
     curves, found = search_curves(run), run.quality_by_draws
-    figures = [page.trace(progress_name(run), curves)] if run.trace else []
+    figures = [sections.trace(progress_name(run), curves)] if run.trace else []
     if found.get("draws"):  # what the best of fewer draws of each item would have been
         name, curve = str(found["of"]), SearchCurve("best of the draws", found["draws"], found["mean"])
-        figures.append(page.trace(f"mean {name} of the samples", [curve], _unit(run, name), "draws for each sample"))
-    return page.panels(figures)
+        unit = unit_of(run.domain, name)
+        figures.append(sections.trace(f"mean {name} of the samples", [curve], unit, "draws for each sample"))
+    return sections.panels(figures)
 
 
 def search_curves(run: RunContents) -> list[SearchCurve]:
@@ -211,8 +209,8 @@ def calibrations(run: RunContents) -> str:
         tolerance = prop.tolerance if prop else None
         tolerated = tolerated or tolerance is not None
         kept = [row for row in rows if "lower" in row]
-        figures.append(page.calibration(name, kept, tolerance, prop.unit if prop else ""))
-    return page.calibrations(figures, tolerated)
+        figures.append(sections.calibration(name, kept, tolerance, prop.unit if prop else ""))
+    return sections.calibrations(figures, tolerated)
 
 
 def labels(run: RunContents) -> list[str]:
@@ -238,7 +236,7 @@ def heat_maps(run: RunContents) -> list[HeatMap]:
     letters, directions = letters_of(run.domain), {goal.name: goal.direction for goal in run.goals if goal.direction}
     if letters is None:
         return []
-    return maps.of_variants(letters, run.variants, partial(unit_of, run.domain), directions)
+    return of_variants(letters, run.variants, partial(score_unit, run.domain), directions)
 
 
 def logo(run: RunContents) -> Logo | None:
@@ -249,7 +247,7 @@ def logo(run: RunContents) -> Logo | None:
     if letters is None or sites is None or not found:
         return None
     groups = {"candidates": range(len(found)), "training data": range(len(found), len(sites.rows))}
-    return maps.logo_of(letters, sites, groups, np.concatenate([np.ones(len(found)), weights]))
+    return logo_of(letters, sites, groups, np.concatenate([np.ones(len(found)), weights]))
 
 
 def _training(run: RunContents) -> tuple[list[str], np.ndarray]:
@@ -321,8 +319,7 @@ def charts(run: RunContents) -> Sequence[Chart]:
 
 
 def _parsed(run: RunContents, texts: Sequence[str]) -> list[Any]:
-    parsed = [run.domain.items.parse(text) for text in texts if text]
-    return [item for item in parsed if not is_refusal(item)]
+    return parsed(run.domain.items.parse, filter(None, texts))
 
 
 def _draws(run: RunContents, shown: int) -> dict[str, list[Any]]:
@@ -462,7 +459,7 @@ def latent_map(run: RunContents) -> str:
     if missing.any():
         note += f" {missing.sum()} candidates have no latent and are not shown."
     draw = partial(
-        page.latent_map, points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note
+        sections.latent_map, points.tolist(), plane.project(known[:, :semantic]).tolist(), labels(run), note=note
     )
     asked = run.settings.report.colour_by
     if asked is not None and asked not in run.training.property_names:
@@ -471,7 +468,7 @@ def latent_map(run: RunContents) -> str:
         return draw(groups=groups, value_name=name)
     name = asked or _coloured_by(run)
     values = run.training.values(split, [name])[run.latent_rows, 0][encoded].tolist() if name else ()
-    return draw(values=values, value_name=name, unit=_unit(run, name))
+    return draw(values=values, value_name=name, unit=unit_of(run.domain, name))
 
 
 def _is_diffusion(loaded: LoadedModel) -> bool:

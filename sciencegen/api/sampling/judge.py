@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Judged(NamedTuple):
     """An evaluated row: the item as text, its key, its properties (`with_annotations` of the names), whether the row is
     well formed, and whether the item contains all patterns to keep and no forbidden one, and is plausible if that is
-    requested. how: cells that say how the item is made from building blocks (`replacement`).
+    requested. how: cells that say how the item is made from building blocks.
     """
 
     text: str

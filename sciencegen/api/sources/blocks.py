@@ -15,7 +15,7 @@ from sciencegen.config import GenerateSettings, OptimizeSettings, ProposeSetting
 from sciencegen.data.tables import READ_TABLES, NoItemColumn, read_table
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_chunks_killable
-from sciencegen.data.writers import Refused, escape
+from sciencegen.data.writers import Refused, printable
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, FromBlocks
 from sciencegen.errors import ConfigError, DataError
@@ -144,7 +144,7 @@ def read_blocks(science: Domain, source: str, steps: int, threads: int) -> Block
     rejects = [(line, text, f"building block of {source}: {reason}") for line, text, reason in refused]
     find = FindAnalogues(science.name, named, steps)
     told = [
-        f"{len(refused)} rows of {source} were refused, the first is line {line}, {escape(text)[:60]!r}: {reason}"
+        f"{len(refused)} rows of {source} were refused, the first is line {line}, {printable(text)[:60]!r}: {reason}"
         for line, text, reason in refused[:1]
     ]
     return Blocks(moves, find, rejects, (*moves.notes, *told))

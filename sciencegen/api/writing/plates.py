@@ -1,4 +1,4 @@
-"""Files beside a plate: pick lists for liquid handlers and order sheets; and the result of replayed plates."""
+"""Files beside a plate: pick lists for liquid handlers and order sheets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import OutputWriter, TableSink
 from sciencegen.data.writers import beside, write_table
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
@@ -16,7 +14,7 @@ from sciencegen.items import Cell, Refusal
 from sciencegen.optimization.wells import SIZES, LayoutSettings, plate_wells, well_name
 
 if TYPE_CHECKING:
-    from sciencegen.figures.style import Figure
+    pass
 
 
 # Pick lists: which well of a stock plate goes into which well of a plate, as tables that liquid handlers read.
@@ -272,45 +270,3 @@ def order_sheet(domain: Domain, wanted: bool, options: Mapping[str, object]) -> 
     elif options:
         raise ConfigError(f"Expected no `order` options for {domain.name}, got {', '.join(options)}. Leave them out.")
     return OrderSheet(domain, options)
-
-
-# The result of a backtest: a row for each replayed campaign and round, and a figure.
-
-BACKTEST_COLUMNS = (
-    "method", "repeat", "round", "measured", "best", "held", "hits", "hits_expected", "hits_low", "hits_high",
-    "beats_best",
-)  # fmt: skip
-
-
-def open_campaigns(output: str) -> OutputWriter:
-    """The writer of the rows, which are no items: a table, whatever the domain. A wrong ending is an error."""
-    return OutputWriter(output, TableSink(output, BACKTEST_COLUMNS))
-
-
-@dataclass(frozen=True)
-class Backtested(Result):
-    """Replayed campaigns, a row for each campaign and round."""
-
-    def plot_campaigns(self) -> Figure:
-        r"""The best value found by the number of measured items: mean, least and greatest of each method's campaigns.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            Of the width of a journal's column; save it by `savefig`.
-
-        Examples
-        --------
-        >>> import sciencegen as sg, pathlib, tempfile
-        >>> table = pathlib.Path(tempfile.mkdtemp(), "table.csv")
-        >>> rows = [f"MK{a}{b},{i}\n" for i, a in enumerate("ACDE") for b in "VL"]
-        >>> _ = table.write_text("item,value\n" + "".join(rows))
-        >>> found = sg.backtest("proteins", table, batch=3, rounds=2, repeats=1, methods="random", threads=1)
-        >>> found.plot_campaigns().axes[0].get_xlabel()
-        'measured items'
-        """
-        from sciencegen.report.plots import campaigns_figure
-
-        return campaigns_figure(
-            {name: self.table[name].tolist() for name in BACKTEST_COLUMNS}, self.summary["threshold"]
-        )

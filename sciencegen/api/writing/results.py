@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sciencegen.api.science import align, domain_of, letters_of, plain_name, reference_of
+from sciencegen.api.science import align, domain_of, letters_of, plain_name, reference_of, unit_of
 from sciencegen.api.scores import ScoredChunk
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, SidecarFile, check_ending, open_output
 from sciencegen.data.writers import WRITTEN_TABLES, Refused, write_table
@@ -545,17 +545,17 @@ class VariantScores(Scored):
         letters = letters_of(science)
         if column not in table or letters is None:
             raise ConfigError(f"Expected a column of scores among {', '.join(table)}, got '{column}'.")
-        found = of_variants(letters, table, lambda name: unit_of(science, name), {}, column)
+        found = of_variants(letters, table, lambda name: score_unit(science, name), {}, column)
         if not found:
             raise DataError("Expected scores of single changes such as A42G, found none. Score `all-singles`.")
         return heat_map_figure(found[0])
 
 
-def unit_of(science: Domain, name: str) -> str:
-    """The unit of a property or of the variants' scores."""
+def score_unit(science: Domain, name: str) -> str:
+    """The unit of the variants' scores or of a property."""
     if name == SCORE:
         return "" if science.variants is None else science.variants.unit
-    return science.properties[name].unit if name in science.properties else ""
+    return unit_of(science, name)
 
 
 # Outputs of items with sequences: the items in tables and files of their form, or the sequences alone.

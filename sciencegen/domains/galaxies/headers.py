@@ -16,7 +16,7 @@ its folder, adds missing metadata and overrides the file's:
     mask: segmentation          # name of the data set or extension whose pixels are masked; none: no mask
     use: [r]                    # the bands to take
     sky: edge                   # subtract the median of each band in the outer fifth, whose scatter is the noise
-    resample: {side: 64, pixel_scale: 0.1}   # other pixels for each stamp (`resampling`); arcsec
+    resample: {side: 64, pixel_scale: 0.1}   # other pixels for each stamp (`observation.resampled`); arcsec
     keywords: {pixel_scale: ARCSECPX}
 """
 

@@ -17,6 +17,7 @@ from sciencegen.domains.galaxies.files import parse
 from sciencegen.domains.galaxies.items import Stamp, key
 from sciencegen.domains.galaxies.measurements import measure
 from sciencegen.domains.galaxies.observation import observing_conditions
+from sciencegen.domains.properties import parsed
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 from sciencegen.metrics.images import PAIRS, SCALES, log_spectra, scattering
@@ -144,7 +145,7 @@ def evaluate(
     """
     if not len(samples):
         raise DataError("Expected galaxies to evaluate, got none.")
-    found, known = _parsed(samples), _parsed(reference)
+    found, known = parsed(parse, samples), parsed(parse, reference)
     if not known:
         raise DataError(f"Expected a reference of galaxies, got none among {len(reference)} texts.")
     result: dict[str, float] = {"count": len(samples), "count_valid": len(found), "count_reference": len(known)}
@@ -161,7 +162,7 @@ def evaluate(
         result |= spectral_distances(found, known)
         result |= compared_as_a_whole(found, known)
         if training is not None:
-            result |= _against_training(found, keys, known, _parsed(training))
+            result |= _against_training(found, keys, known, parsed(parse, training))
     return {name: float(value) for name, value in result.items() if math.isfinite(value)}
 
 
@@ -219,7 +220,3 @@ def _against_training(
 
 def _some(stamps: Sequence[Stamp], most: int) -> list[Stamp]:
     return [stamps[row] for row in evenly_spaced(len(stamps), most)]
-
-
-def _parsed(texts: Sequence[str]) -> list[Stamp]:
-    return [item for item in map(parse, texts) if not isinstance(item, Refusal)]

@@ -468,8 +468,8 @@ def neighbours_in(found: np.ndarray) -> Bool[np.ndarray, "y x"]:
 # Stamps cut out of a survey's image at the positions of a catalogue, with PSF, noise and masked neighbours.
 #
 # A stamp is cut at whole pixels, so that its noise stays as it is; with another pixel scale it is resampled
-# (`resampling`). Flags of a stamp: `neighbour` (masked), `blended` (another source of the catalogue within the
-# galaxy's own light, which isn't masked), `edge` (a part lies outside of the image), `bad` (NaN, saturated or bad
+# (`observation.resampled`). Flags of a stamp: `neighbour` (masked), `blended` (another source of the catalogue within
+# the galaxy's own light, which isn't masked), `edge` (a part lies outside of the image), `bad` (NaN, saturated or bad
 # pixels, masked), `undetected` (no light above the noise in the middle), `large` (the source reaches the edge of its
 # stamp).
 

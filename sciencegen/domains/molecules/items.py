@@ -19,7 +19,7 @@ from rdkit.Chem import rdCIPLabeler, rdFingerprintGenerator, rdMolDescriptors, r
 from rdkit.Chem.Draw import rdMolDraw2D
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-from sciencegen.data.writers import escape
+from sciencegen.data.writers import printable
 from sciencegen.items import Refusal
 
 MAX_CHARACTERS = 1000
@@ -77,7 +77,7 @@ def _refuse_text(text: str) -> Refusal | None:
     if not text:
         return Refusal("empty")
     if text.startswith(RECORD_ERROR):  # the reason may be untrusted text, so it is escaped
-        return Refusal(escape(text.removeprefix(RECORD_ERROR).strip()) or "unreadable record")
+        return Refusal(printable(text.removeprefix(RECORD_ERROR).strip()) or "unreadable record")
     if len(text) > MAX_CHARACTERS:
         return Refusal(f"{len(text)} characters; at most {MAX_CHARACTERS} are accepted")
     if " |" in text:

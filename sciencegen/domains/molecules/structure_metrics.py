@@ -20,7 +20,7 @@ from jaxtyping import Float
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdForceFieldHelpers
 
-from sciencegen.data.statistics import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced, finite_median
 from sciencegen.domains.molecules.geometry import (
     BOND_TYPES,
     STABILITY_ELEMENTS,
@@ -302,15 +302,9 @@ def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[st
     distances = geometry_distances(internal_coordinates(molecules), internal_coordinates(known))
     compared = [known[row] for row in evenly_spaced(len(known), len(molecules))]  # files may be sorted, such as by size
     return {
-        "count_reference": len(known), **distances, "strain": _median(strain_energies(molecules)),
-        "reference_strain": _median(strain_energies(compared)),
+        "count_reference": len(known), **distances, "strain": finite_median(strain_energies(molecules)),
+        "reference_strain": finite_median(strain_energies(compared)),
     }  # fmt: skip
-
-
-def _median(values: np.ndarray) -> float:
-    """Median of the finite values; NaN if there are none (no force field has a noble gas)."""
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else math.nan
 
 
 def _known_flat(text: str) -> str:

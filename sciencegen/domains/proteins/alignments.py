@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, UInt8, UInt16, UInt64
 
 from sciencegen.data.damage import open_binary
 from sciencegen.data.threads import map_threaded, worker_count
-from sciencegen.data.writers import escape
+from sciencegen.data.writers import printable
 from sciencegen.domains.proteins.items import ALPHABET, GAP, NUMBER_OF_LETTER, parse
 from sciencegen.domains.proteins.variants import Reference, numbered, split_range
 from sciencegen.errors import ConfigError, DataError
@@ -274,13 +274,13 @@ def _focus(name: str, body: bytes, path: Path) -> tuple[Reference, bool]:
     found = parse(sequence) if sequence else Refusal("no letters")
     if isinstance(found, Refusal) or found != sequence:
         reason = found.reason if isinstance(found, Refusal) else "it ends with a stop '*'"
-        raise DataError(f"Expected a protein as the first record of {path}, found '{escape(name, 60)}': {reason}.")
+        raise DataError(f"Expected a protein as the first record of {path}, found '{printable(name, 60)}': {reason}.")
     _, span = split_range(name)
     reference = numbered(sequence, span)
     if isinstance(reference, Refusal):
         raise DataError(
-            f"Expected the range of '{escape(name, 60)}' in {path} to {reference.reason}. Correct the name, or leave "
-            "the range out to number from 1."
+            f"Expected the range of '{printable(name, 60)}' in {path} to {reference.reason}. Correct the name, or "
+            "leave the range out to number from 1."
         )
     return reference, span is not None
 
@@ -343,8 +343,8 @@ class _Kept:
         counted = "columns (insertions not counted)" if self.layout.by_match else "columns"
         raise _Ragged(
             f"Expected rows of one length in {self.path}: record {self.records + index + 1}, "
-            f"'{escape(names[index], 60)}', has {len(bodies[index])} {counted}, "
-            f"the first, '{escape(self.layout.first[0], 60)}', has {width}. Align them again."
+            f"'{printable(names[index], 60)}', has {len(bodies[index])} {counted}, "
+            f"the first, '{printable(self.layout.first[0], 60)}', has {width}. Align them again."
         )
 
     def _check_letters(self, names: Sequence[str], letters: np.ndarray, rows: np.ndarray) -> None:
@@ -353,7 +353,7 @@ class _Kept:
             index, column = np.argwhere(strange)[0].tolist()
             raise DataError(
                 f"Expected letters, '-' and '.' in the rows of {self.path}, found {chr(letters[index, column])!a} in "
-                f"record {self.records + index + 1}, '{escape(names[index], 60)}'."
+                f"record {self.records + index + 1}, '{printable(names[index], 60)}'."
             )
 
 

@@ -335,8 +335,7 @@ def blosum62() -> Float[np.ndarray, "residue residue"]:
 #                (both have one more column for new residues: the distance that columns of their own would give)
 #     pairs      products of two residues' columns, if at most six positions vary
 #     changes    sums over all changes from the reference, regardless of position: their number, dissimilarity
-# (BLOSUM62,
-#                and each scale of `features.py`, signed and absolute), the residues lost and the residues introduced
+#                (BLOSUM62, and each scale, signed and absolute), the residues lost and the residues introduced
 #
 # `changes` also apply to positions without any measurement.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from sciencegen.data.writers import escape
+from sciencegen.data.writers import printable
 from sciencegen.domains.capabilities import Objects
 from sciencegen.errors import ShapeError
 from sciencegen.items import Refusal
@@ -79,7 +79,7 @@ def looks_like_dna(letters: set[str], length: int) -> bool:
 def why_not_residues(sequence: str, allowed: frozenset[str] = _RESIDUES) -> str:
     """A message with the first letter that isn't allowed, and its position."""
     place = next(place for place, letter in enumerate(sequence) if letter not in allowed)
-    named = _NAMED.get(sequence[place], f"'{escape(sequence[place])}', no amino acid")
+    named = _NAMED.get(sequence[place], f"'{printable(sequence[place])}', no amino acid")
     return f"holds {named}, at position {place + 1}; only the 20 amino acids {ALPHABET} are accepted"
 
 

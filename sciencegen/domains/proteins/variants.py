@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from sciencegen.data.writers import escape
+from sciencegen.data.writers import printable
 from sciencegen.domains.proteins.items import ALPHABET, GAP_LETTER, looks_like_dna, parse, why_not_residues
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
@@ -51,7 +51,9 @@ class Reference:
         found = parse(self.sequence)
         if isinstance(found, Refusal) or found != self.sequence:
             reason = found.reason if isinstance(found, Refusal) else "letters in lower case or something around it"
-            raise DataError(f"Expected a reference of the 20 amino acids, got '{escape(self.sequence, 40)}': {reason}.")
+            raise DataError(
+                f"Expected a reference of the 20 amino acids, got '{printable(self.sequence, 40)}': {reason}."
+            )
 
     @property
     def last(self) -> int:
@@ -192,14 +194,16 @@ def read_change(part: str) -> Substitution | Refusal:
 def _contradiction(reference: Reference, change: Substitution, part: str) -> Refusal | None:
     known = reference.residue(change.position)
     if known is None:
-        return Refusal(f"'{escape(part)}' is outside the reference, which spans {reference.first} to {reference.last}")
+        return Refusal(
+            f"'{printable(part)}' is outside the reference, which spans {reference.first} to {reference.last}"
+        )
     if known != change.wild_type:
         said = f"{change.wild_type} at {change.position}"
-        return Refusal(f"'{escape(part)}' says {said}, where the reference has {known}")
+        return Refusal(f"'{printable(part)}' says {said}, where the reference has {known}")
     if change.letter == "*":
-        return Refusal(f"'{escape(part)}' is a stop, no amino acid")
+        return Refusal(f"'{printable(part)}' is a stop, no amino acid")
     if change.letter not in _ALLOWED:
-        return Refusal(f"'{escape(part)}': {change.letter} is none of the 20 amino acids {ALPHABET}")
+        return Refusal(f"'{printable(part)}': {change.letter} is none of the 20 amino acids {ALPHABET}")
     return None
 
 
@@ -219,10 +223,10 @@ def _why_unreadable(part: str) -> str:
     if not part:
         return EMPTY
     if part.upper().endswith("DEL"):
-        return f"'{escape(part)}': write a deletion as A42-"
+        return f"'{printable(part)}': write a deletion as A42-"
     if _INSERTED.fullmatch(part):
-        return f"'{escape(part)}' inserts residues: only substitutions (A42G) and deletions (A42-) have a column"
-    return f"'{escape(part)}' is no variant: write A42G, several joined by ':'"
+        return f"'{printable(part)}' inserts residues: only substitutions (A42G) and deletions (A42-) have a column"
+    return f"'{printable(part)}' is no variant: write A42G, several joined by ':'"
 
 
 def all_singles(reference: Reference) -> list[str]:

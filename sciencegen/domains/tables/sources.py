@@ -253,7 +253,7 @@ LOST_LETTER = "\ufffd"
 
 
 def open_source(path: Path, wanted: Collection[str] | None = None) -> TableSource:
-    """The table in a file; errors about the file are raised here. wanted: names of columns, see `array_sources`."""
+    """The table in a file; errors about the file are raised here. wanted: names of columns, see `open_array_source`."""
     if path.name.lower().endswith(ARRAYS):
         return open_array_source(path, wanted)
     return _of_parquet(path) if is_parquet(path) else _of_csv(path, wanted)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sciencegen.api.campaign.notes import CampaignReportSettings, read_campaign
+from sciencegen.api.reports.campaign import CampaignReportSettings, read_campaign
 from sciencegen.errors import ConfigError, DataError
 
 HEAD = "round,item,kind,value,value_sd,predicted,lower,upper,source\n"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from sciencegen.api.latent_map import MOST_CATEGORIES, cell_columns, number_columns, text_column, unit_of
+from sciencegen.api.latent_map import MOST_CATEGORIES, cell_columns, number_columns, text_column
+from sciencegen.api.science import unit_of
 from sciencegen.domains import load_domain
 from sciencegen.domains.molecules import DOMAIN
 

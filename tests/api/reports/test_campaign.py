@@ -2,8 +2,16 @@
 
 import pytest
 
-from sciencegen.api.campaign.notes import CampaignReportSettings, read_campaign
-from sciencegen.api.reports.campaign import agreement, best_measured, facts, plate, report_campaign, warnings
+from sciencegen.api.reports.campaign import (
+    CampaignReportSettings,
+    agreement,
+    best_measured,
+    facts,
+    plate,
+    read_campaign,
+    report_campaign,
+    warnings,
+)
 from sciencegen.optimization.forecast import Forecast
 from sciencegen.optimization.journal import Entry, append
 

@@ -2,8 +2,13 @@
 
 import pytest
 
-from sciencegen.api.campaign.notes import CampaignReportSettings
-from sciencegen.api.reports.campaign import measured_items, pareto_campaign, pareto_facts, report_campaign
+from sciencegen.api.reports.campaign import (
+    CampaignReportSettings,
+    measured_items,
+    pareto_campaign,
+    pareto_facts,
+    report_campaign,
+)
 from sciencegen.errors import DataError
 from sciencegen.optimization.journal import Entry, append, read_journal
 

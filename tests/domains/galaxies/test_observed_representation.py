@@ -13,7 +13,7 @@ from sciencegen.domains.galaxies.representation import fit_observed, load_observ
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
-from sciencegen.networks.unet import equivariance_error
+from tests.symmetries import equivariance_error
 
 RECIPE = RECIPES["stamp-diffusion"]
 SMALL = {"multipliers": (1, 2), "known": 8, "width": 6}

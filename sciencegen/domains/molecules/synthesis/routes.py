@@ -135,7 +135,7 @@ class Reaction:
 
     def product(self, molecules: Sequence[Chem.Mol]) -> Chem.Mol | Refusal:
         """The product, if there is exactly one: a reaction of several places would give a mixture. Refused are also
-        reactants that react with themselves, and products that do (`selectivity`)."""
+        reactants that react with themselves, and products that do (`objection`, `clash`)."""
         if refusal := objection(self.name, self.reactants, molecules):
             return refusal
         found = self.products(molecules)

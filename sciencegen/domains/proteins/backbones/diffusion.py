@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from math import ceil, floor, inf
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +27,7 @@ from sciencegen.diffusion.model import Bend, Condition, DiffusionModel, Diffusio
 from sciencegen.diffusion.objectives import Norms
 from sciencegen.diffusion.posterior import Correction, least_change, reconstructing
 from sciencegen.diffusion.process import Denoiser, Levels, symmetrized
+from sciencegen.diffusion.samplers import row_keys
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.state import Euclidean, Field, Fields, State, with_fields
@@ -185,7 +185,7 @@ class BackboneDiffusionSettings:
     """network, diffusion: nested settings. placement: weight, from 0 to 1, of errors of positions and contacts in the
     loss (`chain_norms`). condition_bias: by how much draws exceed the values of conditions, such as {rg_ratio: 0.07},
     measured after training; less is asked of the network. excluded_volume: whether residues that overlap are moved
-    apart while chains are drawn (`overlaps`)."""
+    apart while chains are drawn (`without_overlaps`)."""
 
     network: ResidueNetworkSettings = field(default_factory=ResidueNetworkSettings)
     placement: float = 0.6
@@ -430,7 +430,7 @@ class MotifTask:
 
     def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """A batch with the given fields `letter` and `oxygen`."""
-        diffusion, layouts = self.model.diffusion, [self._layout(row) for row in noise.cpu().numpy()]
+        diffusion, layouts = self.model.diffusion, [self._layout(key) for key in row_keys(noise)]
 
         def work(z: Batch, rows: Int[Tensor, " row"]) -> Batch:
             correction = self._correction([layouts[row] for row in rows.tolist()], z[TRACE])
@@ -454,8 +454,7 @@ class MotifTask:
         """The residues of the motif's pieces in a design, such as `21-33,53-60`."""
         return (motif_positions(self.motif, item),)
 
-    def _layout(self, row: Float[np.ndarray, " latent"]) -> Layout:
-        key = int.from_bytes(blake2b(row.tobytes(), digest_size=8).digest())
+    def _layout(self, key: int) -> Layout:
         before, *after = self.lengths.draw(np.random.Generator(np.random.Philox(key)))
         parts = [np.zeros(before, bool)]
         for size, free in zip(self.motif.sizes, after, strict=True):

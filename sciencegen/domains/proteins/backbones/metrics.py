@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 
-from sciencegen.data.statistics import evenly_spaced
+from sciencegen.data.statistics import evenly_spaced, finite_median
 from sciencegen.domains.capabilities import Compared, MetricNote, Pictures, ReferenceSets
 from sciencegen.domains.properties import property_metrics
 from sciencegen.domains.proteins.backbones import geometry
@@ -256,18 +256,12 @@ def _shape(found: Sequence[Coordinates], known: Sequence[Coordinates]) -> dict[s
     ratios = []
     for one in found:
         near = np.argsort(abs(lengths - len(one)), kind="stable")[:NEAREST_LENGTHS]
-        ratios.append(relative_contact_order(one) / _median(orders[near]))
+        ratios.append(relative_contact_order(one) / finite_median(orders[near]))
     return {
         "gyration": np.median([gyration_ratio(one) for one in found]),
         "reference_gyration": np.median([gyration_ratio(one) for one in known]),
-        "contact_order": _median(np.array(ratios)),
+        "contact_order": finite_median(np.array(ratios)),
     }
-
-
-def _median(values: Float[np.ndarray, " value"]) -> float:
-    """Median of the finite values; NaN if there are none."""
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if len(known) else math.nan
 
 
 def _similarity(

@@ -3,12 +3,12 @@
     minimize over x   sum_p max(0, low_p - d_p(x))^2 + max(0, d_p(x) - high_p)^2 + sum_bonds max(0, |h(x)| - highest)^2
 
 d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of CA that could clash; h is the
-height of a CA over the plane of the peptide bond before it (`planarity`), since distances within their limits leave
-omega free by 48 degrees. A chain whose sum for the limits of 99.9% of native values is at most `TOLERANCE` stays as it
-is, as 95% of native chains do. Others get values within the narrower limits of 95% of them. L-BFGS begins at the given
-coordinates and ends as soon as all are within their limits, so that atoms move no farther than they must.
+height of a CA over the plane of the peptide bond before it (`geometry.heights`), since distances within their limits
+leave omega free by 48 degrees. A chain whose sum for the limits of 99.9% of native values is at most `TOLERANCE` stays
+as it is, as 95% of native chains do. Others get values within the narrower limits of 95% of them. L-BFGS begins at the
+given coordinates and ends as soon as all are within their limits, so that atoms move no farther than they must.
 
-Then hydrogen bonds between strands that are nearly formed are completed (`strand_pairing`): their distances join the
+Then hydrogen bonds between strands that are nearly formed are completed (`nearly_bonded`): their distances join the
 sum.
 """
 
