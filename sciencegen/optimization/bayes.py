@@ -87,7 +87,9 @@ def _suggest(
     latents = np.stack([individual.latent for individual in located])
     quantiles = to_quantiles(latents[:, : space.semantic_size])
     best = int(np.argmax(targets))
-    rows = _near(quantiles, targets, best)
+    nearest = np.argsort(np.square(quantiles - quantiles[best]).sum(1), kind="stable")[: TRAINING_POINTS * 2 // 3]
+    top = np.argsort(-targets, kind="stable")[: TRAINING_POINTS // 3]
+    rows = np.unique(np.concatenate([nearest, top, [best]]))  # the local model's: the nearest, and the best anywhere
     model, lengthscales = _fit(quantiles[rows], targets[rows])
     candidates = _perturb(quantiles[best], region.length, lengthscales, generator)
     order = _thompson_order(model, candidates, generator)
@@ -111,13 +113,6 @@ def from_quantiles(quantiles: Float[np.ndarray, "item semantic"]) -> Float[np.nd
     from scipy.special import ndtri
 
     return ndtri(np.clip(quantiles, EDGE, 1 - EDGE))
-
-
-def _near(quantiles: np.ndarray, targets: np.ndarray, best: int) -> np.ndarray:
-    """Rows that the local model is fitted on: the nearest to the center, and the best anywhere."""
-    nearest = np.argsort(np.square(quantiles - quantiles[best]).sum(1), kind="stable")[: TRAINING_POINTS * 2 // 3]
-    top = np.argsort(-targets, kind="stable")[: TRAINING_POINTS // 3]
-    return np.unique(np.concatenate([nearest, top, [best]]))
 
 
 def _fit(
