@@ -125,7 +125,8 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     temporary = temporary_sibling(path)
     try:
         with _opened(temporary, path, "b" in mode) as handle:
-            _keep_permissions(handle, path)
+            with suppress(OSError):  # no earlier file, or a file system without permissions
+                os.fchmod(handle.fileno(), stat.S_IMODE(path.stat().st_mode) & 0o777)
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -183,11 +184,6 @@ def last_line(path: str | Path, most: int = 1 << 16) -> str:
             file.seek(max(0, os.path.getsize(path) - most))
             lines = file.read(most).decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else ""
-
-
-def _keep_permissions(handle: IO[Any], path: Path) -> None:
-    with suppress(OSError):  # no earlier file, or a file system without permissions
-        os.fchmod(handle.fileno(), stat.S_IMODE(path.stat().st_mode) & 0o777)
 
 
 class _TargetFile(io.FileIO):

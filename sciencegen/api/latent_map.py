@@ -358,7 +358,13 @@ class LatentMap:
 
 def make_map(domain: str, settings: MapSettings, report: Report = silent) -> LatentMap:
     """Load the model, find the items' latents and columns, and project them."""
-    _check_projection(settings)
+    if settings.projection != "pca":  # refused before any item is encoded
+        if settings.along:
+            raise ConfigError(
+                f"Expected no `along` with `projection` {settings.projection}, whose axes have no direction. "
+                "Leave one out."
+            )
+        check_umap()
     loaded = open_model(domain, settings.model, settings)
     items = located_items(loaded, settings, report)
     semantic = items.latent[:, : loaded.model.semantic_size]
@@ -368,17 +374,6 @@ def make_map(domain: str, settings: MapSettings, report: Report = silent) -> Lat
     plane, labels = _plane(semantic, colour, settings, report)
     shown = colour or next(iter(items.columns), None)
     return LatentMap(loaded, items, plane, axes, labels, shown, _notes(items))
-
-
-def _check_projection(settings: MapSettings) -> None:
-    """Raise an error for a projection that isn't possible, before any item is encoded."""
-    if settings.projection == "pca":
-        return
-    if settings.along:
-        raise ConfigError(
-            f"Expected no `along` with `projection` {settings.projection}, whose axes have no direction. Leave one out."
-        )
-    check_umap()
 
 
 def _plane(

@@ -178,7 +178,10 @@ def written_rows(science: Domain, path: Path) -> Iterator[Fields]:
     """
     if path.name.lower().endswith(WRITTEN_TABLES):
         cells = _parquet_rows(path) if is_parquet(path) else _csv_rows(path)
-        return cells if science.sidecar is None else _with_contents(science, path, cells)
+        if science.sidecar is None:
+            return cells
+        beside = zip(cells, science.items.read(path, None), strict=False)  # the items are in a file beside the table
+        return ({**one, ITEM: _content(science, row)} if ITEM in one else one for one, row in beside)
     own = science.items.fields(path)
     if own is not None:
         return own
@@ -228,12 +231,6 @@ def _cells(science: Domain, cells: Cells, row: ItemRow) -> Fields:
     if isinstance(item, Refusal):
         return {ITEM: f"no item: {item.reason}"}
     return {NAME: row.id} | {name: _number_or_text(cell) for name, cell in cells.of(item).items()}
-
-
-def _with_contents(science: Domain, path: Path, cells: Iterator[Fields]) -> Iterator[Fields]:
-    """Cells of a table whose items are in a file beside it."""
-    for fields, row in zip(cells, science.items.read(path, None), strict=False):
-        yield {**fields, ITEM: _content(science, row)} if ITEM in fields else fields
 
 
 def _content(science: Domain, row: ItemRow) -> str:

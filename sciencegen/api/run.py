@@ -106,7 +106,10 @@ def run(
     page = folder / "report.html"
     if code or not page.is_file():
         return Finished(code, folder.path, None)
-    if not folder.has(SUMMARY) or (_when_searched(folder) == before and not reports(folder, settings)):
+    # the report may have this config though nothing was searched: a run killed after its search, or with nothing to do
+    written = settings.model_dump(mode="json", by_alias=True)
+    is_ours = folder.has(CONFIG) and folder.read_yaml(CONFIG) == written
+    if not folder.has(SUMMARY) or (_when_searched(folder) == before and not is_ours):
         return Finished(code, folder.path, page)  # of an earlier config, with other numbers requested
     notes = (*ignored_keys(settings), *fewer_samples(settings, folder))
     return Finished(code, folder.path, page, fewer_than_asked(settings, folder), notes)
@@ -114,11 +117,6 @@ def run(
 
 def _when_searched(folder: RunFolder) -> int | None:
     return (folder / SUMMARY).stat().st_mtime_ns if folder.has(SUMMARY) else None
-
-
-def reports(folder: RunFolder, settings: RunSettings) -> bool:
-    """Whether the report in the folder has this config: the run was killed after its search, or had nothing to do."""
-    return folder.has(CONFIG) and folder.read_yaml(CONFIG) == settings.model_dump(mode="json", by_alias=True)
 
 
 def ignored_keys(settings: RunSettings) -> tuple[str, ...]:

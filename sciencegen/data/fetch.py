@@ -511,7 +511,12 @@ def extract(archive: Path, files: Mapping[Path, SourceFile]) -> None:
     """
     with _open_archive(archive) as members:
         for name in members.names:
-            _check_name(name, archive)
+            slashed = name.replace("\\", "/")
+            if slashed.startswith("/") or ":" in slashed.split("/")[0] or ".." in PurePosixPath(slashed).parts:
+                raise DataError(
+                    f"Expected names inside the archive {archive.name}, found '{name}', which points out of it. "
+                    "Don't unpack this file; get it from the source that the dataset's card names."
+                )
         for target, file in files.items():
             if file.path not in members.names:
                 raise DataError(f"Expected {file.path} in {archive.name}, found {_some(members.names)}.")
@@ -570,15 +575,6 @@ class _Rejoined(io.RawIOBase):
         self._head = self._head[len(view) :]
         view[: len(block)] = block
         return len(block)
-
-
-def _check_name(name: str, archive: Path) -> None:
-    slashed = name.replace("\\", "/")
-    if slashed.startswith("/") or ":" in slashed.split("/")[0] or ".." in PurePosixPath(slashed).parts:
-        raise DataError(
-            f"Expected names inside the archive {archive.name}, found '{name}', which points out of it. "
-            "Don't unpack this file; get it from the source that the dataset's card names."
-        )
 
 
 def _some(names: frozenset[str]) -> str:

@@ -177,7 +177,8 @@ def prepare(
                     progress(run.rows)
         run.check_usable(source.name, rejects)
         summary = run.summary(items, source)
-        _check_found(options.column_names or (), summary["columns"], source.name, peeked)
+        if empty := [name for name in options.column_names or () if not summary["columns"][name]["count"]]:
+            raise no_numbers(source.name, empty[0], sorted({name for _, row in peeked for name in row.values}))
         with atomic_write(folder / SUMMARY) as handle:
             json.dump(summary, handle, indent=2, ensure_ascii=False)
     return PreparedDataset.load(output)
@@ -215,16 +216,6 @@ def check_columns(wanted: Sequence[str], properties: Sequence[str]) -> None:
     """Raise an error if columns have the names of computed ones."""
     if clash := sorted({*properties, *FIXED_COLUMNS}.intersection(wanted)):
         raise ConfigError(f"Expected other names for the columns {clash}: they name computed properties. Rename them.")
-
-
-def _check_found(
-    wanted: Sequence[str], columns: Mapping[str, Any], source: str, peeked: Sequence[tuple[int, Row]]
-) -> None:
-    """Raise an error if a requested column has no number in any row."""
-    found = sorted({name for _, row in peeked for name in row.values})
-    for name in wanted:
-        if not columns[name]["count"]:
-            raise no_numbers(source, name, found)
 
 
 class _Run:

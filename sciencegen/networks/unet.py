@@ -121,7 +121,11 @@ class UNetDenoiser(nn.Module):
         self.name, self.shape, self.context = name, square_shape(shape), dict(context or {})
         self.conditions, elements = conditions or ConditionKinds(), SYMMETRIES[s.symmetry]
         self.elements = elements
-        _check_side(self.shape[1], s.symmetry)
+        if self.shape[1] % 2 and s.symmetry != "none":  # the padding wouldn't turn with the images
+            raise ConfigError(
+                f"Expected an even side for symmetry '{s.symmetry}', got {self.shape[1]}. Crop the images by a pixel, "
+                "or choose symmetry 'none'."
+            )
         self.padded_side = padded_side(self.shape[1], s.smallest_side)
         inputs, widths = self.shape[0] + sum(self.context.values()), s.widths
         size = s.patch if s.patch > 1 else 3
@@ -171,15 +175,6 @@ class UNetDenoiser(nn.Module):
         read = [condition_features(kinds.turned(condition, h), level, kinds.count) for h in self.elements]
         inputs = torch.stack([torch.cat([level, features], 1) for features in read], 1)
         return functional.silu(self.known(inputs))
-
-
-def _check_side(side: int, symmetry: str) -> None:
-    """Raise an error for images whose padding wouldn't turn with them."""
-    if side % 2 and symmetry != "none":
-        raise ConfigError(
-            f"Expected an even side for symmetry '{symmetry}', got {side}. Crop the images by a pixel, or choose "
-            "symmetry 'none'."
-        )
 
 
 def parameter_count(network: nn.Module) -> int:

@@ -83,41 +83,24 @@ def _suggest(
     generator: np.random.Generator,
 ) -> Float[np.ndarray, "candidate latent"]:
     """Latents in the region, the most promising first; more than a batch, since some decode to items already scored."""
+    from scipy.special import ndtr, ndtri
+
     targets = desirability([individual.evaluation for individual in located], weights)
     latents = np.stack([individual.latent for individual in located])
-    quantiles = to_quantiles(latents[:, : space.semantic_size])
+    quantiles = ndtr(latents[:, : space.semantic_size].astype(np.float64))  # Phi(z): the prior is uniform in this cube
     best = int(np.argmax(targets))
-    rows = _near(quantiles, targets, best)
+    nearest = np.argsort(np.square(quantiles - quantiles[best]).sum(1), kind="stable")[: TRAINING_POINTS * 2 // 3]
+    top = np.argsort(-targets, kind="stable")[: TRAINING_POINTS // 3]
+    rows = np.unique(np.concatenate([nearest, top, [best]]))  # the local model's: the nearest, and the best anywhere
     model, lengthscales = _fit(quantiles[rows], targets[rows])
     candidates = _perturb(quantiles[best], region.length, lengthscales, generator)
     order = _thompson_order(model, candidates, generator)
     chosen = np.tile(latents[best], (len(order), 1))
-    chosen[:, : space.semantic_size] = from_quantiles(candidates[order])
+    chosen[:, : space.semantic_size] = ndtri(np.clip(candidates[order], EDGE, 1 - EDGE))  # infinite at 0 and 1
     noise = generator.standard_normal(chosen.shape, np.float32)[:, space.semantic_size :]
     step = generator.choice([0.0, 0.5], (len(chosen), 1))  # half keep the center's noise, half move it a little
     chosen[:, space.semantic_size :] = np.sqrt(1 - step**2) * chosen[:, space.semantic_size :] + step * noise
     return chosen.astype(np.float32)
-
-
-def to_quantiles(latents: Float[np.ndarray, "item semantic"]) -> Float[np.ndarray, "item semantic"]:
-    """Phi(z): the unit cube in which the prior is uniform."""
-    from scipy.special import ndtr
-
-    return ndtr(latents.astype(np.float64))
-
-
-def from_quantiles(quantiles: Float[np.ndarray, "item semantic"]) -> Float[np.ndarray, "item semantic"]:
-    """The inverse of `to_quantiles`; quantiles are clipped `EDGE` away from 0 and 1, where latents are infinite."""
-    from scipy.special import ndtri
-
-    return ndtri(np.clip(quantiles, EDGE, 1 - EDGE))
-
-
-def _near(quantiles: np.ndarray, targets: np.ndarray, best: int) -> np.ndarray:
-    """Rows that the local model is fitted on: the nearest to the center, and the best anywhere."""
-    nearest = np.argsort(np.square(quantiles - quantiles[best]).sum(1), kind="stable")[: TRAINING_POINTS * 2 // 3]
-    top = np.argsort(-targets, kind="stable")[: TRAINING_POINTS // 3]
-    return np.unique(np.concatenate([nearest, top, [best]]))
 
 
 def _fit(

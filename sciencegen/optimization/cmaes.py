@@ -68,7 +68,8 @@ def _run_strategy(
         found += new
         evaluations = objective.evaluate([item for item in items if item is not None])
         strategy.tell(points, _losses(items, evaluations))
-        leader = _leader([best, *evaluations])
+        scored = [one for one in (best, *evaluations) if one is not None]
+        leader = scored[int(best_first(scored)[0])] if scored else None
         stalled = 0 if new and leader is not best else stalled + 1
         best = leader
     return found
@@ -110,8 +111,3 @@ def _losses(items: list, evaluations: list[Evaluation | None]) -> list[float]:
         evaluation = next(results) if item is not None else None
         losses.append(float(by_key[evaluation.key]) if evaluation is not None else float(len(items)))
     return losses
-
-
-def _leader(evaluations: list[Evaluation | None]) -> Evaluation | None:
-    scored = [e for e in evaluations if e is not None]
-    return scored[int(best_first(scored)[0])] if scored else None

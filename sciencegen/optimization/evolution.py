@@ -479,12 +479,15 @@ def search_evolution(
         screen.learn(everyone, random_weights([p.evaluation for p in parents], generator), generator)
         children = breed(space, objective, generator, settings, operators, screen, parents)
         chosen, why = screen.choose(children, count, pickers, generator)
-        new = score_new(objective, [child.item for child in chosen], _stacked(space, chosen))
+        latents = np.array([child.latent for child in chosen], np.float32).reshape(len(chosen), space.latent_size)
+        new = score_new(objective, [child.item for child in chosen], latents)
         stalled = 0 if new else stalled + 1
         newcomers = [individual for _, individual in new]
         everyone += newcomers
         ranked = survivors([*parents, *newcomers], settings.population, space.variety)
-        credits = _credits(ranked, newcomers, settings.population)
+        place = {individual.evaluation.key: rank for rank, individual in enumerate(ranked)}
+        # 1 for a child that becomes the best of the population, falling to 0 for one that doesn't enter it
+        credits = [1 - place.get(one.evaluation.key, settings.population) / settings.population for one in newcomers]
         operators.learn([chosen[row].operator for row, _ in new], credits)
         pickers.learn([why[row] for row, _ in new], credits)
         parents = _located(space, ranked, parents)
@@ -534,10 +537,6 @@ def propose(
     return make_children(space, names, first, second, generator)
 
 
-def _stacked(space: SearchSpace, children: Sequence[Child]) -> Float[np.ndarray, "item latent"]:
-    return np.array([child.latent for child in children], np.float32).reshape(len(children), space.latent_size)
-
-
 def _by_rank(pool: Sequence[Parent], generator: np.random.Generator) -> Parent:
     quantile = 10 ** (-RANK_PRESSURE * generator.random())
     return pool[min(int(quantile * len(pool)), len(pool) - 1)]
@@ -549,9 +548,3 @@ def _located(space: SearchSpace, ranked: Sequence[Individual], before: Sequence[
     new = locate(space, [individual for individual in ranked if individual.evaluation.key not in keys_before])
     found = {individual.evaluation.key: individual for individual in new}
     return [found.get(individual.evaluation.key, individual) for individual in ranked]
-
-
-def _credits(ranked: Sequence[Individual], children: Sequence[Individual], size: int) -> list[float]:
-    """1 for a child that becomes the best of the population, falling to 0 for one that doesn't enter it."""
-    place = {individual.evaluation.key: rank for rank, individual in enumerate(ranked)}
-    return [1 - place.get(child.evaluation.key, size) / size for child in children]

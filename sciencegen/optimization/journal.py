@@ -111,7 +111,7 @@ def cells_of(line: str) -> list[str]:
         return []
 
 
-def checked_header(line: str, path: Path) -> tuple[str, ...]:
+def parse_header(line: str, path: Path) -> tuple[str, ...]:
     """The columns of a journal's first line."""
     header = tuple(cell.strip() for cell in cells_of(line))
     missing = [name for name in JOURNAL_COLUMNS if name not in header]
@@ -254,7 +254,7 @@ def read_journal(path: str | Path) -> Journal:
     lines = text.removesuffix("\n").split("\n")
     if not text.strip():
         return Journal()
-    header = checked_header(lines[0], path)
+    header = parse_header(lines[0], path)
     numbered = [(number, line) for number, line in enumerate(lines[1:], start=2) if line.strip()]
     entries = tuple(entry_of(line, header, f"line {number} of {path}") for number, line in numbered)
     return Journal(entries, header, "".join(f"{line}\n" for line in lines))

@@ -12,17 +12,14 @@ from sciencegen.optimization.objective import Evaluation
 Gains = Float[np.ndarray, "item goal"]
 
 
-def dominates(gains: Gains, other: Float[np.ndarray, " goal"]) -> Bool[np.ndarray, " item"]:
-    """Which rows are at least as good as `other` everywhere and better somewhere."""
-    return np.logical_and((gains >= other).all(-1), (gains > other).any(-1))
-
-
 def nondominated(gains: Gains) -> Bool[np.ndarray, " item"]:
     """Rows that no other row dominates; equal rows stay together."""
     keep = np.ones(len(gains), bool)
     for row in np.lexsort(-gains.T[::-1]):  # best first column first, to drop most rows early
         if keep[row]:
-            keep &= ~dominates(gains[row][None], gains)
+            keep &= ~(
+                (gains[row] >= gains).all(-1) & (gains[row] > gains).any(-1)
+            )  # at least as good, better somewhere
     return keep
 
 

@@ -341,15 +341,6 @@ def prunable(model: nn.Module, settings: TrainingSettings) -> Iterator[tuple[str
             yield name, parameter
 
 
-def check_prunable(model: nn.Module, settings: TrainingSettings) -> None:
-    """Raise an error if weights are to be pruned, and the model has none that may be."""
-    if settings.sparsity and not any(True for _ in prunable(model, settings)):
-        raise ConfigError(
-            f"Expected a layer of at least {settings.smallest_pruned} weights for sparsity {settings.sparsity:g}, "
-            "found none. Pass a lower `smallest_pruned`, or no `sparsity`."
-        )
-
-
 class Pruning(lightning.Callback):
     """Keeps pruned weights and their averages at 0, in `module.masks`. Comes before `Averaging` and `Checkpoints`.
 
@@ -403,7 +394,11 @@ def train(
     Raises Stopped after the step in which a signal was received, once that step is saved.
     """
     settings = settings.on(device)
-    check_prunable(model, settings)
+    if settings.sparsity and not any(True for _ in prunable(model, settings)):
+        raise ConfigError(
+            f"Expected a layer of at least {settings.smallest_pruned} weights for sparsity {settings.sparsity:g}, "
+            "found none. Pass a lower `smallest_pruned`, or no `sparsity`."
+        )
     checkpoint = Path(folder) / CHECKPOINT
     make_folder(Path(folder))
     start, average, optimizer, logged, masks = 0, None, None, None, {}

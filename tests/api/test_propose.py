@@ -85,8 +85,8 @@ def test_the_journal_knows_that_smaller_values_are_better():
 @pytest.mark.parametrize("goals", [(), ("maximize value", "minimize price")])
 def test_a_journal_is_read_once(monkeypatch, goals):
     sg.propose("proteins", journal="j.csv", **FIRST_PLATE).enter()
-    read, header = [], journals.checked_header
-    monkeypatch.setattr(journals, "checked_header", lambda line, path: (read.append(path), header(line, path))[1])
+    read, header = [], journals.parse_header
+    monkeypatch.setattr(journals, "parse_header", lambda line, path: (read.append(path), header(line, path))[1])
     sg.propose("proteins", journal="j.csv", goals=goals, **FIRST_PLATE)
     assert len(read) == 1
 

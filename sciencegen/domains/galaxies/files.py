@@ -26,7 +26,7 @@ from sciencegen.data.damage import open_binary, reading
 from sciencegen.data.tables import read_table, referred_place
 from sciencegen.domains.galaxies import cubes, pictures
 from sciencegen.domains.galaxies import fits as fits_files
-from sciencegen.domains.galaxies.fits import Extent, check_whole
+from sciencegen.domains.galaxies.fits import Extent, whole_extents
 from sciencegen.domains.galaxies.headers import ANNOTATIONS, PASSED_OVER, sky_at_edge, told_beside
 from sciencegen.domains.galaxies.items import PREFIX, UNREADABLE, Stamp, parse_text, standardize
 from sciencegen.domains.galaxies.observation import in_bands, resampled
@@ -48,7 +48,7 @@ def parts(path: Path) -> Iterator[Part]:
     if path.name.lower().endswith(ARRAYS):
         yield from array_parts(path)
         return
-    extents = check_whole(path)
+    extents = whole_extents(path)
     content = _content(path)
     at = 0
     for extent in extents:

@@ -116,7 +116,7 @@ def read_layout(path: Path) -> tuple[list[Extent], str]:
         return extents, f"a damaged one ({stream.damage})" if stream.damage else problem
 
 
-def check_whole(path: Path) -> list[Extent]:
+def whole_extents(path: Path) -> list[Extent]:
     """The data of each HDU of a file that must be whole. Raises a DataError if a part is missing or damaged."""
     extents, problem = read_layout(path)
     if problem:
@@ -319,14 +319,17 @@ def _opened(path: Path, changed: tuple[int, ...]) -> FitsFile:
 
 def open_whole(path: Path) -> Any:
     """The HDUs of a file of which each byte is there and each header can be read; else a DataError."""
-    extents = check_whole(path)
+    extents = whole_extents(path)
     with reading("a FITS file", path):
         return _whole(path, extents)
 
 
 def _whole(path: Path, extents: Sequence[Extent]) -> Any:
     hdus = _open(path, len(extents))
-    _check_claims(hdus, path)
+    for hdu in hdus:
+        if getattr(hdu, "is_image", False) and hdu.shape:
+            size = math.prod(hdu.shape) * abs(int(hdu.header["BITPIX"])) // 8
+            check_claim(path, hdu.shape[0], size, hdu.fileinfo()["datSpan"])  # its bytes may be compressed
     return hdus
 
 
@@ -371,14 +374,6 @@ def _open(source: Path | io.BytesIO, count: int) -> Any:
     if len(hdus) != count:
         raise ValueError(f"{len(hdus)} HDUs, where its headers announce {count}")
     return hdus
-
-
-def _check_claims(hdus: Any, path: Path) -> None:
-    """Raise a DataError if an image claims more pixels than its bytes in the file, compressed or not, can hold."""
-    for hdu in hdus:
-        if getattr(hdu, "is_image", False) and hdu.shape:
-            size = math.prod(hdu.shape) * abs(int(hdu.header["BITPIX"])) // 8
-            check_claim(path, hdu.shape[0], size, hdu.fileinfo()["datSpan"])
 
 
 def _count_whole(path: Path, extents: Sequence[Extent]) -> int:

@@ -314,7 +314,13 @@ class _Kept:
         self._check_lengths(block.names, bodies)
         letters = np.frombuffer(b"".join(bodies), np.uint8).reshape(len(bodies), -1)[:, self.layout.places]
         rows = _NUMBERS[letters]
-        self._check_letters(block.names, letters, rows)
+        strange = rows > AMBIGUOUS
+        if strange.any():
+            index, column = np.argwhere(strange)[0].tolist()
+            raise DataError(
+                f"Expected letters, '-' and '.' in the rows of {self.path}, found {chr(letters[index, column])!a} in "
+                f"record {self.records + index + 1}, '{printable(block.names[index], 60)}'."
+            )
         fragment = (rows == GAP).sum(1) > MOST_GAPS * rows.shape[1]
         ambiguous = (rows == AMBIGUOUS).any(1) & ~fragment
         stays = ~(fragment | ambiguous)
@@ -346,15 +352,6 @@ class _Kept:
             f"'{printable(names[index], 60)}', has {len(bodies[index])} {counted}, "
             f"the first, '{printable(self.layout.first[0], 60)}', has {width}. Align them again."
         )
-
-    def _check_letters(self, names: Sequence[str], letters: np.ndarray, rows: np.ndarray) -> None:
-        strange = rows > AMBIGUOUS
-        if strange.any():
-            index, column = np.argwhere(strange)[0].tolist()
-            raise DataError(
-                f"Expected letters, '-' and '.' in the rows of {self.path}, found {chr(letters[index, column])!a} in "
-                f"record {self.records + index + 1}, '{printable(names[index], 60)}'."
-            )
 
 
 # Aligned rows as bits, 64 columns per word, so that a pair of rows is compared in a few operations.

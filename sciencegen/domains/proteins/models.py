@@ -231,18 +231,14 @@ def fit(
     if not family and len(numbers) == 1:
         measured = numbers[0]
     if measured:
-        _check_measured(measured, texts, column[:, conditions.index(measured)])
+        effects = ~np.isnan(column[:, conditions.index(measured)])
+        known = sum(GAP_LETTER not in text for text, there in zip(texts, effects, strict=True) if there)
+        if known < FOLDS:
+            raise DataError(
+                f"Expected {FOLDS} or more rows to train on with a number in {measured} and without gaps, found "
+                f"{known} of {len(texts)}. Measure more, or leave {measured} out."
+            )
     return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family, measured)
-
-
-def _check_measured(name: str, texts: Sequence[str], values: Float[np.ndarray, " row"]) -> None:
-    """Raise an error if too few rows tell effects of mutations, before a training."""
-    known = sum(GAP_LETTER not in text for text, value in zip(texts, values, strict=True) if not np.isnan(value))
-    if known < FOLDS:
-        raise DataError(
-            f"Expected {FOLDS} or more rows to train on with a number in {name} and without gaps, found {known} of "
-            f"{len(texts)}. Measure more, or leave {name} out."
-        )
 
 
 def gap_shares(

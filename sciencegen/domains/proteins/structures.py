@@ -145,26 +145,19 @@ def _parse_cif(text: str, path: Path) -> Any:
                 f"Expected atoms (_atom_site) in {path}, found no {error.args[0]}: the file is cut short, or it holds "
                 "no coordinates. Get it again."
             ) from error
-        _check_columns(parser._mmcif_dict, path)
-        _check_models([model.serial_num for model in structure], path)
+        columns = parser._mmcif_dict
+        if len({len(cells) for name, cells in columns.items() if name.startswith("_atom_site.")}) > 1:
+            # a truncated table, of which a reader that zips its columns silently drops rows
+            raise DataError(
+                f"Expected whole rows of atoms in {path}, found the last one cut short. Get the file again."
+            )
+        numbers = [model.serial_num for model in structure]
+        if again := [number for number in numbers if numbers.count(number) > 1]:  # the first model would lack atoms
+            raise DataError(
+                f"Expected the atoms of each model together in {path}, found those of model {again[0]} at several "
+                "places: the file is damaged. Get it again."
+            )
     return structure
-
-
-def _check_models(numbers: list[int], path: Path) -> None:
-    """Raise a DataError if atoms of a model follow those of another one: the first model would lack them."""
-    again = next((number for number in numbers if numbers.count(number) > 1), None)
-    if again is not None:
-        raise DataError(
-            f"Expected the atoms of each model together in {path}, found those of model {again} at several places: the "
-            "file is damaged. Get it again."
-        )
-
-
-def _check_columns(columns: dict[str, Any], path: Path) -> None:
-    """Raise a DataError if the table of atoms is truncated: a reader that zips its columns silently drops rows."""
-    lengths = {len(value) for name, value in columns.items() if name.startswith("_atom_site.")}
-    if len(lengths) > 1:
-        raise DataError(f"Expected whole rows of atoms in {path}, found the last one cut short. Get the file again.")
 
 
 SHORTEST_CHAIN = 10

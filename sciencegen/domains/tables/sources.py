@@ -264,7 +264,14 @@ def _of_csv(path: Path, wanted: Collection[str] | None) -> TableSource:
     names, decimal = [name.strip() for name in names], "," if separator == ";" else "."
     check_names(names, str(path))
     counts = count_cells((cells for _, cells in records), len(names), decimal)
-    _check_letters(path, names, counts)
+    pairs = zip(names, counts, strict=True)
+    damaged = [name for name, count in pairs if any(LOST_LETTER in text for text in (name, *count.categories))]
+    if damaged:
+        warnings.warn(
+            f"{path} isn't UTF-8: letters in {', '.join(damaged)} are lost, and texts that differ in them become "
+            f"equal. Convert it, such as by `iconv -f latin1 -t utf-8 {path.name}`.",
+            stacklevel=1,
+        )
     learned = {name: count for name, count in zip(names, counts, strict=True) if wanted is None or name in wanted}
     _note_gaps(path, learned)
     _note_numbers(path, learned)
@@ -281,18 +288,6 @@ def _of_csv(path: Path, wanted: Collection[str] | None) -> TableSource:
                 yield line, [read(cell.strip()) for read, cell in zip(read_cell, cells, strict=True)]
 
     return TableSource(names, _categories(names, counts), rows)
-
-
-def _check_letters(path: Path, names: Sequence[str], counts: Sequence[ColumnCells]) -> None:
-    """Warn of columns whose letters were lost, as the file's encoding is another one."""
-    pairs = zip(names, counts, strict=True)
-    damaged = [name for name, count in pairs if any(LOST_LETTER in text for text in (name, *count.categories))]
-    if damaged:
-        warnings.warn(
-            f"{path} isn't UTF-8: letters in {', '.join(damaged)} are lost, and texts that differ in them become "
-            f"equal. Convert it, such as by `iconv -f latin1 -t utf-8 {path.name}`.",
-            stacklevel=1,
-        )
 
 
 def _note_numbers(path: Path, counts: Mapping[str, ColumnCells]) -> None:

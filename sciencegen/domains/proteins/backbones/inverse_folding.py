@@ -16,7 +16,7 @@ from torch.nn.functional import gelu, log_softmax
 
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
 from sciencegen.domains.proteins.backbones.motifs import FREE
-from sciencegen.domains.proteins.backbones.published_weights import check_weights
+from sciencegen.domains.proteins.backbones.published_weights import weights_file
 from sciencegen.errors import DataError
 
 # Where CB is in an ideal residue, from N, CA and C alone.
@@ -240,7 +240,7 @@ class Designed:
 @cache
 def load_inverse_folding() -> InverseFolding:
     """The network with its published weights, in float32, on the CPU. Nothing but tensors is read from the file."""
-    stored = torch.load(check_weights(), map_location="cpu", weights_only=True)
+    stored = torch.load(weights_file(), map_location="cpu", weights_only=True)
     network = InverseFolding(int(stored["num_edges"]))
     network.load_state_dict(stored["model_state_dict"])
     return network.eval().requires_grad_(False)

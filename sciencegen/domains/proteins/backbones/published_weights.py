@@ -31,7 +31,7 @@ def has_weights() -> bool:
     return weights_path() is not None
 
 
-def check_weights() -> Path:
+def weights_file() -> Path:
     """The path of the installed weights; a ConfigError if there are none."""
     path = weights_path()
     if path is None:

@@ -16,7 +16,7 @@ from sciencegen.domains.base import Oracles
 from sciencegen.domains.capabilities import Predictions, SequenceDraws, Sequences
 from sciencegen.domains.proteins.backbones.items import Backbone, key
 from sciencegen.domains.proteins.backbones.motifs import FREE, check_numbers, kept_letters, kept_names
-from sciencegen.domains.proteins.backbones.published_weights import check_weights, has_weights
+from sciencegen.domains.proteins.backbones.published_weights import has_weights, weights_file
 from sciencegen.domains.proteins.backbones.similarity import Trace, can_align, trace_tm
 from sciencegen.domains.proteins.residues import ALPHA_DISTANCE, UNKNOWN, letter_of
 from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, read_structure_file
@@ -126,7 +126,7 @@ def check(draws: SequenceDraws, by_program: bool) -> None:
     """Raise a ConfigError for wrong numbers of kept residues, and for absent weights unless a program draws."""
     check_numbers(draws.keep)
     if not by_program:
-        check_weights()
+        weights_file()
 
 
 def draw(item: Backbone, draws: SequenceDraws) -> list[tuple[str, float]] | Refusal:
@@ -234,7 +234,7 @@ def with_weights_checked(oracles: Oracles) -> Oracles:
 
     def find(name: str) -> Oracle:
         if name in PERPLEXITIES:
-            check_weights()
+            weights_file()
         return oracles.find(name)
 
     return replace(oracles, find=find, slow=frozenset(PERPLEXITIES))
