@@ -160,7 +160,11 @@ def keeping_scores():
     section = config.get("optimize") or {}
     named = f"{section.get('goals')} {section.get('include')}"
     own = section.get("settings") or {}
-    if section.get("cache") or own.get("cache") or not (section.get("oracles") or ":" in named):
+    if (
+        section.get("cache")
+        or own.get("cache")
+        or not (section.get("oracles") or ":" in named)
+    ):
         return {}
     return {"settings": {**own, "cache": f"{FOLDER}/programs.sqlite"}}
 
@@ -207,7 +211,10 @@ def read_like_prepare(sources):
 
 def reading_settings():
     """The settings of `propose`, with how the dataset that `prepare` reads is read."""
-    own = {**read_like_prepare(plate_tables("measured")), **(PROPOSE.get("settings") or {})}
+    own = {
+        **read_like_prepare(plate_tables("measured")),
+        **(PROPOSE.get("settings") or {}),
+    }
     return {"settings": own} if own else {}
 
 
