@@ -252,25 +252,31 @@ FEWEST = 50
 """Minimum number of training points for contours; fewer are drawn as points."""
 
 
-def has_contours(record: Chart) -> bool:
-    """Whether there are enough points for contours, and so few outside of the axes that the widest contour exists."""
+Contours = tuple[Density, list[float]]
+"""The density of the training points, and the levels of the contours that hold `SHARES` of them."""
+
+
+def contours_of(record: Chart) -> Contours | None:
+    """None if there are too few points for contours, or so many outside of the axes that the widest doesn't exist."""
     points = finite_points(record.training)
     if not record.contours or len(points) < FEWEST:
-        return False
+        return None
     low, high = np.array([ends(record.x), ends(record.y)]).T
     inside = ((points >= low) & (points <= high)).all(1)
-    return float(inside.mean()) > max(SHARES)
+    if float(inside.mean()) <= max(SHARES):
+        return None
+    found = density(points, record.x, record.y)
+    return found, levels(found, points, SHARES)
 
 
-def chart(record: Chart) -> Markup:
-    """The SVG element of a chart."""
-    contoured = has_contours(record)
-    most = OVER_CONTOURS if contoured else None
+def chart(record: Chart, contours: Contours | None) -> Markup:
+    """The SVG element of a chart. contours: in place of the training points."""
+    most = None if contours is None else OVER_CONTOURS
 
     def paint(axes: Axes) -> list[Overlay]:
         overlays: list[Overlay] = []
-        if contoured:
-            _contours(axes, record)
+        if contours is not None:
+            _paint_contours(axes, contours)
         else:
             overlays.append(cloud(record.training, "training"))
         if record.line is not None:
@@ -294,25 +300,16 @@ def _few(points: Points, most: int | None) -> Points:
     return points if most is None else [points[row] for row in evenly_spaced(len(points), most)]
 
 
-def shares_within(record: Chart) -> list[tuple[str, float]]:
-    """Of each group the share of points inside the widest contour; [] without contours."""
-    if not has_contours(record):
-        return []
-    found, (widest, *_) = _density(record)
+def shares_within(record: Chart, contours: Contours) -> list[tuple[str, float]]:
+    """Of each group the share of points inside the widest contour."""
+    found, (widest, *_) = contours
     groups = {"draws": record.generated, "candidates": record.candidates}
     points = {name: finite_points(own) for name, own in groups.items()}
     return [(name, float((found.at(own) >= widest).mean())) for name, own in points.items() if len(own)]
 
 
-def _density(record: Chart) -> tuple[Density, list[float]]:
-    """The density of the training points, and the levels of the contours."""
-    points = finite_points(record.training)
-    found = density(points, record.x, record.y)
-    return found, levels(found, points, SHARES)
-
-
-def _contours(axes: Axes, record: Chart) -> None:
-    found, at = _density(record)
+def _paint_contours(axes: Axes, contours: Contours) -> None:
+    found, at = contours
     # contourf needs increasing levels; those of few points may be equal
     edges = [*np.maximum.accumulate(np.array(at) * (1 + 1e-9 * np.arange(len(at)))), found.values.max() * 1.01]
     x, y, values = found.padded()

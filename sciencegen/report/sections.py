@@ -153,18 +153,20 @@ def distributions(figures: Sequence[str], draws: bool = False, requested: bool =
 
 def charts(records: Sequence[Chart]) -> str:
     """A panel for each chart with its legend and note."""
-    return panels([panel(comparisons.chart(record), _chart_caption(record)) for record in records])
+    found = [(record, comparisons.contours_of(record)) for record in records]
+    return panels([panel(comparisons.chart(one, own), _chart_caption(one, own)) for one, own in found])
 
 
-def _chart_caption(record: Chart) -> str:
+def _chart_caption(record: Chart, found: comparisons.Contours | None) -> str:
     held = ", ".join(f"{100 * share:.0f}" for share in sorted(comparisons.SHARES))
     contours = ("training", f"training set: contours hold {held} %")
-    known = contours if comparisons.has_contours(record) else ("dot training", "training set")
+    known = ("dot training", "training set") if found is None else contours
     entries = [known] if len(record.training) else []
     entries += [("dot generated", "draws of the model")] if len(record.generated) else []
     entries += [("dot candidate", "candidates")] if len(record.candidates) else []
     entries += [("line ink", record.line.name)] if record.line is not None else []
-    shares = ", ".join(f"{name} {number(100 * share, 1)} %" for name, share in comparisons.shares_within(record))
+    within = [] if found is None else comparisons.shares_within(record, found)
+    shares = ", ".join(f"{name} {number(100 * share, 1)} %" for name, share in within)
     inside = f"Points inside the contour of {100 * max(comparisons.SHARES):.0f} %: {shares}." if shares else ""
     text = " ".join(filter(None, [record.note, inside]))
     return fill(TEMPLATE, "titled", title=record.title, entries=entries, text=text)

@@ -5,12 +5,17 @@ import re
 import numpy as np
 import pytest
 
+from sciencegen.report import comparisons
 from sciencegen.report.canvas import COLOUR
-from sciencegen.report.comparisons import FEWEST, OVER_CONTOURS, SHARES, chart, has_contours, shares_within
+from sciencegen.report.comparisons import FEWEST, OVER_CONTOURS, SHARES, contours_of, shares_within
 from sciencegen.report.content import Axis, Chart, Line
 from tests.report.example import chart as example
 
 X, Y = Axis("residues"), Axis("radius", "Å")
+
+
+def chart(record):
+    return comparisons.chart(record, contours_of(record))
 
 
 def test_a_chart_is_an_element_of_the_page():
@@ -34,7 +39,7 @@ def test_few_training_points_are_points():
     few = Chart("t", example().x, example().y, [], np.zeros((FEWEST - 1, 2)), contours=True)
     svg = chart(few)
     assert svg.count("h0") == FEWEST - 1
-    assert shares_within(few) == []
+    assert contours_of(few) is None
 
 
 @pytest.mark.parametrize(("outside", "contoured"), [(0, True), (1, True), (2, False), (30, False)])
@@ -42,7 +47,7 @@ def test_contours_hold_their_shares_or_are_left_out(outside, contoured):
     points = np.random.default_rng(0).uniform(0, 1, (100, 2))
     points[:outside] += 5
     record = Chart("t", Axis("a", low=0, high=1), Axis("b", low=0, high=1), points[:1], points, contours=True)
-    assert has_contours(record) == contoured
+    assert (contours_of(record) is not None) == contoured
     assert ("fill-opacity" in chart(record)) == contoured
 
 
@@ -68,7 +73,7 @@ def test_points_over_contours_are_thinned_but_all_are_counted():
     far, near = np.full((5000, 2), 170.0), rng.normal(0, 20, (5000, 2))
     record = Chart("t", example().x, example().y, far, rng.normal(0, 20, (4000, 2)), near, contours=True)
     assert chart(record).count("h0") == 2 * OVER_CONTOURS
-    (draws, inside), (candidates, outside) = shares_within(record)
+    (draws, inside), (candidates, outside) = shares_within(record, contours_of(record))
     assert (draws, candidates) == ("draws", "candidates")
     assert inside == pytest.approx(SHARES[0], abs=0.02)
     assert outside == 0

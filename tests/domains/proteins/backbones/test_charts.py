@@ -6,7 +6,7 @@ import pytest
 from sciencegen.domains.capabilities import Compared
 from sciencegen.domains.proteins.backbones.items import backbone
 from sciencegen.domains.proteins.backbones.metrics import angles, charts
-from sciencegen.report.comparisons import chart
+from sciencegen.report.comparisons import chart, contours_of
 from tests.domains.proteins.backbones.examples import HELIX, chains, helix
 
 
@@ -40,4 +40,4 @@ def test_each_chart_has_the_points_of_its_items():
 @pytest.mark.parametrize("groups", [((), (), ()), ((), (), chains()[:1])])
 def test_charts_of_few_items_are_drawn(groups):
     for record in charts(Compared(*groups)):
-        assert chart(record).startswith("<svg")
+        assert chart(record, contours_of(record)).startswith("<svg")
