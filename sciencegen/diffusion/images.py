@@ -125,7 +125,7 @@ fields are those of `data.observation`."""
 class ObservedImageDiffusion(HoldsDiffusion):
     """A `LatentModel` of Batches with the fields image, psf and variance.
 
-    diffusion: model of stretched images, with the context `psf` and `noise` (`images.image_diffusion`). seen: psf and
+    diffusion: model of stretched images, with the context `psf` and `noise` (`image_diffusion`). seen: psf and
     variance of a few items [kept ...]. Each draw uses one of them, selected by the first number of its latent: the
     index is the integer part of kept Phi(number). The rest of a latent is the image's noise. steps_per_sigma: pixels
     are whole multiples of the item's smallest sigma divided by this. They are dequantized with uniform noise before

@@ -343,7 +343,7 @@ class DiffusionModel(nn.Module):
     @torch.no_grad()
     def draw(self, z: Batch, name: str, steps: int, noise: Noise | None = None, bend: Bend | None = None) -> Batch:
         """Denoise z to items with the sampler `name`. noise: of random samplers; derived from z by default. bend: a
-        function from denoiser to denoiser, as in guidance.py."""
+        function from denoiser to denoiser, as `steering.classifier_free` is one."""
         return self.denoised(self.path(steps, z), z, name, noise, bend, pure=self.settings.pure_noise)
 
     @torch.no_grad()

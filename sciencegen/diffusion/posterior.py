@@ -124,8 +124,8 @@ def conjugate_gradients(
 # Samples of noise-free, unblurred images given one observed image, by a diffusion model of observed images.
 #
 # The prior is the model's p(x | no psf, least variance): images with hardly any noise. They are stretched, x = c
-# sinh(u), so that the observation y = psf * (c sinh u) + noise isn't linear in u; `posterior.observing` linearizes it
-# at each estimate.
+# sinh(u), so that the observation y = psf * (c sinh u) + noise isn't linear in u; `observing` linearizes it at each
+# estimate.
 
 LARGEST = 20.0
 """Of |u|, so that sinh stays finite where an estimate is far off."""

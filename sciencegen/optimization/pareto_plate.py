@@ -94,7 +94,7 @@ def reference_point(gains: Float[np.ndarray, "item objective"]) -> Float[np.ndar
 
 
 class HypervolumeImprovement:
-    """An `acquisition.Acquisition`.
+    """The acquisition (`plate.Acquisition`) of a block of candidates.
 
     Parameters
     ----------

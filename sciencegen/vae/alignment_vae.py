@@ -54,7 +54,7 @@ from sciencegen.vae.posteriors import POSTERIORS, kl_to_standard_normal, standar
 #     E_q(c|x) [ L(x, c) ] - KL(q(c | x) || p(c)) <= log p(x),
 #
 # and rows that have them also train q(c | x), by -label_weight log q(c | x). Kingma et al. 2014, model M2, eq. 7 and 9;
-# the head q(c | x) is that of `semi_supervised`.
+# the head q(c | x) is that of `conditions`.
 
 
 @dataclass(frozen=True)

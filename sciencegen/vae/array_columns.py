@@ -1,4 +1,4 @@
-"""Columns of a table for the VAE of arrays: each has a likelihood, and a scale on which it is stated.
+"""Columns of a table for the VAE of arrays, each with a likelihood and the scale on which it is stated; their networks.
 
 The field "values" of a Batch holds u [batch column]: a number x as (x - mean) / std, a class as its index. The mask is
 False where a cell is missing. A likelihood is the distribution of y:
@@ -421,7 +421,7 @@ def with_shared_counts(
     return mask
 
 
-# The networks of the VAE of arrays whose columns have likelihoods of their own (`columns`).
+# The networks of the VAE of arrays whose columns have likelihoods of their own.
 
 
 class ColumnEncoder(nn.Module):
@@ -489,7 +489,7 @@ def plain_outputs(
 
 # Blocks of columns that are the numbers of a series or an image: one likelihood, and networks of their own.
 #
-# A block's numbers are columns as others are (`columns`). The networks differ: recurrent ones over the time of a
+# A block's numbers are columns as others are. The networks differ: recurrent ones over the time of a
 # series, convolutions over an image. Given the latent, all numbers are independent.
 
 READERS = {"series": SeriesReader, "image": ImageReader}

@@ -3,7 +3,7 @@
 Brightness spans orders of magnitude, between images and within one. So an image is m = flux * shape in each band. The
 log flux is predicted from code and condition by a linear layer plus a small network. shape = softmax over the pixels of
 the decoder's output, the log surface brightness: it is positive, sums to 1, and is smooth in faint and bright regions.
-With `profiles`, that is only the structure of an object: a share of its light, beside elliptical profiles (`profiles`).
+With `profiles`, that is only the structure of an object: a share of its light, beside elliptical profiles (`Profiles`).
 The encoder's input is asinh(x / noise), the logarithm of the noise and the point spread function.
 """
 

@@ -84,7 +84,7 @@ def test_pixels_that_overflow_the_model_are_refused(simulated):
     assert "pixels of up to 1e+30 nJy" in found.table["refused"][0]
 
 
-def test_empty_sky_is_restored_as_nearly_no_light(quick_restoration):
+def test_empty_sky_is_restored_as_nearly_no_light():
     """Its latent by the encoder is so far off that no descent comes back."""
     y, x = np.mgrid[:33, :33] - 16
     stamp = {"image": np.random.default_rng(1).normal(0, 15, (64, 64)), "pixel_scale": 0.1, "variance": 15.0**2}
@@ -92,7 +92,7 @@ def test_empty_sky_is_restored_as_nearly_no_light(quick_restoration):
     assert found.summary["restored"] == 1
     row = found.table.iloc[0]
     assert 0.9 < row["chi_squared"] < 1.1
-    assert row["flux_upper"] < 6 * 15 * 64
+    assert row["flux_upper"] < 3 * 15 * 64
 
 
 def test_if_all_is_refused_there_is_no_warning(simulated):

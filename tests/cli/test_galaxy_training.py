@@ -35,7 +35,7 @@ def test_a_model_learns_from_a_store_what_it_learns_from_a_file(cli, tmp_path):
 
 def test_shipped_weights_are_adapted_to_some_stamps(cli, tmp_path):
     """The committed sample's, since the cache is empty."""
-    few = "{limit: 12, training: {steps: 2, batch_size: 4, log_every: 1}, finish: {steps: 2, batch: 32, map_steps: 2}}"
+    few = "{limit: 24, training: {steps: 2, batch_size: 8, log_every: 1}, finish: {steps: 2, batch: 32, map_steps: 2}}"
     adapt = ("--from", "galaxies", "--data", "simulated/train", "--settings", few, "--threads", 1)
     result = cli("train", "galaxies", *adapt, "-o", "adapted", "--json")
     assert result.code == 0, result.err
@@ -44,11 +44,11 @@ def test_shipped_weights_are_adapted_to_some_stamps(cli, tmp_path):
         "step 1/2", "step 2/2", "finishing: step 1/1", "posteriors: step 1/1", "prior of codes: step 1/2",
         "prior of codes: step 2/2",
     ]  # fmt: skip
-    assert json.loads(result.out)["items"] == 12
+    assert json.loads(result.out)["items"] == 24
     old, new = load_model("galaxies", "galaxies", "cpu"), load_model("galaxies", tmp_path / "adapted", "cpu")
     assert set(old.representation.properties) == set(new.representation.properties)
     changed = {name for name, value in new.model.state_dict().items() if not value.equal(old.model.state_dict()[name])}
-    assert {name.partition(".")[0] for name in changed} == {"networks", "prior"}, "12 stamps say nothing of the rest"
+    assert {name.partition(".")[0] for name in changed} == {"networks", "prior"}, "24 stamps say nothing of the rest"
 
 
 def test_a_diffusion_is_the_prior_of_codes(cli, tmp_path):

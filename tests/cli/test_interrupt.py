@@ -60,7 +60,7 @@ AFTER_A_SUBSTRUCTURE_SEARCH = [
     [
         (signal.SIGTERM, AS_A_MODULE, 1),
         pytest.param(signal.SIGHUP, AS_A_MODULE, 1, marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, AFTER_A_SUBSTRUCTURE_SEARCH, 1, marks=pytest.mark.slow),
+        (signal.SIGINT, AFTER_A_SUBSTRUCTURE_SEARCH, 1),
         (signal.SIGINT, AFTER_A_SUBSTRUCTURE_SEARCH, 2),
     ],
 )

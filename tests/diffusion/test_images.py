@@ -154,7 +154,7 @@ def test_a_diffusion_prior_sits_on_the_autoencoder_of_images(generator):
     blobs = Blobs(noise=0.003)
     loss = lambda step: vae.loss(blobs.draw(16, generator), step, generator)["loss"]  # noqa: E731
     descend(vae.parameters(), loss, 10, DescentSettings(5e-3))
-    batches = [blobs.draw(64, generator) for _ in range(2)]
+    batches = [blobs.draw(128, generator) for _ in range(4)]
     fit = vae.finish(batches, generator, steps=20, batch=64, map_steps=2)
     assert math.isfinite(fit.end)
     condition = batches[0].condition

@@ -90,29 +90,21 @@ def record_of(folder: Path, name: str, **settings: Any) -> dict[str, str]:
     return {name: place.read_text(), record_path(name).name: record_path(place).read_text()}
 
 
-RECORDS = {
-    "program.csv": {"goals": ["maximize x"]}, "function.csv": {"goals": [f"maximize {EVIL}"]},
-    "installed.csv": {"goals": ["maximize os:getpid"]},
-}  # fmt: skip
-REPLAYED = {
-    "http": [("program.csv", False), *((name, True) for name in RECORDS)],
-    "mcp": [("program.csv", True), ("function.csv", False)],
-}
-"""Each a process of seconds. Behind both doors stands the same check."""
-
-
 @pytest.mark.parametrize("door", DOORS)
-def test_a_record_runs_nothing_that_the_server_does_not_allow(folder, door):
+@pytest.mark.parametrize("run_programs", [False, True])
+def test_a_record_runs_nothing_that_the_server_does_not_allow(folder, door, run_programs):
     module = f"open('{folder}/ran', 'w')\ndef score(item):\n    return 1.0\n"
     with nothing_runs(folder) as command:
 
         def use(server: Door) -> None:
             server.upload("evil_module.py", module)
-            programs = {"program.csv": {"oracles": {"x": {"command": command}}}}
-            for name, settings in RECORDS.items():
-                for place, text in record_of(folder, name, **settings, **programs.get(name, {})).items():
+            for name, settings in {
+                "program.csv": {"goals": ["maximize x"], "oracles": {"x": {"command": command}}},
+                "function.csv": {"goals": [f"maximize {EVIL}"]},
+                "installed.csv": {"goals": ["maximize os:getpid"]},
+            }.items():
+                for place, text in record_of(folder, name, **settings).items():
                     server.upload(place, text)
-            for name, run_programs in REPLAYED[door]:
                 found = server.ask("replay", file=name, all=True, threads=1, run_programs=run_programs)
                 assert (found["state"], found["exit_code"]) == ("failed", 2), found
                 assert any(one in found["error"] for one in ("that this server allows", "Pass `run_programs`")), found

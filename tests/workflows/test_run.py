@@ -92,7 +92,7 @@ def wait_for(place, verb, timeout_s=60):
 
 def test_a_run_prints_its_report_and_nothing_else_on_stdout(call, place):
     """A typo after it costs no earlier result."""
-    code, said, heard = call()
+    code, said, heard = finish(start(place))
     assert code == 0, heard
     assert said == "results/molecules/test/report.html\n"
     assert (place.folder / said.strip()).is_file()

@@ -313,7 +313,7 @@ def variance_of(
     return said.noise_of(image)
 
 
-# What is told about a file in `<file>.yaml` next to it, or in `stamps.yaml` in its folder (`headers`).
+# What is told about a file in `<file>.yaml` next to it, or in `stamps.yaml` in its folder.
 
 OWN, OWN_WITHIN = b"ORIGIN  = 'sciencegen ", 5760
 """Card in the header of FITS files by this program, and the bytes in which it is looked for."""

@@ -367,7 +367,7 @@ def load_observed(data: Mapping[str, Any]) -> ObservedRepresentation:
 
 
 def fit_observed(texts: Sequence[str], values: np.ndarray, names: Sequence[str]) -> ObservedRepresentation:
-    """`representation.fit_to`, with exposures that have noise only; DataError if there are none."""
+    """`fit_to`, with exposures that have noise only; DataError if there are none."""
     stamps = some_stamps(texts)
     fitted = fit_to(stamps, values, names)
     noisy = tuple(one for one in fitted.instrument.exposures if (one.variance > 0).all())

@@ -29,7 +29,7 @@ from sciencegen.scoring.oracles import FunctionOracle, Oracle
 
 # The 20 tasks of the PMO benchmark that need only RDKit (Gao, Fu, Sun, Coley, NeurIPS 2022).
 #
-# The other three need a classifier (`oracles.CLASSIFIERS`). These are GuacaMol's goals (Brown, Fiscato, Segler,
+# The other three need a classifier (`CLASSIFIERS`). These are GuacaMol's goals (Brown, Fiscato, Segler,
 # Vaucher, J. Chem. Inf. Model. 2019, 59, 1096) with the settings of the benchmark's own oracles. Scores are in 0..1.
 # Several parts are combined by the geometric mean, except in the two hops, which use the arithmetic mean.
 

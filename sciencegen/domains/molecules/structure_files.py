@@ -277,7 +277,7 @@ def xyz_block(molecule: Chem.Mol, comment: str = "") -> str:
 
 # Reads atoms, charges and positions from a structure's text without chemistry checks, also for invalid molecules.
 #
-# `structure_files.parse_structure` refuses invalid molecules, but metrics of validity must count them.
+# `parse_structure` refuses invalid molecules, but metrics of validity must count them.
 
 _UNCHECKED_READER: Any = Chem.SmilesParserParams()
 _UNCHECKED_READER.removeHs = False
