@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -90,8 +90,21 @@ class Further(Settings):
     commands, `settings` in Python and in configs."""
 
 
+Inside = TypeVar("Inside", bound=Further, covariant=True)
+
+
+class _Holds(Protocol[Inside]):
+    @property
+    def settings(self) -> Inside: ...
+
+
 class HasFurther(Settings):
-    """A verb's settings, with a field `settings` of further ones. These are accepted beside it until version 0.5."""
+    """A verb's settings, with a field `settings` of further ones, which code reads as `further`. These are accepted
+    beside it until version 0.5."""
+
+    @property
+    def further(self: _Holds[Inside]) -> Inside:
+        return self.settings
 
     @model_validator(mode="before")
     @classmethod
