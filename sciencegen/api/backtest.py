@@ -299,7 +299,7 @@ def resolve_backtest(
     origin, items = bench.origin, [one.item for one in known]
     edits = edit_features(science, origin, items)
     features, _ = features_for(science, origin, items, edits)
-    marks = marks_for(science, bench.space, settings.settings.maximum_share)
+    marks = marks_for(science, bench.space, settings.further.maximum_share)
     space = CampaignSpace(science.items.key, features, science.similarity.matrix, marks=marks)
     landscape = landscape_of(space, known, bench.minimize)
     apart = set(discordant_keys(history.journal, history.keys))

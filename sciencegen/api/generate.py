@@ -166,7 +166,7 @@ def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest
     if complete is not None:
         set_drawing(complete.model, settings, required=False)
     task = [f"{name} {value}" for name, value in given_task(settings).items()]
-    texts = [*settings.where, *["noise-free"] * settings.settings.noise_free, *drawing_words(settings), *task]
+    texts = [*settings.where, *["noise-free"] * settings.further.noise_free, *drawing_words(settings), *task]
     origin = origin_of("generate", model, Criteria(texts, settings.keep, settings.forbid), settings.seed)
     observation = model.representation.observation
     notes = observation.notes if draws.observes and observation is not None else ()

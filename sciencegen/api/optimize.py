@@ -195,7 +195,7 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     if blocks is not None:
         start, about_starts = makeable_starts(science, space.start if settings.start else (), blocks.moves)
         makeable, space = [*blocks.notes, *about_starts], space_of_blocks(space, blocks.moves, start)
-    space = replace(space, variety=diversity_filter(science, settings.settings.maximum_share))
+    space = replace(space, variety=diversity_filter(science, settings.further.maximum_share))
     complete = completer(domain, settings.complete or model.config.get("complete"), settings.seed, settings)
     known, kept = with_predictors(replace(known, start=frozenset(map(key, space.start))), settings.predictors)
     motifs = exempt_motifs(science, model.reference, settings.forbid)
@@ -237,14 +237,14 @@ def search(
     traces: dict[str, list[Evaluation]] = {}
     for name in dict.fromkeys((settings.method, *settings.controls)):
         progress = SearchProgress(request.oracles, settings.budget, advance)
-        scoring = ScoringOptions(cautious=settings.settings.lower_bounds, progress=progress.recorded)
+        scoring = ScoringOptions(cautious=settings.further.lower_bounds, progress=progress.recorded)
         objective = Objective(request.goals, progress.oracles, key, settings.budget, scoring)
         load_method(name)(request.space, objective, np.random.default_rng(settings.seed), request.options)
         objective.check_scores()
         traces[name] = objective.trace
         log(f"{name}: {len(objective.trace)} scored, {sum(e.feasible for e in objective.trace)} satisfy the goals")
     found = _found(request, Pooled.of(traces, settings.method))
-    judged = judged_by_intervals(request.goals, found.table) if settings.settings.lower_bounds else []
+    judged = judged_by_intervals(request.goals, found.table) if settings.further.lower_bounds else []
     starts = start_notes(found.summary["starts"], list(request.oracles), bool(judged))
     further = candidate_notes(request.model.domain, found.table, request.goals, request.oracles)
     learned = learned_notes(found.summary["learned_from"], settings.novel)
@@ -273,8 +273,8 @@ def search_criteria(
             raise ConfigError(f"Expected a method that needs no latents ({known}) with `blocks`, got '{wrong}'.")
     constraint_of(science, settings.keep, settings.forbid, None)
     check_kept(science, {"keep": settings.keep}, settings.plausible)
-    diversity_filter(science, settings.settings.maximum_share)
-    options = to_record(SearchSettings, settings.settings.of_method, "search settings")
+    diversity_filter(science, settings.further.maximum_share)
+    options = to_record(SearchSettings, settings.further.of_method, "search settings")
     conditions = parse_conditions(settings.where, formed, representation)
     goals = read_goals(formed, settings.goals, None if representation is None else representation.measures)
     check_domains(goals, {*settings.predictors, *trained})
@@ -314,7 +314,7 @@ def _found(request: OptimizeRequest, pooled: Pooled) -> SearchRecord:
 
 def _alike(request: OptimizeRequest) -> float:
     """Greatest similarity of two candidates."""
-    chosen = request.settings.settings.maximum_similarity
+    chosen = request.settings.further.maximum_similarity
     return request.model.domain.similarity.maximum if chosen is None else chosen
 
 
@@ -324,7 +324,7 @@ def _search_facts(
     """Parts of a summary: what was asked, and how starts, controls and classes of candidates compare."""
     settings, goals, science, variety = request.settings, request.goals, request.model.domain, request.space.variety
     trace, alike = pooled.evaluations, _alike(request)
-    cautious = settings.settings.lower_bounds
+    cautious = settings.further.lower_bounds
     facts: dict[str, object] = {
         "met_by": met_by(goals, trace, cautious),
         "maximum_similarity": alike,

@@ -234,7 +234,7 @@ class Bench:
             raise ConfigError(
                 f"Expected fewer controls than items of the plate, got {controls} in a batch of {settings.batch}."
             )
-        further = settings.settings
+        further = settings.further
         plate = PlateSettings(
             settings.acquisition,
             maximum_similarity=further.maximum_similarity,
@@ -249,7 +249,7 @@ class Bench:
 
     def settings_of(self, number: int) -> CampaignSettings:
         """Settings of the plate in round `number`: exploration depends on how many rounds are left."""
-        exploration, rounds = self.settings.settings.exploration, self.settings.rounds
+        exploration, rounds = self.settings.further.exploration, self.settings.rounds
         if exploration is None:
             exploration = PlateSettings.exploration if rounds is None else exploration_at(number, rounds)
         return replace(self.campaign, plate=replace(self.campaign.plate, exploration=exploration))
@@ -448,7 +448,7 @@ class Bench:
         met = constraint_test(self.goals, resolve_oracles(self.goals, book.resolve))
         found = CampaignSpace(
             science.items.key, features, science.similarity.matrix, accepting(tests, met),
-            moves_of(science.moves, space), marks=marks_for(science, space, settings.settings.maximum_share),
+            moves_of(science.moves, space), marks=marks_for(science, space, settings.further.maximum_share),
         )  # fmt: skip
         if model is None or self.blocks is not None:
             return found

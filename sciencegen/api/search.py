@@ -235,16 +235,16 @@ def search_oracles(
     book: OracleBook, goals: Sequence[Goal], settings: OptimizeSettings, key: Callable[[Item], str]
 ) -> tuple[dict[str, Oracle], dict[str, Oracle], tuple[str, ...]]:
     """The oracles of goals by name, those of further columns, for candidates only, and notes on `cache`. Each item (by
-    `key`) is scored once; scores of programs are kept in the file `settings.settings.cache`."""
+    `key`) is scored once; scores of programs are kept in the file `settings.further.cache`."""
     of_goals = resolve_oracles(goals, book.resolve)
     further = {name: book.resolve(name) for name in (*settings.include, *settings.predictors)}
     return (
-        {name: cached(one, key, settings.settings.cache) for name, one in of_goals.items()},
+        {name: cached(one, key, settings.further.cache) for name, one in of_goals.items()},
         {
-            name: cached(one, key, settings.settings.cache) if isinstance(one, ProgramOracle) else one
+            name: cached(one, key, settings.further.cache) if isinstance(one, ProgramOracle) else one
             for name, one in further.items()
         },
-        cache_notes([*of_goals.values(), *further.values()], settings.settings.cache),
+        cache_notes([*of_goals.values(), *further.values()], settings.further.cache),
     )
 
 

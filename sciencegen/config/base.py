@@ -6,10 +6,12 @@ import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Protocol, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
+
+from sciencegen.errors import ConfigError
 
 COMPUTE_CHUNK = 512
 """Items in one matrix product. It is fixed, because products of other sizes round differently."""
@@ -90,8 +92,21 @@ class Further(Settings):
     commands, `settings` in Python and in configs."""
 
 
+Inside = TypeVar("Inside", bound=Further, covariant=True)
+
+
+class _Holds(Protocol[Inside]):
+    @property
+    def settings(self) -> Inside: ...
+
+
 class HasFurther(Settings):
-    """A verb's settings, with a field `settings` of further ones. These are accepted beside it until version 0.5."""
+    """A verb's settings, with a field `settings` of further ones, which code reads as `further`. These are accepted
+    beside it until version 0.5."""
+
+    @property
+    def further(self: _Holds[Inside]) -> Inside:
+        return self.settings
 
     @model_validator(mode="before")
     @classmethod
@@ -106,7 +121,8 @@ def further_of(record: type[BaseModel]) -> type[Further] | None:
 
 
 def moved(record: type[BaseModel], values: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
-    """The values of a record with those in `settings` that belong there, and what was beside it.
+    """The values of a record with those in `settings` that belong there, and what was beside it. Two values of one
+    setting are an error.
 
     Examples
     --------
@@ -120,6 +136,14 @@ def moved(record: type[BaseModel], values: Mapping[str, Any]) -> tuple[Mapping[s
         return values, {}
     inside = values.get("settings") or {}
     given = inside.model_dump(exclude_unset=True) if isinstance(inside, BaseModel) else inside
+    if not isinstance(given, Mapping):  # an error of the record
+        return values, {}
+    for name in old.keys() & given.keys():
+        if old[name] not in (None, given[name]):
+            raise ConfigError(
+                f"Expected one value of `{name}`, got {given[name]!r} in `settings` and {old[name]!r} beside it. Leave "
+                "out the latter, which is the old spelling."
+            )
     return {name: one for name, one in values.items() if name not in old} | {"settings": {**old, **given}}, old
 
 

@@ -52,6 +52,8 @@ def _explain(record: type[BaseModel], problem: Mapping[str, Any]) -> str:
     path = [str(part) for part in problem["loc"]]
     name = ".".join(path)
     if problem["type"] == "extra_forbidden":
+        if path[0] == "settings" and further_of(record) is not None and path[-1] in record.model_fields:
+            return f"unknown key '{name}', did you mean `{path[-1]}`, outside `settings`?"
         known = _known_keys(record, path[:-1])
         further = further_of(record) if len(path) == 1 else None
         inside = [] if further is None else sorted(further.model_fields)
@@ -64,6 +66,8 @@ def _explain(record: type[BaseModel], problem: Mapping[str, Any]) -> str:
         return f"key '{name}' is missing"
     if problem["type"] == "tuple_type":
         return f"'{name}': {_not_texts(problem['input'])}"
+    if problem["type"] in ("model_type", "dict_type"):
+        return f"'{name}': Expected {{name: value}}, got {problem['input']!r}"
     return f"'{name}': {problem['msg']}, got {problem['input']!r}"
 
 

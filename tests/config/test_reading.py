@@ -52,3 +52,21 @@ def test_a_config_is_read_as_utf8_in_any_locale(tmp_path):
 def test_a_mapping_where_texts_are_expected_is_rewritten():
     with pytest.raises(ConfigError, match=r"'where': Expected one value or a list .* Write \['logp = 2'\]"):
         build_settings(GenerateSettings, {"where": {"logp": 2}})
+
+
+def test_a_setting_of_the_verb_inside_its_further_settings_is_told_where_it_belongs():
+    with pytest.raises(ConfigError, match=r"unknown key 'settings\.n', did you mean `n`, outside `settings`"):
+        build_settings(GenerateSettings, {"settings": {"n": 3}})
+
+
+@pytest.mark.parametrize("beside", [{}, {"tries": 3}])
+@pytest.mark.parametrize("given", [4, "tries=4", ["tries=4"]])
+def test_further_settings_that_are_no_mapping_are_an_error(given, beside):
+    with pytest.raises(ConfigError, match=r"'settings': Expected \{name: value\}, got "):
+        build_settings(GenerateSettings, {"settings": given, **beside})
+
+
+def test_two_values_of_a_setting_are_an_error_and_the_same_value_twice_is_none():
+    with pytest.raises(ConfigError, match="one value of `tries`, got 4 in `settings` and 3 beside it"):
+        build_settings(GenerateSettings, {"tries": 3, "settings": {"tries": 4}})
+    assert build_settings(GenerateSettings, {"tries": 4, "settings": {"tries": 4}}).further.tries == 4

@@ -97,7 +97,7 @@ def test_a_step_sees_its_own_section_and_what_it_builds_on(finished):
     assert seen["evaluate"] == {"seed": 0, "model": f"{results}/model", **CONFIG["evaluate"]}
     assert seen["optimize"]["predictors"] == {"stain": f"{results}/predictors/stain"}
     assert seen["optimize"]["training"] == "known.smi"
-    assert "cache" not in seen["optimize"]  # of scores of programs, and there is none
+    assert not {"cache", "settings"} & seen["optimize"].keys()  # `cache` is of scores of programs, and there is none
     told = {"model": f"{results}/model", "predictors": {"stain": f"{results}/predictors/stain"}}
     assert seen["propose"] == {"seed": 0, **told, **CONFIG["propose"]}
     assert seen["report"] == CONFIG
@@ -108,6 +108,16 @@ def test_scores_of_programs_are_kept_in_the_run_folder(place):
     config = edited("optimize", "goals", value=["maximize stain", "minimize dock:EGFR"])
     done = place.snakemake("-n", "-p", "--until", "optimize", config=config)
     assert '"cache": "results/molecules/test/programs.sqlite"' in done.stdout
+
+
+def test_rules_obey_further_settings_in_the_old_spelling_too(place):
+    """Snakemake alone reads a config as it is; `sciencegen run` has moved them into `settings`."""
+    optimize = {**CONFIG["optimize"], "goals": ["minimize dock:EGFR"], "cache": "own.sqlite"}
+    propose = {**CONFIG["propose"], "measured": "solubility/train", "sample": False}
+    changes = {"prepare": {"source": "solubility/train", "sample": True}, "optimize": optimize, "propose": propose}
+    done = place.snakemake("-n", "-p", config={**CONFIG, **changes})
+    assert "programs.sqlite" not in done.stdout
+    assert '"settings": {"sample": false}' in done.stdout, done.stderr
 
 
 def test_what_the_search_found_is_offered_to_a_plate_that_has_no_pool(place):

@@ -43,6 +43,7 @@ THREADS = config.get("threads") or 16
 DEVICE = config.get("device", "auto")
 GPUS = config.get("gpus") or int(DEVICE == "cuda")
 GPU = min(GPUS, 1)  # of a step that is no training: it uses one at most
+READ_BY_RULES = ("cache", "sample", "offline")  # of further settings
 
 # The files of one rule that another reads. They are no `rules.train.output`, with which a module could not change a
 # single rule (`use rule optimize from sciencegen with`).
@@ -155,16 +156,18 @@ def predicted(names):
     return [kept(f"{RUN}/predictors/{name}/config.yaml") for name in names]
 
 
+def further(section):
+    """The further settings of a section. Until version 0.5 those that rules read may be beside `settings`, too."""
+    beside = {name: section[name] for name in READ_BY_RULES if name in section}
+    return {**beside, **(section.get("settings") or {})}
+
+
 def keeping_scores():
     """A file of the scores of programs, where the search may run any: its own, or one such as dock:EGFR."""
     section = config.get("optimize") or {}
     named = f"{section.get('goals')} {section.get('include')}"
-    own = section.get("settings") or {}
-    if (
-        section.get("cache")
-        or own.get("cache")
-        or not (section.get("oracles") or ":" in named)
-    ):
+    own = further(section)
+    if own.get("cache") or not (section.get("oracles") or ":" in named):
         return {}
     return {"settings": {**own, "cache": f"{FOLDER}/programs.sqlite"}}
 
@@ -211,10 +214,7 @@ def read_like_prepare(sources):
 
 def reading_settings():
     """The settings of `propose`, with how the dataset that `prepare` reads is read."""
-    own = {
-        **read_like_prepare(plate_tables("measured")),
-        **(PROPOSE.get("settings") or {}),
-    }
+    own = {**read_like_prepare(plate_tables("measured")), **further(PROPOSE)}
     return {"settings": own} if own else {}
 
 

@@ -174,7 +174,7 @@ def _rows(
         return without_target(science, rows, target)
     if path.suffix or path.exists():
         raise DataError(f"Expected a table of measurements at {path}, found {found_at(path)}. Check the path.")
-    given = settings if isinstance(settings, RecordSettings) else settings.settings
+    given = settings if isinstance(settings, RecordSettings) else settings.further
     wanted = PrepareSettings(source=str(path), sample=given.sample, limit=given.limit, offline=given.offline)
     opened, _ = open_source(science.name, wanted)
     return chain(all_rows(opened), reference_row_of_card(science.name, str(path), target))
@@ -363,11 +363,11 @@ def read_prior(
     """The measurements of a source whose items can be compared with those of the campaign. target: of the campaign.
     unlike: why an item can't be compared."""
     if is_journal(source):
-        journal, left_out = _of_target(source, settings.settings.prior_target), list[str]()
+        journal, left_out = _of_target(source, settings.further.prior_target), list[str]()
         keys = keys_of(science.name, [entry.item for entry in journal.measured], settings.threads, source)
     else:
         own = settings.model_copy(update={"column": None, "sheet": None})
-        table = read_measured(science, source, settings.settings.prior_target or target, own, reference)
+        table = read_measured(science, source, settings.further.prior_target or target, own, reference)
         journal, keys = Journal(tuple(table.measured({}, 0))), {row.text: row.key for row in table.rows}
         left_out = [f"{text[:60]}: {reason}" for _, text, reason in table.refused]
     refusals = [(one, unlike(one.item)) for one in measurements_of(science, journal, keys)]

@@ -241,7 +241,7 @@ def _several(science: Domain, settings: ProposeSettings, goals: list[Goal]) -> l
             "Expected no `prior` with several goals, got one. Leave it out: earlier values of the same targets may be "
             "among `measured`."
         )
-    asked = settings.model_fields_set | settings.settings.model_fields_set
+    asked = settings.model_fields_set | settings.further.model_fields_set
     if given := [name for name in NOT_WITH_SEVERAL if name in asked]:
         raise ConfigError(
             f"Expected no `{given[0]}` with several goals, whose plates are picked by expected hypervolume "

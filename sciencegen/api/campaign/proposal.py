@@ -113,14 +113,14 @@ def layout_of(
     """
     if settings.plate is None:
         given = settings.model_dump(include=OF_WELLS, exclude_defaults=True)
-        for name in given | settings.settings.model_dump(include=OF_WELLS, exclude_defaults=True):
+        for name in given | settings.further.model_dump(include=OF_WELLS, exclude_defaults=True):
             raise ConfigError(f"Expected a plate with `{name}`, got none. Pass `plate`, 96 or 384.")
         return None
     if settings.plate not in SIZES:
         raise ConfigError(
             f"Expected `plate` {' or '.join(map(str, SIZES))}, its number of wells, got {settings.plate}."
         )
-    further = settings.settings
+    further = settings.further
     if further.fill not in FILLS:
         raise unknown_name("fill", further.fill, FILLS)
     every, stated = {science.items.key(one): one for one in controls}, dict[Well, int | None]()

@@ -383,7 +383,7 @@ def _measure(run: RunContents, explained: bool = True) -> str:
     (goal,) = objectives
     end = "upper" if goal.direction == "minimize" else "lower"
     column = f"{goal.name}_{end}"
-    cautious = run.settings.optimize.settings.lower_bounds and column in run.candidates
+    cautious = run.settings.optimize.further.lower_bounds and column in run.candidates
     bound = " (the interval's worse end)" if explained else ""
     of = f", by {column}{bound}" if cautious else f", by {goal.name}"
     of += ", sign turned" if goal.direction == "minimize" else ""

@@ -329,7 +329,7 @@ def _draws(run: RunContents, shown: int) -> dict[str, list[Any]]:
     observation = run.model.representation.observation if run.model else None
     if observation is None or observation.instrument is None:
         return {"draws of the model": items}
-    if not run.settings.generate.settings.noise_free:
+    if not run.settings.generate.further.noise_free:
         return {"draws of the model, as the instrument sees them": items}
     seen = observation.instrument.observed(items, run.settings.seed)
     return {

@@ -104,7 +104,7 @@ class Draws:
 
     def __iter__(self) -> Iterator[Mapping[str, np.ndarray]]:
         """Iterate over rows. Threads decode compute chunks in parallel; `batch_size` limits how many wait."""
-        ahead = self.settings.settings.batch_size // COMPUTE_CHUNK
+        ahead = self.settings.further.batch_size // COMPUTE_CHUNK
         for batch in map_threaded(self._decode, self.parts(), self.model.threads, ahead, growing=True):
             yield from split_rows(batch)
 
@@ -133,7 +133,7 @@ class Draws:
         (chunk, rows), space, count = part, self.model.space, self.settings.best_of
         condition = self._condition(chunk)
         asked = None if condition is None else condition[rows].repeat(count, 0)
-        noise = self.settings.settings.noise_scale * np.stack(
+        noise = self.settings.further.noise_scale * np.stack(
             [
                 latent_noise(self.settings.seed, chunk, space.size, again)[rows].copy()
                 for again in range(count * self.particles)
@@ -240,7 +240,7 @@ class Generation:
         oracles = {name: request.oracle(name) for name in request.ranking.names}
 
         def merit(items: Sequence[Item]) -> list[float]:
-            return [self.settings.settings.strength * one for one in request.ranking.merits(items, oracles)]
+            return [self.settings.further.strength * one for one in request.ranking.merits(items, oracles)]
 
         return Draws(self.model, self.settings, request.conditions, few, particles, merit)
 

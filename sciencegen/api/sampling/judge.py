@@ -235,7 +235,7 @@ def read_ranking(
         )
     if settings.raw and settings.best_of > 1:
         raise ConfigError("Expected `raw` or `best_of`, got both: raw draws are kept whatever they are.")
-    if settings.settings.particles is not None and not goals:
+    if settings.further.particles is not None and not goals:
         raise ConfigError("Expected goals with `particles`, got none. Add `steer`, such as 'maximize NAME'.")
     if goals and settings.best_of == 1 and particles_of(settings) == 1:
         raise ConfigError("Expected `best_of` or `particles` of 2 or more with `steer`, got one draw of one particle.")
@@ -244,8 +244,8 @@ def read_ranking(
 
 def particles_of(settings: GenerateSettings) -> int:
     """Number of particles of each draw; 1 without steering."""
-    if settings.settings.particles is not None:
-        return settings.settings.particles
+    if settings.further.particles is not None:
+        return settings.further.particles
     return PARTICLES if settings.steer and settings.best_of == 1 else 1
 
 

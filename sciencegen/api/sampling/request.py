@@ -74,16 +74,16 @@ STEERED = "ancestral"
 
 def drawing_words(settings: GenerateSettings) -> list[str]:
     """The settings of sampling and ranking as phrases, such as `sampler heun`."""
-    values = settings.settings.model_dump(include=set(DRAWING), exclude_none=True)
+    values = settings.further.model_dump(include=set(DRAWING), exclude_none=True)
     drawn = [f"{name} {values[name]}" for name in DRAWING if name in values]
     best = [f"best of {settings.best_of}"] * (settings.best_of > 1)
-    drawn += [] if settings.settings.tries is None else [f"tries {settings.settings.tries}"]
+    drawn += [] if settings.further.tries is None else [f"tries {settings.further.tries}"]
     return [*drawn, *(f"steered: {goal}" for goal in settings.steer), *best]
 
 
 def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool = True) -> None:
     """Apply the settings to a model's diffusions. required: raise an error if it has none."""
-    names = settings.settings.model_dump(include=set(DRAWING), exclude_none=True)
+    names = settings.further.model_dump(include=set(DRAWING), exclude_none=True)
     if not names:
         return
     from sciencegen.diffusion.model import Drawing, draw_by
@@ -111,7 +111,7 @@ def set_tries(model: LoadedModel, tries: int, conditions: Sequence[Condition]) -
 
 def _usual_sampler(tasks: DrawTasks | None, settings: GenerateSettings) -> dict[str, str]:
     """The sampler of steered draws, or of a requested task that has its own: `step_noise` needs a random one."""
-    if settings.settings.step_noise is None:
+    if settings.further.step_noise is None:
         return {}
     if particles_of(settings) > 1:
         return {"sampler": STEERED}
@@ -132,18 +132,18 @@ def no_diffusion(names: Sequence[str], model: LoadedModel) -> ConfigError:
 def check_drawing(settings: GenerateSettings, network: object = None, tasks: DrawTasks | None = None) -> None:
     """Raise an error for an unknown sampler, or one that has no noise to scale, before a model is loaded. network: its
     settings, if they are known, and thus its own sampler. tasks: of its recipe."""
-    if settings.settings.sampler is not None:
+    if settings.further.sampler is not None:
         from sciencegen.diffusion.model import check_random
         from sciencegen.diffusion.samplers import sampler
 
-        sampler(settings.settings.sampler)
-        if settings.settings.step_noise is not None:
-            check_random(settings.settings.sampler)
-    if settings.settings.step_noise is None or not isinstance(network, HasDiffusion):
+        sampler(settings.further.sampler)
+        if settings.further.step_noise is not None:
+            check_random(settings.further.sampler)
+    if settings.further.step_noise is None or not isinstance(network, HasDiffusion):
         return
     from sciencegen.diffusion.model import DiffusionSettings, Drawing
 
-    names = settings.settings.model_dump(include=set(DRAWING), exclude_none=True)
+    names = settings.further.model_dump(include=set(DRAWING), exclude_none=True)
     if isinstance(network.diffusion, DiffusionSettings):
         Drawing(**_usual_sampler(tasks, settings) | names).settings(network.diffusion)
 
@@ -153,7 +153,7 @@ def check_guidance(
 ) -> None:
     """Raise an error for guidance without a condition. known: properties that the model is conditioned on. imputes:
     whether draws have conditions that aren't requested."""
-    if settings.settings.guidance and not imputes and not any(one.name in known for one in conditions):
+    if settings.further.guidance and not imputes and not any(one.name in known for one in conditions):
         names = ", ".join(sorted(known)) or "nothing"
         raise ConfigError(
             f"Expected a condition of the model with `guidance`, got none (it is conditioned on {names}). "
@@ -172,7 +172,7 @@ DETAILS = {"contigs": "scaffold", "noise_level": "vary"}
 def given_task(settings: GenerateSettings) -> dict[str, str | float]:
     """The settings of a task that aren't None."""
     values = settings.model_dump(include=set(TASKS), exclude_none=True)
-    values |= settings.settings.model_dump(include=set(DETAILS), exclude_none=True)
+    values |= settings.further.model_dump(include=set(DETAILS), exclude_none=True)
     return {name: values[name] for name in (*TASKS, *DETAILS) if name in values}
 
 
@@ -200,7 +200,7 @@ def requested_tasks(
         return None
     if particles_of(settings) > 1:
         raise ConfigError(
-            f"Expected no `{'steer' if settings.settings.particles is None else 'particles'}` with "
+            f"Expected no `{'steer' if settings.further.particles is None else 'particles'}` with "
             f"`{next(iter(given))}`, whose draws can't be steered. With `best_of` alone the goals choose among "
             "finished draws."
         )
@@ -212,11 +212,11 @@ def _chosen(settings: GenerateSettings, conditions: Sequence[Condition]) -> Task
     return TaskSettings(
         core=settings.core,
         scaffold=settings.scaffold,
-        contigs=settings.settings.contigs,
+        contigs=settings.further.contigs,
         vary=settings.vary,
-        noise_level=settings.settings.noise_level,
+        noise_level=settings.further.noise_level,
         symmetry=settings.symmetry,
-        sampler=settings.settings.sampler,
+        sampler=settings.further.sampler,
         bounds={one.name: (one.goal.low, one.goal.high) for one in conditions},
     )
 
@@ -412,7 +412,7 @@ class Asked:
 
     def check(self, names: Sequence[str] = ()) -> None:
         """Raise an error for settings that don't go together, or with the model. names: of properties to measure."""
-        if self.settings.settings.noise_free and self.representation is not None:
+        if self.settings.further.noise_free and self.representation is not None:
             check_noise_free(self.science, self.representation, names)
         _ = self.tasks, self.keep
         if self.settings.blocks is None:
@@ -493,7 +493,7 @@ class DrawRequest(Asked):
     def observes(self) -> bool:
         """Whether the model's noise-free items are written as observed by an instrument."""
         observation = self.model.representation.observation
-        return not self.settings.settings.noise_free and observation is not None and observation.instrument is not None
+        return not self.settings.further.noise_free and observation is not None and observation.instrument is not None
 
     @property
     def notes(self) -> list[str]:
@@ -518,8 +518,8 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     completed = settings.complete or model.config.get("complete")  # by a model that may have the diffusion
     set_drawing(model, settings, required=not completed)
     request = DrawRequest(model, settings)
-    if settings.settings.tries is not None:
-        set_tries(model, settings.settings.tries, request.conditions)
+    if settings.further.tries is not None:
+        set_tries(model, settings.further.tries, request.conditions)
     for name in request.names:
         if name not in measures_of(model):
             request.book.resolve(name)

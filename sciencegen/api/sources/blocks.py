@@ -154,4 +154,4 @@ def blocks_of(science: Domain, settings: GenerateSettings | OptimizeSettings | P
     """The building blocks that a verb's settings name, or None."""
     if settings.blocks is None:
         return None
-    return read_blocks(science, settings.blocks, settings.settings.maximum_steps, settings.threads)
+    return read_blocks(science, settings.blocks, settings.further.maximum_steps, settings.threads)
