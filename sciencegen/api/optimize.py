@@ -19,7 +19,7 @@ from sciencegen.api.criteria import (
     with_constraints,
 )
 from sciencegen.api.models.completion import Completer, completer
-from sciencegen.api.models.folder import LoadedModel, describe_model, name_columns, name_suffixes, results_of_model
+from sciencegen.api.models.folder import LoadedModel, describe_model, name_columns, name_suffixes
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.request import check_limits, checked_conditions, condition_notes
 from sciencegen.api.science import NameSuffixes, check_kept, constraint_of, domain_of, exempt_motifs, in_form
@@ -75,7 +75,7 @@ from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused, write_table
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Representation
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
 from sciencegen.files import claim_output, reserved
 from sciencegen.items import Cell, Item, Json, Origin
 from sciencegen.optimization.goals import Goal, parse_goals
@@ -172,8 +172,11 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: object) ->
 
 def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:
     """Load and check everything that a search needs; errors are raised before any item is scored."""
-    read_goals(domain_of(results_of_model(domain, settings.model)), settings.goals)  # refused even without a model
-    found = describe_model(domain, settings.model)
+    try:
+        found = describe_model(domain, settings.model)
+    except (ConfigError, IncompatibleError):
+        search_criteria(domain_of(domain), settings, domain_of(domain))  # a wrong wish is told before a missing model
+        raise
     science, representation = domain_of(found.results), found.representation
     formed = domain_of(in_form(domain, found.recipe.form))
     conditions, goals, options = search_criteria(science, settings, formed, representation)
