@@ -52,14 +52,7 @@ from sciencegen.api.search import (
     with_predictors,
 )
 from sciencegen.api.sources.blocks import Blocks, blocks_of, check_blocks
-from sciencegen.api.writing.output_record import (
-    Criteria,
-    Ingredients,
-    Written,
-    check_record,
-    ingredients_of,
-    origin_of,
-)
+from sciencegen.api.writing.output_record import Criteria, Ingredients, Written, check_record, ingredients_of, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import (
     check_complete,
@@ -413,7 +406,7 @@ class SearchRecord:
 
     def write(self, files: SearchFiles, overwrite: bool = False) -> None:
         """Write the files, with a record beside each file of candidates."""
-        domain, (complete, suffixes, origin) = domain_of(self.domain), self._how
+        domain, complete, suffixes, origin = domain_of(self.domain), self.complete, self.name_suffixes, self.origin
         refused = write_candidates(domain, files.output, self.table, complete, overwrite, suffixes, origin)
         for path in (files.output, *csv_beside(files.output)):
             self._record(path, refused)
@@ -432,10 +425,6 @@ class SearchRecord:
         """Write the record of a file of candidates. Its rows depend on each other, so they have no draws."""
         if self.made_of is not None:
             self.made_of.write(output, Written(len(next(iter(self.table.values()), ())) - len(refused)))
-
-    @property
-    def _how(self) -> tuple[Completer | None, NameSuffixes | None, Origin | None]:
-        return self.complete, self.name_suffixes, self.origin
 
 
 def write_failures(domain: str, output: str, trace: Sequence[Evaluation]) -> None:
