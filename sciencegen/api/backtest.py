@@ -15,7 +15,7 @@ import numpy as np
 
 from sciencegen import __version__
 from sciencegen.api.campaign.candidates import edit_features, features_for, marks_for, unlike_lengths
-from sciencegen.api.campaign.journal_items import awaited_keys, discordant_keys
+from sciencegen.api.campaign.journal_items import awaited_keys
 from sciencegen.api.campaign.notes import contradictions
 from sciencegen.api.propose import Bench
 from sciencegen.api.writing.results import Result
@@ -287,12 +287,7 @@ def resolve_backtest(
             raise unknown_name("method", method, METHODS)
     shared = {name: value for name, value in flat(settings).items() if name not in OWN}
     bench = Bench(domain, ProposeSettings(**shared, measured=(str(table),), plausible=False), log=log)
-    science, known, history, asked = (
-        bench.science,
-        bench.every[bench.target],
-        bench.history,
-        settings.batch * settings.rounds,
-    )
+    science, known, history = bench.science, bench.every[bench.target], bench.history
     _check_enough(settings, str(table), len(known), history.refused)
     log(f"computing the features of {len(known):,} measured items")
     # All measured items are candidates, whatever patterns and plausibility: they have been made.
@@ -302,9 +297,9 @@ def resolve_backtest(
     marks = marks_for(science, bench.space, settings.further.maximum_share)
     space = CampaignSpace(science.items.key, features, science.similarity.matrix, marks=marks)
     landscape = landscape_of(space, known, bench.minimize)
-    apart = set(discordant_keys(history.journal, history.keys))
-    notes = contradictions([one.text for one in known if history.keys[one.text] in apart])
+    notes = contradictions(history.discordant(known))
     notes += unlike_lengths(science, origin, items, edits)
+    asked = settings.batch * settings.rounds
     if 2 * asked > len(known):
         notes.append(
             f"each campaign measures {asked:,} of {len(known):,} items: methods hardly differ where most of a table is "

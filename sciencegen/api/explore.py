@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from pathlib import Path as FilePath
 from threading import Lock, Thread
 from typing import TypeVar
 
@@ -266,6 +265,8 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
+# The site: what the page reads and calls.
+
 BINARY = "application/octet-stream"
 BASKET = "basket"
 READABLE = 1000
@@ -440,9 +441,9 @@ def written(domain: str, table: Mapping[str, list[Cell]], ending: str) -> Answer
     origin = Origin("explore", made=False)
     with tempfile.TemporaryDirectory() as folder:
         name = f"{BASKET}{ending}"
-        with open_output(domain, str(FilePath(folder) / name), list(table), OutputOptions(origin=origin)) as writer:
+        with open_output(domain, str(Path(folder) / name), list(table), OutputOptions(origin=origin)) as writer:
             writer.write(table)
-        files = sorted(FilePath(folder).iterdir())
+        files = sorted(Path(folder).iterdir())
         if [file.name for file in files] == [name]:
             return Answer(files[0].read_bytes(), BINARY, name)
         content = io.BytesIO()
@@ -470,6 +471,8 @@ def _reading(record: type[Asked], call: Callable[[Asked], Answer]) -> Callable[[
 def _rounded(latent: Float[np.ndarray, " latent"]) -> list[float]:
     return [round(value, 6) for value in latent.tolist()]
 
+
+# The page by a server, or as one file.
 
 PICTURES = 5000
 """Pictures that a page without a server holds at most, of items that are evenly spaced in the data."""

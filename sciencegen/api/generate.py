@@ -10,21 +10,8 @@ from typing import Any
 from sciencegen.api.models.completion import Completer, completer
 from sciencegen.api.models.folder import name_suffixes, open_model
 from sciencegen.api.sampling.generation import Generation
-from sciencegen.api.sampling.request import (
-    DrawRequest,
-    drawing_words,
-    given_task,
-    resolve_draws,
-    set_drawing,
-)
-from sciencegen.api.writing.output_record import (
-    Criteria,
-    Ingredients,
-    Written,
-    check_record,
-    ingredients_of,
-    origin_of,
-)
+from sciencegen.api.sampling.request import DrawRequest, drawing_words, given_task, resolve_draws, set_drawing
+from sciencegen.api.writing.output_record import Criteria, Ingredients, Written, check_record, ingredients_of, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output, with_cells, writes_structures
 from sciencegen.config import GenerateSettings, build_settings

@@ -125,6 +125,8 @@ def _text(cell: object) -> str:
     return "" if cell is None else str(cell)
 
 
+# The items of a map: where the model places them, and their columns.
+
 DRAWS = 1000
 """Default number of draws, if there are no data."""
 MEASURED = 2000
@@ -223,9 +225,7 @@ def _encoded(loaded: LoadedModel, settings: MapSettings, report: Report) -> Loca
     return LocatedItems(list(encoded.item), list(encoded.name), encoded.latent, tuple(columns), tuple(encoded.refused))
 
 
-def _measured(
-    loaded: LoadedModel, found: LocatedItems, settings: MapSettings, report: Report
-) -> LocatedItems:  # fmt: skip
+def _measured(loaded: LoadedModel, found: LocatedItems, settings: MapSettings, report: Report) -> LocatedItems:
     """With the properties that were asked for, and of few items the model's conditions."""
     properties, present = loaded.domain.properties, {column.name for column in found.columns}
     asked = settings.colour_by
@@ -545,6 +545,9 @@ def _atlas_rows(found: LatentMap, listed: bool) -> Iterator[list[dict[str, objec
                 row["neighbors"] = {"ids": near[at].tolist(), "distances": far[at].tolist()}
             rows.append(row)
         yield rows
+
+
+# The verb.
 
 
 @dataclass(frozen=True)

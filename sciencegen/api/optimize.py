@@ -19,7 +19,7 @@ from sciencegen.api.criteria import (
     with_constraints,
 )
 from sciencegen.api.models.completion import Completer, completer
-from sciencegen.api.models.folder import LoadedModel, describe_model, name_columns, name_suffixes, results_of_model
+from sciencegen.api.models.folder import LoadedModel, describe_model, name_columns, name_suffixes
 from sciencegen.api.models.identity import data_of
 from sciencegen.api.sampling.request import check_limits, checked_conditions, condition_notes
 from sciencegen.api.science import NameSuffixes, check_kept, constraint_of, domain_of, exempt_motifs, in_form
@@ -52,14 +52,7 @@ from sciencegen.api.search import (
     with_predictors,
 )
 from sciencegen.api.sources.blocks import Blocks, blocks_of, check_blocks
-from sciencegen.api.writing.output_record import (
-    Criteria,
-    Ingredients,
-    Written,
-    check_record,
-    ingredients_of,
-    origin_of,
-)
+from sciencegen.api.writing.output_record import Criteria, Ingredients, Written, check_record, ingredients_of, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import (
     check_complete,
@@ -75,7 +68,7 @@ from sciencegen.data.threads import inference_threads
 from sciencegen.data.writers import Refused, write_table
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Representation
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError, IncompatibleError, unknown_name
 from sciencegen.files import claim_output, reserved
 from sciencegen.items import Cell, Item, Json, Origin
 from sciencegen.optimization.goals import Goal, parse_goals
@@ -172,8 +165,11 @@ def optimize(domain: str, goals: str | Sequence[str] = (), **options: object) ->
 
 def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda text: None) -> OptimizeRequest:
     """Load and check everything that a search needs; errors are raised before any item is scored."""
-    read_goals(domain_of(results_of_model(domain, settings.model)), settings.goals)  # refused even without a model
-    found = describe_model(domain, settings.model)
+    try:
+        found = describe_model(domain, settings.model)
+    except (ConfigError, IncompatibleError):
+        search_criteria(domain_of(domain), settings, domain_of(domain))  # a wrong wish is told before a missing model
+        raise
     science, representation = domain_of(found.results), found.representation
     formed = domain_of(in_form(domain, found.recipe.form))
     conditions, goals, options = search_criteria(science, settings, formed, representation)
@@ -410,7 +406,7 @@ class SearchRecord:
 
     def write(self, files: SearchFiles, overwrite: bool = False) -> None:
         """Write the files, with a record beside each file of candidates."""
-        domain, (complete, suffixes, origin) = domain_of(self.domain), self._how
+        domain, complete, suffixes, origin = domain_of(self.domain), self.complete, self.name_suffixes, self.origin
         refused = write_candidates(domain, files.output, self.table, complete, overwrite, suffixes, origin)
         for path in (files.output, *csv_beside(files.output)):
             self._record(path, refused)
@@ -429,10 +425,6 @@ class SearchRecord:
         """Write the record of a file of candidates. Its rows depend on each other, so they have no draws."""
         if self.made_of is not None:
             self.made_of.write(output, Written(len(next(iter(self.table.values()), ())) - len(refused)))
-
-    @property
-    def _how(self) -> tuple[Completer | None, NameSuffixes | None, Origin | None]:
-        return self.complete, self.name_suffixes, self.origin
 
 
 def write_failures(domain: str, output: str, trace: Sequence[Evaluation]) -> None:

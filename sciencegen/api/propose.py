@@ -47,13 +47,7 @@ from sciencegen.api.campaign.history import (
     read_histories,
     read_prior,
 )
-from sciencegen.api.campaign.journal_items import (
-    CONTROL,
-    discordant_keys,
-    measurements_of,
-    pending_entries,
-    read_targets,
-)
+from sciencegen.api.campaign.journal_items import CONTROL, measurements_of, pending_entries, read_targets
 from sciencegen.api.campaign.notes import (
     PREFIX,
     SCALE_NOTES,
@@ -379,8 +373,7 @@ class Bench:
         if outside:
             found.append(f"{len(outside)} measured items lie outside the design space; the model is fitted to them too")
         found += unlike_lengths(science, self.origin, self.items, self.edits)
-        apart = set(discordant_keys(history.journal, history.keys))
-        found += contradictions([one.text for one in self.known if history.keys[one.text] in apart])
+        found += contradictions(history.discordant(self.known))
         listed = sum(science.items.key(item) in history.unproposed for item in self.waiting)
         found += without_value(len(self.waiting) - listed, listed)
         listed_in = (history.refused, self.settings.journal)

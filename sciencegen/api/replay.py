@@ -266,6 +266,8 @@ def _shortened(text: str) -> str:
     return f"{start}... (sha256 {hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]})"
 
 
+# Rows that were made again beside those of the file.
+
 Row = TypeVar("Row")
 Differing = tuple[str, str, str]
 """Name of a field, its text in the file, and the text that was made again."""
@@ -322,6 +324,8 @@ def _differing(row: Fields | None, other: Fields | None) -> list[Differing]:
         return [("row", here, again)]
     return differing(row, other)
 
+
+# The verb: rows to make again, and what was found.
 
 COLUMNS = ("row", "result", "column", "expected", "found")
 SAME, DIFFERS = "same", "differs"

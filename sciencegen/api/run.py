@@ -107,9 +107,7 @@ def run(
     if code or not page.is_file():
         return Finished(code, folder.path, None)
     # the report may have this config though nothing was searched: a run killed after its search, or with nothing to do
-    written = settings.model_dump(mode="json", by_alias=True)
-    is_ours = folder.has(CONFIG) and folder.read_yaml(CONFIG) == written
-    if not folder.has(SUMMARY) or (_when_searched(folder) == before and not is_ours):
+    if not folder.has(SUMMARY) or (_when_searched(folder) == before and not reports(folder, settings)):
         return Finished(code, folder.path, page)  # of an earlier config, with other numbers requested
     notes = (*ignored_keys(settings), *fewer_samples(settings, folder))
     return Finished(code, folder.path, page, fewer_than_asked(settings, folder), notes)
@@ -117,6 +115,16 @@ def run(
 
 def _when_searched(folder: RunFolder) -> int | None:
     return (folder / SUMMARY).stat().st_mtime_ns if folder.has(SUMMARY) else None
+
+
+def reports(folder: RunFolder, settings: RunSettings) -> bool:
+    """Whether the report in the folder has this config, maybe as an earlier version wrote it."""
+    found = folder.read_yaml(CONFIG) if folder.has(CONFIG) else None
+    try:
+        there = build_settings(RunSettings, found) if isinstance(found, dict) else None
+    except ConfigError:
+        return False
+    return there is not None and there.model_dump() == settings.model_dump()
 
 
 def ignored_keys(settings: RunSettings) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The search space of a model in its domain."""
+"""The parts of a search: its space, start items, oracles and known items, its progress, and tables and notes of it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ from sciencegen.optimization.spaces import SearchSpace
 from sciencegen.scoring.cache import cache_notes, cached
 from sciencegen.scoring.oracles import Oracle, ProgramOracle, ReportingOracle, Score, measured_range
 
+# The search space of a model in its domain.
+
 Encode = Callable[[Sequence[Item]], Sequence[object]]
 """Items to arrays, or refusals for items that a model can't encode (`Representation.encode`)."""
 
@@ -65,12 +67,12 @@ def search_space(
         latent_size=space.size,
         semantic_size=model.model.semantic_size,
         sample=noise if drafts else lambda n, generator: space.from_noise(noise(n, generator)),
-        draw=None if drafts else partial(_drawn, model, conditions),
-        decode=lambda latents: [_unrefused(item) for item in space.draft_items(latents)],
+        draw=None if drafts else partial(drawn_items, model, conditions),
+        decode=lambda latents: [unrefused(item) for item in space.draft_items(latents)],
         encode=lambda items: latents_of(model, items),
-        mutate=lambda item, generator: None if mutate is None else _unrefused(mutate(item, generator)),
-        edit=edit and (lambda item, generator: _unrefused(edit(item, generator))),
-        recombine=recombine and (lambda item, other, generator: _unrefused(recombine(item, other, generator))),
+        mutate=lambda item, generator: None if mutate is None else unrefused(mutate(item, generator)),
+        edit=edit and (lambda item, generator: unrefused(edit(item, generator))),
+        recombine=recombine and (lambda item, other, generator: unrefused(recombine(item, other, generator))),
         features=domain.regression.features if naming is None else naming.differences,
         start=began,
         accept=constraint_of(domain, keep, forbid, reference, plausible, None if known is None else [*known, *began]),
@@ -81,16 +83,17 @@ def _noise(model: LoadedModel, count: int, generator: np.random.Generator) -> np
     return generator.standard_normal((count, model.space.size), dtype=np.float32)
 
 
-def _drawn(
+def drawn_items(
     model: LoadedModel, conditions: Sequence[Condition], count: int, generator: np.random.Generator
 ) -> list[Item | None]:
     """Draws of the model under the conditions; None where one is refused."""
     noise = _noise(model, count, generator)
     asked = requested_rows(conditions, model.representation, lambda columns: generator.random((count, columns)))
-    return [_unrefused(item) for item in model.space.generate_items(noise, asked)]
+    return [unrefused(item) for item in model.space.generate_items(noise, asked)]
 
 
-def _unrefused(item: Item | Refusal) -> Item | None:
+def unrefused(item: Item | Refusal) -> Item | None:
+    """The item, or None for a refusal."""
     return None if is_refusal(item) else item
 
 
@@ -160,10 +163,10 @@ def space_of_blocks(space: SearchSpace, moves: BlockMoves, start: Sequence[Item]
         sample=lambda count, generator: nowhere(count),
         decode=lambda latents: [None] * len(latents),
         encode=lambda items: nowhere(len(items)),
-        draw=lambda count, generator: [_unrefused(item) for item in moves.draw(count, generator)],
-        mutate=lambda item, generator: _unrefused(moves.mutate(item, generator)),
-        edit=lambda item, generator: _unrefused(moves.edit(item, generator)),
-        recombine=lambda item, other, generator: _unrefused(moves.recombine(item, other, generator)),
+        draw=lambda count, generator: [unrefused(item) for item in moves.draw(count, generator)],
+        mutate=lambda item, generator: unrefused(moves.mutate(item, generator)),
+        edit=lambda item, generator: unrefused(moves.edit(item, generator)),
+        recombine=lambda item, other, generator: unrefused(moves.recombine(item, other, generator)),
         start=start,
     )
 
@@ -468,6 +471,8 @@ def control_notes(summary: Mapping[str, Any]) -> list[str]:
     total = own + sum(counts.values())
     return [f"of {total} candidates {own} were found by the search ({summary['method']}), {theirs} (column {FOUND_BY})"]
 
+
+# Tables of a search: candidates, trace and scored items, and notes on the candidates.
 
 TRACE_POINTS = 100
 

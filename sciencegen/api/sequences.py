@@ -384,6 +384,8 @@ def _all_failed(batch: Sequence[Pair], reason: str) -> list[Compared]:
     return [Refusal(reason)] * len(batch)
 
 
+# The table: a row for each sequence.
+
 AT_ONCE = 64
 """Number of sequences that are scored together, unless a program predicts structures."""
 BEST = "best"

@@ -29,6 +29,8 @@ from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Cell, Given, Origin, Refusal, Row
 from sciencegen.options import takes
 
+# Items cut out of large images.
+
 
 @dataclass(frozen=True, kw_only=True)
 class CutItems(Result):
@@ -129,6 +131,8 @@ def _result(science: Domain, cuts: Iterable[Cut], origin: Origin) -> CutItems:
     notes = tuple(_cutouts(science).notes(rows))
     return CutItems(table, summary, notes, write, domain=science.name, refused=tuple(refused))
 
+
+# Items restored without blur and noise.
 
 TAIL = 0.05
 """Probability beyond each end of an interval."""

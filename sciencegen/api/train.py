@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -339,6 +339,3 @@ def reconstruction(
     ]
     valid = [not is_refusal(item) for item in decoded]
     return {"reconstruction": float(np.mean(same)), "decodable": float(np.mean(valid))}
-
-
-Batches = Callable[[int], Iterator[Any]]

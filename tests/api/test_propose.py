@@ -40,6 +40,32 @@ def test_a_plate_that_is_not_written_can_be_entered():
         sg.propose("proteins", **FIRST_PLATE).enter()
 
 
+def test_of_two_plates_that_were_chosen_for_one_round_one_is_entered():
+    """Results are recorded under the ids of a plate, its round and the place of the item."""
+    first, same, other = (sg.propose("proteins", journal="j.csv", seed=seed, **FIRST_PLATE) for seed in (0, 0, 1))
+    assert set(first.table["item"]) != set(other.table["item"])
+    first.enter()
+    before = Path("j.csv").read_bytes()
+    same.enter()
+    with pytest.raises(sg.ConfigError, match=r"round 1 to be the next plate of j\.csv, found another plate of round 1"):
+        other.enter()
+    assert Path("j.csv").read_bytes() == before
+    sg.propose("proteins", journal="j.csv", **FIRST_PLATE).enter()
+    before = Path("j.csv").read_bytes()
+    first.enter()
+    with pytest.raises(sg.ConfigError, match="entered after this one was chosen"):
+        other.enter()
+    assert Path("j.csv").read_bytes() == before
+
+
+def test_a_plate_can_be_entered_after_its_own_results():
+    plate = sg.propose("proteins", journal="j.csv", **FIRST_PLATE)
+    plate.table.assign(value=[1.5, None, None]).to_csv("filled.csv", index=False)
+    sg.record("proteins", "j.csv", "filled.csv", wild_type="MKVLA")
+    plate.enter()
+    assert {one.item for one in read_journal("j.csv").planned} == set(plate.table["item"])
+
+
 def test_a_plate_does_not_overwrite_its_journal():
     sg.propose("proteins", journal="j.csv", **FIRST_PLATE).enter()
     before = Path("j.csv").read_bytes()

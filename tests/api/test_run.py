@@ -2,9 +2,10 @@
 
 import pytest
 
-from sciencegen.api.run import find_profile, ignored_keys, run, snakemake_command
+from sciencegen.api.run import CONFIG, find_profile, ignored_keys, reports, run, snakemake_command
 from sciencegen.config import RunSettings
 from sciencegen.errors import ConfigError
+from sciencegen.runs import RunFolder
 from tests.workflows.snakemake_process import WORKFLOWS
 
 
@@ -47,6 +48,20 @@ def test_a_current_folder_that_cannot_hold_snakemake_s_records_is_told_first(tmp
     with pytest.raises(ConfigError, match=r"Snakemake's records .* /proc/\.snakemake: .*\. Change to another folder"):
         run("molecules", results=str(tmp_path / "results"))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_report_of_an_earlier_version_is_known_by_its_config(tmp_path):
+    folder, chosen = RunFolder(tmp_path), {"domain": "proteins", "optimize": {"settings": {"maximum_similarity": 0.95}}}
+    settings = RunSettings(**chosen)
+    assert not reports(folder, settings)
+    folder.write_yaml(CONFIG, settings.model_dump(mode="json", by_alias=True))
+    assert reports(folder, settings)
+    folder.write_yaml(CONFIG, {"domain": "proteins", "optimize": {"maximum_similarity": 0.95, "lower_bounds": True}})
+    assert reports(folder, settings)
+    assert not reports(folder, RunSettings(domain="proteins"))
+    for other in ({"domain": "proteins", "unheard_of": 1}, ["proteins"]):
+        folder.write_yaml(CONFIG, other)
+        assert not reports(folder, settings)
 
 
 def test_a_key_of_an_earlier_version_is_ignored_and_told():

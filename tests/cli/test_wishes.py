@@ -21,6 +21,21 @@ def test_no_kind_of_goal_makes_a_difference(cli, goal):
     assert (result.code, "is out of scope" in result.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (("--where", "escape >= 1"), "'escape' can't be a goal or a condition"),
+        (("--goal", "escape in domain"), "'escape' can't be a goal or a condition"),
+        (("--method", "evolutoin"), "Did you mean 'evolution'"),
+    ],
+)
+def test_a_wrong_wish_is_told_before_a_missing_model(cli, wrong, said):
+    result = cli("optimize", "proteins", "--goal", "length >= 10", *wrong)
+    assert (result.code, said in result.err) == (2, True), result.err
+    without = cli("optimize", "proteins", "--goal", "length >= 10")
+    assert (without.code, "No default weights are shipped for proteins" in without.err) == (2, True)
+
+
 def test_a_predictor_or_a_command_of_that_name_is_no_way_around(cli):
     command = "{oracles: {surveillance: {command: 'true {input} {output}'}}}"
     more = ("--predictor", "escape=folder", "--settings", command)

@@ -17,12 +17,11 @@ from sciencegen.api.criteria import ConstraintTest
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.folder import latents_of
 from sciencegen.api.science import ReadItems, describe, read_rows_of, reference_of
-from sciencegen.api.search import makeable_starts
+from sciencegen.api.search import drawn_items, makeable_starts, unrefused
 from sciencegen.api.sources.blocks import ANALOGUES, Blocks
 from sciencegen.api.sources.tables import all_rows, open_source, reference_of_card
 from sciencegen.config import PrepareSettings, ProposeSettings
 from sciencegen.data.workbooks import file_of
-from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, DesignSpace, Edits, Moves, Reference
@@ -200,12 +199,12 @@ def moves_of(moves: Moves | BlockMoves | None, space: DesignSpace | None = None)
     """The domain's moves as functions of many parents; mutation is that of the design space, if there is one."""
 
     def lifted(move: Callable[[Item, np.random.Generator], Item | Refusal]) -> Move:
-        return lambda parents, generator: [_item(move(parent, generator)) for parent in parents]
+        return lambda parents, generator: [unrefused(move(parent, generator)) for parent in parents]
 
     def crossed(recombine: Crossover) -> Move:
         def move(parents: Sequence[Item], generator: np.random.Generator) -> list[Item]:
             others = generator.permutation(len(parents))
-            return [_item(recombine(one, parents[k], generator)) for one, k in zip(parents, others, strict=True)]
+            return [unrefused(recombine(one, parents[k], generator)) for one, k in zip(parents, others, strict=True)]
 
         return move
 
@@ -218,10 +217,6 @@ def moves_of(moves: Moves | BlockMoves | None, space: DesignSpace | None = None)
     if moves.recombine is not None:
         found["recombination"] = crossed(moves.recombine)
     return found
-
-
-def _item(found: Item | Refusal) -> Item | None:
-    return None if is_refusal(found) else found
 
 
 def latent_moves(model: LoadedModel) -> tuple[Move, Draw]:
@@ -245,13 +240,9 @@ def latent_moves(model: LoadedModel) -> tuple[Move, Draw]:
             return []
         steps = generator.choice(STEPS, (len(good), 1))
         moved = crank_nicolson_step(latents[good], steps, np.ones(space.size, bool), generator)
-        return [_item(item) for item in space.decode_items(moved)]
+        return [unrefused(item) for item in space.decode_items(moved)]
 
-    def draw(count: int, generator: np.random.Generator) -> list[Item]:
-        noise = generator.standard_normal((count, space.size), np.float32)
-        return [_item(item) for item in space.generate_items(noise)]
-
-    return near, draw
+    return near, partial(drawn_items, model, ())
 
 
 # Candidates that users supply: a pool with costs, or additions to generated candidates.
@@ -384,7 +375,7 @@ class Makeable:
             return [item for made in self.blocks.entered(texts, self.threads) for item in made]
 
         def drawn(count: int, generator: np.random.Generator) -> list[Item | None]:
-            return [None if isinstance(item, Refusal) else item for item in moves.draw(count, generator)]
+            return [unrefused(item) for item in moves.draw(count, generator)]
 
         def materials(item: Item) -> Materials:
             found = moves.materials(item)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from sciencegen.api.campaign.journal_items import (
     NOT_RECORDED,
+    discordant_keys,
     keys_of,
     measurements_of,
     names_ids_alone,
@@ -230,6 +231,11 @@ class History:
         """All entries, those of the tables included."""
         return Journal(tuple(self.entries))
 
+    def discordant(self, measured: Sequence[Measurement]) -> list[str]:
+        """The items, as texts, whose replicates contradict each other."""
+        apart = set(discordant_keys(self.journal, self.keys))
+        return [one.text for one in measured if self.keys[one.text] in apart]
+
     @property
     def next_round(self) -> int:
         return 1 + max((entry.round for entry in self.entries), default=0)
@@ -251,9 +257,7 @@ def read_histories(
 
     several: whether tables may lack a target, and of the journal only its own entries count.
     """
-    entries = {
-        name: [one for one in journal.entries if not several or one.target == name] for name in targets
-    }  # fmt: skip
+    entries = {name: [one for one in journal.entries if not several or one.target == name] for name in targets}
     texts = [entry.item for own in entries.values() for entry in own]
     keys = keys_of(science.name, texts, settings.threads, settings.journal or "the measured tables")
     found = {}

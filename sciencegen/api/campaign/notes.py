@@ -12,13 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool
 
-from sciencegen.api.campaign.journal_items import (
-    CONTROL,
-    count_unread,
-    measured_by_key,
-    rejected,
-    values_by_key,
-)
+from sciencegen.api.campaign.journal_items import CONTROL, count_unread, measured_by_key, rejected, values_by_key
 from sciencegen.api.science import align
 from sciencegen.api.search import IN_DOMAIN
 from sciencegen.data.writers import Refused
@@ -167,7 +161,7 @@ def forecast_summary(forecast: Forecast | None, past: Sequence[ForecastOutcome])
     }
 
 
-# Why a round was poor, as far as the measurements tell, and whether another plate is worth its cost.
+# Why a round was poor, as far as the measurements tell.
 
 NOISY = 0.5
 """Standard deviation of replicates, in those of all items' values, from which noise hides most differences."""

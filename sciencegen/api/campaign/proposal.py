@@ -31,7 +31,7 @@ from sciencegen.domains.capabilities import Reference
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.files import check_apart, claim_output
 from sciencegen.items import Cell, Item, Origin
-from sciencegen.optimization.journal import Entry, append
+from sciencegen.optimization.journal import Entry, append, missing_entries, read_journal
 from sciencegen.optimization.wells import (
     FILLS,
     SIZES,
@@ -231,9 +231,20 @@ class Proposed:
     def enter(self, journal: str | None) -> None:
         """Add measurements and proposals to the journal, if there is one; adding them again has no effect.
 
-        Call it last: items in the journal are not proposed again, so a plate that was not written must not enter it."""
-        if journal is not None:
-            append(journal, self.entries, self.names, self.several)
+        Call it last: items in the journal are not proposed again, so a plate that was not written must not enter it.
+        Another plate that took its round, or a later one, is an error: results are recorded by round and place."""
+        if journal is None:
+            return
+        there, own = read_journal(journal), [one for one in self.entries if one.kind == "proposed"]
+        if own and missing_entries(there.entries, own, self.several):
+            number, items = own[0].round, {one.item for one in own}
+            later = [one.round for one in there.planned if one.source and one.round >= number and one.item not in items]
+            if later:
+                raise ConfigError(
+                    f"Expected round {number} to be the next plate of {journal}, found another plate of round "
+                    f"{later[0]}, which was entered after this one was chosen. Propose again."
+                )
+        append(journal, self.entries, self.names, self.several)
 
 
 @dataclass(frozen=True)
@@ -268,7 +279,8 @@ class Proposal(Result):
         Raises
         ------
         ConfigError
-            For an ending that the domain can't write, or an existing file. The journal is unchanged then.
+            For an ending that the domain can't write, an existing file, or if another plate was entered after this one
+            was chosen. The journal is unchanged then.
         """
         check_apart(path, self.journal)
         written = super().write(path, overwrite)
@@ -282,7 +294,7 @@ class Proposal(Result):
         Raises
         ------
         ConfigError
-            Without a journal.
+            Without a journal, or if another plate was entered after this one was chosen.
         """
         if self.journal is None or self.proposed is None:
             raise ConfigError("Expected a plate with a journal. Pass `journal` to `propose`.")

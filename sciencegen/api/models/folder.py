@@ -74,6 +74,8 @@ def checked_sha256(run: RunFolder, config: Mapping[str, Any], name: str) -> str:
     return found
 
 
+# Folders of models: their files, and the loaded model.
+
 UNCHECKED = (
     "The model in {folder} has no checksums, since an earlier version wrote it: damage of its weights can't be seen. "
     "`sciencegen train` writes them."
@@ -409,9 +411,7 @@ def is_measured(run: RunFolder) -> bool:
     return run.has(METRICS) and UNMEASURED not in run.read_json(METRICS)
 
 
-def measured(
-    measure: Callable[[], Mapping[str, Any]], run: RunFolder, log: Callable[[str], None]
-) -> Json:  # fmt: skip
+def measured(measure: Callable[[], Mapping[str, Any]], run: RunFolder, log: Callable[[str], None]) -> Json:
     """The figures of a model that is saved in this folder; if they can't be computed, why."""
     try:
         return dict(measure())

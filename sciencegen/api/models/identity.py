@@ -218,10 +218,8 @@ def clear(run: RunFolder, data: str | Path | None = None, kept: Collection[str] 
     for left in abandoned(run / DATA):  # by a call that was killed below
         shutil.rmtree(left, ignore_errors=True)
     if DATA not in kept and not is_input and has_own_data(run):
-        left = (run / DATA).rename(
-            temporary_sibling(run / DATA)
-        )  # renamed first, so that a kill leaves it complete or gone
-        shutil.rmtree(left)
+        # renamed first, so that a kill leaves it complete or gone
+        shutil.rmtree((run / DATA).rename(temporary_sibling(run / DATA)))
     if IDENTITY not in kept:
         (run / IDENTITY).unlink(missing_ok=True)
 

@@ -144,6 +144,8 @@ def _choices(function: Callable[..., object], name: str) -> tuple[str, ...]:
     return tuple(one for one in found if isinstance(one, str))
 
 
+# The plan: what is trained, with which settings.
+
 FINE_TUNING = {"steps": 300, "learning_rate": 1e-4, "warmup_steps": 10, "batch_size": 64, "checkpoint_every": 50}
 """Training defaults with `from`: thirty epochs of a few hundred items. More steps fit a new condition better, but draws
 repeat more."""

@@ -82,6 +82,8 @@ def read_held_out(folder: Path, split: str, level: float) -> CheckedPredictions:
     return CheckedPredictions(measured, predicted, lower, upper, level)
 
 
+# Predictors: shipped ones, and those in folders.
+
 SHIPPED = "predictors"
 """The folder of predictors among the shipped weights."""
 
@@ -313,6 +315,8 @@ def fitted_features(domain: str, items: Sequence[Item], reference: Reference | N
     fit = plain_of(domain).regression.fit
     return FeatureInputs(domain, None if fit is None else fit(items, reference))
 
+
+# The inputs and the training tables of a predictor.
 
 MakeTable = Callable[[Sequence[Item]], np.ndarray]
 """items -> [item column]"""

@@ -157,6 +157,8 @@ def check_parts(part: np.ndarray, values: np.ndarray, targets: Sequence[str]) ->
             )
 
 
+# Training of an ensemble, and its folder.
+
 Log = Callable[[str], None]
 
 MEMBERS = "members"

@@ -362,6 +362,9 @@ def replacement_notes(replaced: Sequence[float], written: int) -> list[str]:
     ]
 
 
+# The request.
+
+
 class Asked:
     """What `generate`'s settings ask of a model, as far as no weights are needed: by it `run` checks a config
     before the model is trained. Each part is checked where it is first computed, and kept.

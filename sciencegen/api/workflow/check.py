@@ -1,4 +1,4 @@
-"""Check a workflow's config before any step runs, because a step deletes its earlier results when it starts.
+"""The schema of a workflow's config, and its check before any step runs: a step deletes its earlier results.
 
 Each section gets the checks that its verb makes before reading data. Other checks are left to the steps.
 """
@@ -20,7 +20,7 @@ import yaml
 from sciencegen.api.criteria import Condition, OracleBook
 from sciencegen.api.evaluate import SetKind, check_calibration, set_to_compare, shipped_set
 from sciencegen.api.models.completion import check_completes
-from sciencegen.api.models.data import check_conditions
+from sciencegen.api.models.data import check_conditions, family_columns
 from sciencegen.api.models.folder import describe_model, recipe_settings
 from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
 from sciencegen.api.optimize import search_criteria
@@ -43,6 +43,8 @@ from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, SciencegenError
 from sciencegen.files import files_below
 from sciencegen.optimization.goals import check_consistent
+
+# The JSON schema of a config.
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/$defs/"
@@ -202,14 +204,9 @@ def data_names(settings: RunSettings, recipe: Recipe) -> frozenset[str] | None:
     form = in_form(settings.domain, chosen.form)
     columns, properties = frozenset(chosen.columns) or source_columns(form, str(source)), domain_of(form).properties
     computed = properties if chosen.properties is None else chosen.properties
-    return (
-        None
-        if columns is None
-        else columns
-        | set(computed)
-        | set(recipe.conditions or ())
-        | set(() if recipe.family is None else recipe.family.columns)
-    )
+    if columns is None:
+        return None
+    return columns.union(computed, recipe.conditions or (), family_columns(recipe))
 
 
 def source_columns(domain: str, source: str) -> frozenset[str] | None:

@@ -229,6 +229,8 @@ def _replaced(settings: Json, of_file: Callable[[str], str], of_model: Callable[
     return changed
 
 
+# The record: its file, written and read.
+
 ENDING = ".provenance.json"
 LARGEST = 1 << 28
 """Bytes of a record that is read."""

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sciencegen.data.writers import beside, write_table
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Refusal
 from sciencegen.optimization.wells import SIZES, LayoutSettings, plate_wells, well_name
-
-if TYPE_CHECKING:
-    pass
-
 
 # Pick lists: which well of a stock plate goes into which well of a plate, as tables that liquid handlers read.
 #

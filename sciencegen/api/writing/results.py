@@ -325,13 +325,12 @@ class Result:
         Raises
         ------
         ConfigError
-            For items without coordinates.
+            For items without coordinates, and for a row beyond the table.
         DataError
             For a row that holds no item, or one without coordinates.
         """
-        if not self.domain or ITEM not in self.table:
-            raise ConfigError("Expected a result with the column `item`, got one of other rows.")
-        return view_of(domain_of(self.domain), str(self.table[ITEM].iloc[row]))
+        shown = self.show(row)
+        return view_of(domain_of(shown.domain), shown.text)
 
     def plot_logo(self, wild_type: str | None = None) -> Figure:
         """The sequence logo of the items, which must have letters in columns (proteins).
