@@ -39,6 +39,11 @@ def double(number: int) -> int:
     return 2 * number
 
 
+def slow_sum(numbers: list[int]) -> int:
+    time.sleep(0.5)
+    return sum(numbers)
+
+
 def where(_: int) -> tuple[int, str, str]:
     return os.getpid(), os.getcwd(), os.environ.get("SCIENCEGEN_TEST_WORD", "")
 
