@@ -7,16 +7,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import LoadedModel, load_model
-from sciencegen.api.science import Numbering, columns_of, domain_of, plain_of, reference_of, variants_of
+from sciencegen.api.science import Numbering, columns_of, domain_of, in_form, plain_of, reference_of, variants_of
 from sciencegen.api.scores import ScoredChunk, own_columns
 from sciencegen.api.train import Log, train_model
 from sciencegen.api.writing.results import VariantScores, scored
-from sciencegen.api.writing.writer import OutputOptions, OutputWriter, check_table, open_output
-from sciencegen.config import DEFAULT_RESOURCES, Resources, TrainSettings, VariantScoringSettings, build_settings
+from sciencegen.api.writing.writer import OutputOptions, OutputWriter, check_endings, check_table, open_output
+from sciencegen.config import (
+    DEFAULT_RESOURCES,
+    GenerateSettings,
+    OptimizeSettings,
+    Resources,
+    TrainSettings,
+    VariantScoringSettings,
+    build_settings,
+)
 from sciencegen.data.tables import PEEK_ROWS, READ_TABLES, read_table
 from sciencegen.data.threads import use_threads
 from sciencegen.data.writers import Refused
@@ -31,6 +39,8 @@ from sciencegen.scoring.oracles import cells_of, with_annotations
 ALL_SINGLES = "all-singles"
 
 COLUMNS, SCORES = ("line", NAME_COLUMN), ("score", "score_sd")
+
+Drawing = TypeVar("Drawing", GenerateSettings, OptimizeSettings)
 
 CHUNK = 1024
 """Variants that are scored at once; variants that need extra passes of the networks share them."""
@@ -62,6 +72,14 @@ def family_model(
         )
     chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads, **(made_by or {})}
     return train_model(domain, alignment, build_settings(TrainSettings, chosen), log=log).folder
+
+
+def of_family(domain: str, record: Drawing, alignment: str, output: str, log: Log) -> Drawing:
+    """The settings with the model of the alignment's family. output: the file to write; its ending is checked first."""
+    if record.model is not None:
+        raise ConfigError("Expected --alignment or --model, got both.")
+    check_endings(in_form(domain, family_recipe(domain).form), output)  # before minutes of training
+    return record.model_copy(update={"model": str(family_model(domain, alignment, record, log))})
 
 
 @takes(VariantScoringSettings)

@@ -19,7 +19,6 @@ from sciencegen.cli.output import (
     claim_output,
     given_rows,
     input_path,
-    of_family,
     reasons,
 )
 from sciencegen.cli.process import begin_loading, start_workers
@@ -76,7 +75,9 @@ def generate(
     if alignment is not None:
         parse_conditions(settings.where, domain_of(domain))  # report a wrong one before minutes of training
         check_drawing(settings)
-        settings = of_family(domain, settings, alignment, outlet.output)
+        from sciencegen.api.score_variants import of_family
+
+        settings = of_family(domain, settings, alignment, outlet.output, say)
     request = resolve_generate(domain, settings)
     start_workers()
     generation, writer = Generation(request.draws), request.open(outlet.output, outlet.force)

@@ -12,19 +12,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sciencegen import files
-from sciencegen.cli.console import progress, say, summarize, tell
-from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.cli.console import progress, summarize, tell
+from sciencegen.errors import DataError, SciencegenError
 from sciencegen.files import reserved
 
 if TYPE_CHECKING:
     from sciencegen.api.scores import ScoredChunk
     from sciencegen.api.writing.writer import OutputWriter
-    from sciencegen.config import GenerateSettings, OptimizeSettings
-
-    Record = TypeVar("Record", GenerateSettings, OptimizeSettings)
 
 
 class FewerResults(SciencegenError):
@@ -155,18 +152,3 @@ def given_rows(
         return
     with input_path(source, partial(input_ending, domain, format, column=column), reads_folders(domain)) as path:
         yield path
-
-
-# `--alignment`: the model of a family, which is trained if it doesn't exist yet.
-
-
-def of_family(domain: str, record: Record, alignment: str, output: str) -> Record:
-    """The settings with the model of the alignment's family. output: the file to write; its ending is checked first."""
-    from sciencegen.api.science import in_form
-    from sciencegen.api.score_variants import family_model, family_recipe
-    from sciencegen.api.writing.writer import check_endings
-
-    if record.model is not None:
-        raise ConfigError("Expected --alignment or --model, got both.")
-    check_endings(in_form(domain, family_recipe(domain).form), output)  # before minutes of training
-    return record.model_copy(update={"model": str(family_model(domain, alignment, record, say))})

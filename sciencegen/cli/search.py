@@ -11,7 +11,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, show, steps, summarize, tell
-from sciencegen.cli.output import STDOUT, FewerResults, Outlet, claim_output, of_family, reserve
+from sciencegen.cli.output import STDOUT, FewerResults, Outlet, claim_output, reserve
 from sciencegen.config import (
     BacktestSettings,
     BenchmarkSettings,
@@ -55,7 +55,9 @@ def optimize(
 
     if alignment is not None:
         search_criteria(domain_of(domain), settings, domain_of(domain))  # report errors before minutes of training
-        settings = of_family(domain, settings, alignment, outlet.output)
+        from sciencegen.api.score_variants import of_family
+
+        settings = of_family(domain, settings, alignment, outlet.output, say)
     request = resolve_optimize(domain, settings, say)
     tell(request.notes)
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sciencegen.config import CutoutSettings
+from sciencegen.config.data import CutoutSettings
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, Form
 from sciencegen.domains.laws import CORE_LAWS, ContractError, Law, Subject, is_picture, law, parses

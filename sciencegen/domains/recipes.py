@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from sciencegen.config import CPU_CHUNK
+from sciencegen.config.base import CPU_CHUNK
 from sciencegen.domains.capabilities.design import DrawTasks, VariantNames
 from sciencegen.domains.capabilities.observation import Instrument, Restoration
 from sciencegen.items import Item, Json, Reference, Refusal

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sciencegen.config import CutoutSettings
+from sciencegen.config.data import CutoutSettings
 from sciencegen.items import Cell, Item, Json, Part, Refusal
 
 

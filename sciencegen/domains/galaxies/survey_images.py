@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from sciencegen.config import CutoutSettings
+from sciencegen.config.data import CutoutSettings
 from sciencegen.data.damage import reading
 from sciencegen.data.tables import READ_TABLES, column_names, read_table
 from sciencegen.domains.capabilities.observation import Cut
