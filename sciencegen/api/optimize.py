@@ -427,12 +427,6 @@ class SearchRecord:
             self.made_of.write(output, Written(len(next(iter(self.table.values()), ())) - len(refused)))
 
 
-def write_failures(domain: str, output: str, trace: Sequence[Evaluation]) -> None:
-    """Write the rejects of a search in which no item could be scored."""
-    science = domain_of(domain)
-    write_rejected(output, [(e.call, science.items.text(e.item), e.failure or "") for e in trace])
-
-
 @dataclass(frozen=True)
 class Optimized(Result):
     """Ranked candidates.
@@ -563,5 +557,5 @@ class Optimized(Result):
 
 __all__ = [
     "AllFailed", "OptimizeRequest", "Optimized", "SearchFiles", "SearchRecord", "optimize", "resolve_optimize",
-    "search", "search_criteria", "write_failures",
+    "search", "search_criteria",
 ]  # fmt: skip

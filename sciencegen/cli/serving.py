@@ -154,10 +154,14 @@ def _service(
     check_writable(Path(folder) / RECORDS, "`folder`")
     here, allowed = Path.cwd(), [_folder(one) for one in allow or ()]
     programs = read_programs(oracle or (), here)
-    if oracle:
-        from sciencegen.api.criteria import check_code
+    if oracle:  # a command that can't be run, or a function that can't be found, is an error
+        from sciencegen.scoring.plugins import check_plugged
+        from sciencegen.scoring.programs import split_command
 
-        check_code(programs.commands.values(), programs.functions)
+        for text in programs.commands.values():
+            split_command(text)
+        for function in programs.functions:
+            check_plugged(function)
     place = Path(folder).resolve()
     boundary = Boundary(place, tuple(allowed), (place / RECORDS, place / SERVER_LOCK))
     environment = environment_of_jobs(boundary, programs, here)
@@ -235,7 +239,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> S
         places,
         None if prints else ENDINGS.get(name, ".csv"),
         "force" in places and not prints,
-        _checker(function if settings_of(function) else None),
+        _reader(function if settings_of(function) else None),
     )
 
 
@@ -289,10 +293,10 @@ def _part_of(record: type[Settings]) -> type[Settings]:
     return create_model(record.__name__, __base__=record, __doc__=record.__doc__, **optional)  # type: ignore[call-overload]
 
 
-def _checker(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any]], Settings | None]:
+def _reader(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any]], Settings | None]:
     """function: of a command that has a record of settings."""
 
-    def check(arguments: Mapping[str, Any]) -> Settings | None:
+    def read(arguments: Mapping[str, Any]) -> Settings | None:
         record = None
         try:
             with only_checking():
@@ -307,4 +311,4 @@ def _checker(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any
             criteria_of(domain, record)
         return record
 
-    return check
+    return read

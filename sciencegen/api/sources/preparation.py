@@ -106,18 +106,6 @@ def split_by_column(
 TARGET = "value"
 
 
-def check_measured_table(science: Domain, settings: PrepareSettings) -> None:
-    """Raise an error for wrong settings of `measured`, before anything is read."""
-    if settings.measured is None:
-        if settings.target is not None:
-            raise ConfigError("Expected `measured` with `target`: the table that has this column.")
-        return
-    if family_of(science) is None:
-        raise ConfigError(f"Expected no `measured`: {science.name} are no family. For proteins, pass `form` aligned.")
-    if not os.path.isfile(settings.measured):
-        raise DataError(f"Expected a table of measured variants at {settings.measured}, found no file.")
-
-
 def with_measured(
     science: Domain, rows: Iterator[Row] | Mapping[str, Iterator[Row]], context: Json | None, settings: PrepareSettings
 ) -> tuple[Iterator[Row], Json, tuple[str, ...]]:
@@ -134,6 +122,29 @@ def with_measured(
     return family.with_measured(rows, context, table, name), {**context, "measured": name}, columns
 
 
+def resolve_prepare(domain: str, settings: PrepareSettings) -> tuple[Domain, str, tuple[str, ...]]:
+    """The form that is prepared, the source, and the properties to compute. Wrong settings, such as an unknown property
+    or one that only `score` computes, are an error before any row is read."""
+    science, measured = domain_of(in_form(domain, settings.form)), settings.measured
+    if settings.source is None:
+        raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
+    if measured is None and settings.target is not None:
+        raise ConfigError("Expected `measured` with `target`: the table that has this column.")
+    if measured is not None and family_of(science) is None:
+        raise ConfigError(f"Expected no `measured`: {science.name} are no family. For proteins, pass `form` aligned.")
+    if measured is not None and not os.path.isfile(measured):
+        raise DataError(f"Expected a table of measured variants at {measured}, found no file.")
+    names = tuple(science.properties) if settings.properties is None else settings.properties
+    for name in names:
+        science.oracles.find(name)
+        if name not in science.properties:
+            raise ConfigError(
+                f"Expected properties that are computed for each item ({', '.join(science.properties)}), got '{name}', "
+                "which `score` computes. Leave it out."
+            )
+    return science, settings.source, names
+
+
 def prepare_source(
     domain: str, output: str | Path, chosen: PrepareSettings, *, force: bool = False,
     progress: Callable[[int], None] | None = None, path: Path | None = None,
@@ -143,12 +154,8 @@ def prepare_source(
 
     path: the file to read for a source that is no file, such as "-". log: is told what reading left out or assumed.
     """
+    science, called, names = resolve_prepare(domain, chosen)
     domain = in_form(domain, chosen.form)
-    science = domain_of(domain)
-    if chosen.source is None:
-        raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
-    check_measured_table(science, chosen)
-    names = property_names(science, chosen)  # an unknown one is an error before any row is read
     rows, files = open_source(domain, chosen, path)
     if chosen.split_by is not None:
         rows = _by_column(domain, chosen, path, rows)
@@ -164,13 +171,13 @@ def prepare_source(
         columns or None, science.items.given, split, repeats=science.items.repeats,
         processes=worker_count(chosen.threads),
     )  # fmt: skip
-    source = _described(chosen, chosen.source, files, context or {})
+    source = _described(chosen, called, files, context or {})
     functions, first = ItemFunctions(ParseAndMeasure(domain, names), names), list[Row]()
     rows = _each(rows, partial(_noted, first=first))
     with reserved(output):
         prepared = prepare_rows(rows, functions, output, options, source, force, progress)
     if log is not None:
-        notes = [note_on_source(domain, chosen.source) if path is None else "", *_notes(science, first, prepared)]
+        notes = [note_on_source(domain, called) if path is None else "", *_notes(science, first, prepared)]
         for note in filter(None, notes):
             log(f"note: {note}")
     return prepared
@@ -199,19 +206,6 @@ def _notes(science: Domain, first: Sequence[Row], prepared: PreparedDataset) -> 
         refused = {line for line, *_ in csv.reader(file)}
     kept = (row.text for row in first if str(row.line) not in refused)
     yield from (f"items hold {what}" for what in dict.fromkeys(map(science.items.left_out, kept)) if what)
-
-
-def property_names(science: Domain, settings: PrepareSettings) -> tuple[str, ...]:
-    """Names of the properties to compute; an unknown name is an error, and one that only `score` computes."""
-    names = tuple(science.properties) if settings.properties is None else settings.properties
-    for name in names:
-        science.oracles.find(name)
-        if name not in science.properties:
-            raise ConfigError(
-                f"Expected properties that are computed for each item ({', '.join(science.properties)}), got '{name}', "
-                "which `score` computes. Leave it out."
-            )
-    return names
 
 
 def reference_of_source(science: Domain, settings: PrepareSettings, files: list[Path]) -> Reference | None:

@@ -15,12 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sciencegen.api.criteria import Condition, OracleBook
 from sciencegen.api.evaluate import SetKind, check_calibration, set_to_compare, shipped_set
 from sciencegen.api.models.completion import check_completes
-from sciencegen.api.models.data import check_conditions, family_columns
+from sciencegen.api.models.data import family_columns, requested_conditions
 from sciencegen.api.models.folder import describe_model, recipe_settings
 from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
 from sciencegen.api.optimize import search_criteria
@@ -28,9 +26,9 @@ from sciencegen.api.predictors.folder import split_targets, target_called
 from sciencegen.api.sampling.generation import check_measured
 from sciencegen.api.sampling.request import Asked, check_drawing
 from sciencegen.api.science import domain_of, in_form, name_of_results
-from sciencegen.api.score_variants import check_family, check_variants
+from sciencegen.api.score_variants import check_variants, family_of_recipe
 from sciencegen.api.search import start_items
-from sciencegen.api.sources.preparation import check_measured_table, check_splits, property_names, reference_of_source
+from sciencegen.api.sources.preparation import check_splits, reference_of_source, resolve_prepare
 from sciencegen.api.sources.tables import find_card, find_part, is_folder_of, prepared_at
 from sciencegen.api.train_predictor import check_predictor
 from sciencegen.api.writing.writer import check_ending
@@ -70,11 +68,6 @@ def config_schema() -> Schema:
         name: _accepting(part, records[name]) if name in records else part for name, part in schema.pop("$defs").items()
     }
     return {"$schema": DIALECT, **_plain(_accepting(schema, RunSettings), definitions)}
-
-
-def schema_text() -> str:
-    """The schema as YAML."""
-    return yaml.safe_dump(config_schema(), sort_keys=False, width=110, allow_unicode=True)
 
 
 def _records(record: type[Settings]) -> Iterator[type[Settings]]:
@@ -190,8 +183,7 @@ def planned_conditions(settings: RunSettings, section: TrainSettings, plan: Plan
     """All possible conditions of a training; requested ones that the data can't have are an error."""
     known = data_names(settings, plan.recipe)
     if section.conditions is not None:
-        check_conditions(section.conditions, section.conditions if known is None else known)
-        return frozenset(section.conditions)
+        return frozenset(section.conditions if known is None else requested_conditions(section.conditions, known))
     if plan.recipe.conditions is None:
         return frozenset()
     usual = plan.start.representation.properties if plan.start else plan.recipe.conditions
@@ -349,21 +341,16 @@ def _placed(config: str, section: str) -> Iterator[None]:
 def check_prepare(settings: RunSettings) -> None:
     """Raise an error for a wrong source, fractions, columns or reference of `prepare`."""
     chosen = settings.prepare
-    form = in_form(settings.domain, chosen.form)
-    science = domain_of(form)
-    if chosen.source is None:
-        raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
-    found = find_part(form, chosen.source, chosen.sample)
-    check_measured_table(science, chosen)
-    names = property_names(science, chosen)
+    science, source, names = resolve_prepare(settings.domain, chosen)
+    found = find_part(form := in_form(settings.domain, chosen.form), source, chosen.sample)
     check_columns(chosen.columns, names)
     if chosen.fractions:
         check_fractions(chosen.fractions)
         card, split = found or (None, None)
         splits = () if card is None else (split,) if split else tuple(card.disjoint_splits)
-        check_splits(chosen.source, splits, chosen.fractions)
-    reference_of_source(science, chosen, [Path(chosen.source)] if os.path.isfile(chosen.source) else [])
-    _check_columns_of(form, chosen.source, chosen.columns, chosen.column)
+        check_splits(source, splits, chosen.fractions)
+    reference_of_source(science, chosen, [Path(source)] if os.path.isfile(source) else [])
+    _check_columns_of(form, source, chosen.columns, chosen.column)
 
 
 def check_complete(settings: RunSettings) -> None:
@@ -437,7 +424,7 @@ def check_variants_of(settings: RunSettings, model: PlannedModel) -> None:
     if settings.variants is not None:
         chosen = settings.variants
         check_variants(settings.domain, chosen.variants, chosen.structure)
-        check_family(model.recipe, settings.train.model or "what is trained here")
+        family_of_recipe(model.recipe, settings.train.model or "what is trained here")
 
 
 def check_propose(settings: RunSettings, model: PlannedModel) -> None:

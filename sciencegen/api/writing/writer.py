@@ -27,7 +27,6 @@ from sciencegen.data.writers import (
     is_parquet,
     line_of,
     rejects_path,
-    replace_rejects,
     save_arrays,
     write_rejects,
     write_table,
@@ -539,11 +538,6 @@ def write_rejected(output: str, refused: Sequence[Refused]) -> None:
     """Write `<output>.rejects.csv`, if rows were refused."""
     if output != "-" and refused:
         write_rejects(rejects_path(output), refused)
-
-
-def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None:
-    """Update `<journal>.rejects.csv`: the refused rows of this file are replaced, those of other files are kept."""
-    replace_rejects(rejects_path(journal), source, refused)
 
 
 def write_latents(domain: str, output: str, encoded: Encoded) -> None:
