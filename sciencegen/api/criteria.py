@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from sciencegen.optimization.objective import score_safely
 from sciencegen.plugins import is_module
 from sciencegen.scoring.oracles import Oracle, ParallelOracle, ProbabilityOracle, measured_range
 from sciencegen.scoring.plugins import check_plugged, is_plugged, load_plugged, plugged_names
-from sciencegen.scoring.programs import CommandOracle, Write
+from sciencegen.scoring.programs import CommandOracle, Write, split_command
 
 if TYPE_CHECKING:
     from sciencegen.api.predictors.folder import TrainedPredictor
@@ -400,7 +400,34 @@ def _input_ending(science: Domain, name: str, given: str | None) -> str:
     return ending
 
 
-# What a server checks of a request before it makes a job.
+# What a server checks itself: programs and functions before it starts, and a request before it makes a job.
+
+
+def check_code(commands: Iterable[str], functions: Iterable[str]) -> None:
+    """Raise an error if a command can't be run or a function can't be found. Nothing is run or imported.
+
+    Parameters
+    ----------
+    commands : iterable of str
+        Such as `dock.sh {input} {output}`.
+    functions : iterable of str
+        As `module:function`.
+
+    Raises
+    ------
+    ConfigError
+        If code of others is refused, a program is missing, or a command lacks {input} or {output}.
+
+    Examples
+    --------
+    >>> check_code(["true {input}"], [])
+    Traceback (most recent call last):
+    sciencegen.errors.ConfigError: Expected {output} in the command, got 'true {input}'. They become the names of files.
+    """
+    for command in commands:
+        split_command(command)
+    for function in functions:
+        check_plugged(function)
 
 
 def criteria_of(domain: str, settings: Settings | None) -> tuple[list[Condition], list[Goal]]:

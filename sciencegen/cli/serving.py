@@ -154,14 +154,10 @@ def _service(
     check_writable(Path(folder) / RECORDS, "`folder`")
     here, allowed = Path.cwd(), [_folder(one) for one in allow or ()]
     programs = read_programs(oracle or (), here)
-    if oracle:  # a command that can't be run, or a function that can't be found, is an error
-        from sciencegen.scoring.plugins import check_plugged
-        from sciencegen.scoring.programs import split_command
+    if oracle:
+        from sciencegen.api.criteria import check_code
 
-        for text in programs.commands.values():
-            split_command(text)
-        for function in programs.functions:
-            check_plugged(function)
+        check_code(programs.commands.values(), programs.functions)
     place = Path(folder).resolve()
     boundary = Boundary(place, tuple(allowed), (place / RECORDS, place / SERVER_LOCK))
     environment = environment_of_jobs(boundary, programs, here)

@@ -26,7 +26,7 @@ from sciencegen.api.science import (
 )
 from sciencegen.api.sources.tables import Rows, all_rows, note_on_source, open_source, reference_of_card
 from sciencegen.config import PrepareSettings, build_settings
-from sciencegen.data.prepare import PreparationOptions, SourceDescription, check_fractions
+from sciencegen.data.prepare import PreparationOptions, SourceDescription, edges_between
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import ItemFunctions, PreparedDataset
 from sciencegen.data.threads import worker_count
@@ -90,12 +90,13 @@ def split_by_column(
     DataError
         For a column without numbers.
     """
+    cumulative = edges_between(fractions)
     if len(fractions) < 2:
         raise ConfigError("Expected at least two `fractions` with `split_by`, such as {train: 0.8, test: 0.2}.")
     values = np.sort([value for row in read() if math.isfinite(value := row.values.get(column, math.nan))])
     if not len(values):
         raise DataError(f"Expected numbers in the column {column} to split by, found none.")
-    places = np.rint(np.cumsum(list(fractions.values()))[:-1] * len(values)).astype(int)
+    places = np.rint(cumulative * len(values)).astype(int)
     edges = tuple(float(values[min(place, len(values) - 1)]) for place in places)
     ranges = SplitRanges(column, tuple(fractions), edges, gap)
     return {name: ranges.rows(read(), name) for name in fractions}
@@ -247,7 +248,6 @@ def _by_column(domain: str, settings: PrepareSettings, path: Path | None, rows: 
     """The rows by split, by the values of a column."""
     if isinstance(rows, dict):
         check_splits(str(settings.source), list(rows), settings.fractions)
-    check_fractions(settings.fractions)
     return split_by_column(
         lambda: all_rows(open_source(domain, settings, path)[0]), str(settings.split_by), settings.fractions,
         settings.split_gap,

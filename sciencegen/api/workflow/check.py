@@ -34,7 +34,7 @@ from sciencegen.api.train_predictor import check_predictor
 from sciencegen.api.writing.writer import check_ending
 from sciencegen.config import TEXTS, PredictorSettings, RunSettings, Settings, TrainSettings, further_of
 from sciencegen.config.base import ONLY_INSIDE
-from sciencegen.data.prepare import check_columns, check_fractions
+from sciencegen.data.prepare import check_columns, edges_between
 from sciencegen.data.tables import READ_TABLES, column_names, find_column, no_numbers, number_columns
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Recipe, Representation
@@ -143,35 +143,24 @@ class PlannedModel:
         return None if isinstance(self.representation, type) else self.representation
 
 
-def planned_model(settings: RunSettings) -> PlannedModel:
-    """The model of the section `train`; wrong settings are an error."""
-    domain, chosen = settings.domain, settings.train
+def planned_model(settings: RunSettings, section: TrainSettings | None = None, data: str = "") -> PlannedModel:
+    """The model of the section `train`, or of another one, which is trained on `data`; wrong settings are an
+    error. The device isn't checked here, since the step may run on another machine."""
+    domain, chosen = settings.domain, section or settings.train
+    representation: Representation | type[Representation] | None
     if chosen.model is not None:
         check_taken(chosen)
         found = describe_model(domain, chosen.model)
+        recipe, representation = found.recipe, found.representation
         conditions: frozenset[str] | None = frozenset(found.representation.properties)
-        network = recipe_settings(found.recipe, dict(found.config.get("settings") or {}))
-        return _planned(domain, found.recipe, found.representation, conditions, network)
-    plan = planned_training(domain, "", chosen)
-    if plan.halvings and plan.start:
-        conditions = frozenset(plan.start.representation.properties)
+        network: object = recipe_settings(recipe, dict(found.config.get("settings") or {}))
     else:
-        conditions = planned_conditions(settings, chosen, plan)
-    return _planned(domain, plan.recipe, class_made_by(plan.recipe.fit), conditions, plan.network)
-
-
-def planned_training(domain: str, data: str, section: TrainSettings) -> Plan:
-    """The plan of a training. The device isn't checked here, since the step may run on another machine."""
-    return make_plan(domain, data, None, section.model_copy(update={"device": "auto"}))
-
-
-def _planned(
-    domain: str,
-    recipe: Recipe,
-    representation: Representation | type[Representation] | None,
-    conditions: frozenset[str] | None,
-    network: object,
-) -> PlannedModel:
+        plan = make_plan(domain, data, None, chosen.model_copy(update={"device": "auto"}))
+        recipe, representation, network = plan.recipe, class_made_by(plan.recipe.fit), plan.network
+        if plan.halvings and plan.start:
+            conditions = frozenset(plan.start.representation.properties)
+        else:
+            conditions = planned_conditions(settings, chosen, plan)
     science = domain_of(in_form(domain, recipe.form))
     knows = () if recipe.oracles is None else recipe.oracles.names or None
     if science.cells is not None:  # it scores the columns of its data
@@ -345,7 +334,7 @@ def check_prepare(settings: RunSettings) -> None:
     found = find_part(form := in_form(settings.domain, chosen.form), source, chosen.sample)
     check_columns(chosen.columns, names)
     if chosen.fractions:
-        check_fractions(chosen.fractions)
+        edges_between(chosen.fractions)
         card, split = found or (None, None)
         splits = () if card is None else (split,) if split else tuple(card.disjoint_splits)
         check_splits(source, splits, chosen.fractions)
@@ -355,15 +344,9 @@ def check_prepare(settings: RunSettings) -> None:
 
 def check_complete(settings: RunSettings) -> None:
     """Raise an error if the model of `complete`, or the recipe to train, doesn't complete items."""
-    section, source = settings.complete, str(settings.prepare.source)
-    assert section is not None
-    if section.model is not None:
-        check_taken(section)
-        check_completes(describe_model(settings.domain, section.model).recipe, section.model)
-        return
-    plan = planned_training(settings.domain, source, section)
-    check_completes(plan.recipe, f"recipe '{plan.recipe.name}'")
-    planned_conditions(settings, section, plan)
+    assert settings.complete is not None
+    model = planned_model(settings, settings.complete, str(settings.prepare.source))
+    check_completes(model.recipe, settings.complete.model or f"recipe '{model.recipe.name}'")
 
 
 def check_predict(settings: RunSettings, name: str) -> None:
