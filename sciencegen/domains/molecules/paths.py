@@ -29,7 +29,7 @@ from sciencegen.domains.molecules.alerts import (
 )
 from sciencegen.domains.molecules.edits import edit
 from sciencegen.domains.molecules.items import key, parse, undefined_stereocentres
-from sciencegen.domains.molecules.patterns import KeptPattern, environment
+from sciencegen.domains.molecules.patterns import CARBON, KeptPattern, environment
 from sciencegen.domains.molecules.properties import measure
 from sciencegen.items import Refusal
 
@@ -45,17 +45,17 @@ MOST_PLACES = 200
 """Ways to find the core in a molecule that are compared."""
 MOST_SWAPS, HYBRIDS, MIXED, EDITED = 64, 160, 100, 100
 """Molecules that are made: by exchange of whole groups, of each place's hybrids, of several of these, by edits."""
-GROUPS = tuple(
-    ["*C", "*F", "*Cl", "*OC", "*CC", "*C#N", "*C(F)(F)F", "*O", "*N", "*C(C)C", "*C1CC1", "*N(C)C", "*OCC", "*[H]"]
-)
-"""Small groups that medicinal chemists try first."""
-ON_RINGS = ("*F", "*Cl", "*C", "*OC")
-"""Those that they put on the rings of a group."""
+CARBON_GROUPS = ("*C", "*CC", "*C(C)C", "*C1CC1", "*[H]")
+RING_GROUPS = ("*F", "*Cl", "*C", "*OC")
+GROUPS = (*CARBON_GROUPS, "*F", "*OC", "*C#N", "*C(F)(F)F", "*O", "*N", "*N(C)C", "*OCC")
+"""Small groups that medicinal chemists try first: on any atom, on rings beside what is there, and on carbon."""
 HYBRID, GROUP, EDIT = 0.02, 0.05, 0.2
 """What speaks against a molecule with a group of two parts, a small group of neither, and one that was edited."""
-LOST, GAINED, UNKNOWN, OPEN, ATOM, HARDER = 0.4, 0.05, 0.05, 0.2, 0.04, 0.1
+LOST, GAINED, UNKNOWN, OPEN, ATOM, HARDER = 0.4, 0.05, 0.05, 0.2, 0.06, 0.1
 """The same of a feature fewer or more than both molecules have, an unknown atom environment, a stereocentre that is
 left open, a heavy atom more or less than both have, and a unit of synthetic accessibility more."""
+MOST_AGAINST = 0.7
+"""Molecules with more against them are left out."""
 _TURNS = (Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW)
 _CIS = (Chem.BondStereo.STEREOZ, Chem.BondStereo.STEREOCIS)
 _SINGLE = Chem.BondType.SINGLE
@@ -144,12 +144,12 @@ def exchanged(
             tag = source.GetAtomWithIdx(outer).GetChiralTag()
             before = [there.get(one) for one in _order(source, outer)]
         made.GetAtomWithIdx(rank[here]).SetChiralTag(_turned(tag, before, after(here)))
-    for whose in (old, source):
+    for whose, is_base in ((old, True), (source, False)):
         for bond in (whose.GetBondBetweenAtoms(*ends) for ends in whose.GetSubstructMatches(_DOUBLE)):
             ends, ligands = (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()), list(bond.GetStereoAtoms())
             if len(ligands) != 2:
                 continue
-            if whose is old:
+            if is_base:
                 found = [*ends, *(stands.get(end, {}).get(one, one) for end, one in zip(ends, ligands, strict=True))]
             elif taken.isdisjoint(ends):
                 continue
@@ -171,7 +171,7 @@ def finished(whole: Whole) -> Chem.Mol | Refusal:
         try:
             made = Chem.Mol(whole.molecule)
             Chem.SanitizeMol(made)
-            Chem.AssignStereochemistry(made, cleanIt=True, force=True)
+            Chem.SetDoubleBondNeighborDirections(made)
             return parse(Chem.MolToSmiles(Chem.RemoveHs(made)))
         except (ValueError, RuntimeError) as error:
             return Refusal(f"RDKit refuses the molecule: {str(error).strip()}")
@@ -365,13 +365,15 @@ class SharedCore:
                 specs += [(HYBRID, own, cut, own.molecule, one) for one in cuts
                           if one != cut and one[0] != cut[0] and one[1] in _beyond(own.molecule, cut)
                           and _kind(own.molecule, cut[0], own.molecule, one[1]) in known]  # fmt: skip
-                if all(_is_chain(own.molecule.GetAtomWithIdx(one)) for one in cut):
+                near = own.molecule.GetAtomWithIdx(cut[0])
+                if _is_chain(near) and _is_chain(own.molecule.GetAtomWithIdx(cut[1])):
                     specs.append((HYBRID, own, cut))
-                carbon = own.molecule.GetAtomWithIdx(cut[0]).GetAtomicNum() == 6
-                added += [(GROUP, own, cut, molecule, one) for molecule, one in map(_group, GROUPS)
-                          if carbon or _kind(own.molecule, cut[0], molecule, one[1]) in known]  # fmt: skip
+                groups = GROUPS if _bears_heteroatoms(near, cut[1]) else CARBON_GROUPS
+                added += [(GROUP, own, cut, molecule, one) for molecule, one in map(_group, groups)
+                          if near.GetAtomicNum() == CARBON or _kind(own.molecule, cut[0], molecule, one[1]) in known
+                          ]  # fmt: skip
             ring = [cut for cut in cuts if cut not in heavy and own.molecule.GetAtomWithIdx(cut[0]).GetIsAromatic()]
-            added += [(GROUP, own, cut, *_group(text)) for cut in ring for text in ON_RINGS]
+            added += [(GROUP, own, cut, *_group(text)) for cut in ring for text in RING_GROUPS]
         most = HYBRIDS // len(self.units) // 2
         chosen = [each[place] for each in (specs, added) for place in generator.permutation(len(each))[:most].tolist()]
         return [
@@ -432,7 +434,8 @@ class SharedCore:
             found.pop(key(one), None)
         molecules = [molecule for molecule, _ in found.values()]
         added = self.against(molecules) if molecules else []
-        return [(one, burden + more) for (one, burden), more in zip(found.values(), added, strict=True)]
+        weighed = [(one, burden + more) for (one, burden), more in zip(found.values(), added, strict=True)]
+        return [(one, burden) for one, burden in weighed if burden <= MOST_AGAINST]
 
     def _made(self, generator: np.random.Generator) -> Iterator[tuple[Whole, float]]:
         plain = [[Variant(self.start, 0.0), Variant(self.end, 0.0)] for _ in self.units]
@@ -470,8 +473,15 @@ class SharedCore:
 
 
 def _is_chain(atom: Chem.Atom) -> bool:
-    """Whether a chain may get longer here: CH2, or an amine or ether beside it."""
-    return not atom.IsInRing() and atom.GetHybridization() == Chem.HybridizationType.SP3 and atom.GetDegree() < 5
+    """Whether a chain may get longer beside this atom: a carbon without double bonds or rings, an amine or an ether."""
+    single = all(bond.GetBondType() == _SINGLE and not bond.IsInRing() for bond in atom.GetBonds())
+    return single and atom.GetAtomicNum() in (CARBON, 7, 8)
+
+
+def _bears_heteroatoms(atom: Chem.Atom, lost: int) -> bool:
+    """Whether a heteroatom may be put on this atom in place of another: a ring's, or a carbon without heteroatoms."""
+    others = [one.GetAtomicNum() for one in atom.GetNeighbors() if one.GetIdx() != lost]
+    return atom.GetAtomicNum() == CARBON and (atom.GetIsAromatic() or {*others} <= {1, CARBON})
 
 
 def _features(molecule: Chem.Mol) -> Counter[str]:
@@ -558,6 +568,8 @@ def _is_real(core: Chem.Mol, molecule: Chem.Mol) -> bool:
 def _placed(query: Chem.Mol, start: Chem.Mol, end: Chem.Mol) -> SharedCore:
     """The core where both molecules have the same groups at the most places, and the same configuration."""
     ours, theirs = Chem.AddHs(start), Chem.AddHs(end)
+    for bond in (*ours.GetBonds(), *theirs.GetBonds()):
+        bond.SetBondDir(Chem.BondDir.NONE)  # E and Z are those of the double bonds alone
     first = ours.GetSubstructMatches(query, maxMatches=MOST_PLACES)[:10]
     second = theirs.GetSubstructMatches(query, uniquify=False, maxMatches=MOST_PLACES)
     ours_at = [_surroundings(Whole(ours, match)) for match in first]
