@@ -8,9 +8,9 @@
 The drugs and the pattern of each class are in `drug_classes.tsv`. Pairs are neighbours in a class. Ways: `core`, the
 default of `interpolate`; `swaps`, the same from whole groups of the two alone; `arc`, `interpolate --no-shared-core`;
 `line`, the decoded points of the straight line between the latents. A step counts as kept if it has the core that
-`interpolate` names, and as of the class if it matches the pattern of the class, which was written by hand before
-any path was made. The common substructure is that of whole rings, by RDKit's default settings. A stereocentre counts as kept if a
-step that has the surroundings (radius 2) of a defined centre of an end defines it too.
+`interpolate` names, and as of the class if it matches the pattern of the class, which was written by hand. The common
+substructure is that of whole rings, by RDKit's default settings. A stereocentre counts as kept if a step that has the
+surroundings (radius 2) of a defined centre of an end defines it too.
 """
 
 from __future__ import annotations
