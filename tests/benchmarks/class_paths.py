@@ -6,11 +6,11 @@
     python tests/benchmarks/class_paths.py -n 30 --way line
 
 The drugs and the pattern of each class are in `drug_classes.tsv`. Pairs are neighbours in a class. Ways: `core`, the
-default of `interpolate`; `swaps`, the same from whole groups of the two alone; `arc`, `interpolate --no-shared-core`;
-`line`, the decoded points of the straight line between the latents. A step counts as kept if it has the core that
-`interpolate` names, and as of the class if it matches the pattern of the class, which was written by hand. The common
-substructure is that of whole rings, by RDKit's default settings. A stereocentre counts as kept if a step that has the
-surroundings (radius 2) of a defined centre of an end defines it too.
+default of `interpolate`; `made`, the same without draws of the model; `swaps`, the same from whole groups of the two
+alone; `arc`, `interpolate --no-shared-core`; `line`, the decoded points of the straight line of the latents. A step
+counts as kept if it has the core that `interpolate` names, and as of the class if it matches the pattern of the class,
+which was written by hand. The common substructure is that of whole rings, by RDKit's default settings. A stereocentre
+counts as kept if a step that has the surroundings (radius 2) of a defined centre of an end defines it too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from sciencegen.api.models.folder import load_model
 from sciencegen.domains.molecules import paths
 from sciencegen.domains.molecules.alerts import is_plausible
 from sciencegen.domains.molecules.features import similarity
+from sciencegen.domains.molecules.items import parse, text
 from sciencegen.items import Refusal
+from sciencegen.latent.geometry import even_path
 
 STEPS, SLACK = 9, 0.02
 _SURROUNDINGS = rdFingerprintGenerator.GetMorganGenerator(radius=2, includeRedundantEnvironments=True)
@@ -50,6 +52,15 @@ def pairs(count: int) -> list[tuple[str, Chem.Mol, pd.Series, pd.Series]]:
 
 def between(way: str, start: str, end: str) -> list[str]:
     """The items of all steps, "" where there is none."""
+    if way == "made":
+        ends = [parse(start), parse(end)]
+        core = paths.shared_core(*ends)
+        if isinstance(core, Refusal):
+            return [text(ends[0]), *[""] * (STEPS - 2), text(ends[1])]
+        found = core.between(np.random.default_rng(0))
+        alike = similarity([*[one for one, _ in found], ends[0]], ends)
+        path = even_path(alike[:-1], float(alike[-1, 1]), np.array([against for _, against in found]), STEPS - 2)
+        return [text(ends[0]), *["" if at is None else text(found[at][0]) for at in path], text(ends[1])]
     if way == "line":
         space = load_model("molecules", None, "cpu").space
         first, last = space.encode([start, end])
@@ -75,7 +86,7 @@ def main() -> None:
     RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("-n", type=int, default=100, help="number of pairs, evenly spaced in the list")
-    parser.add_argument("--way", choices=("core", "swaps", "arc", "line"), default="core")
+    parser.add_argument("--way", choices=("core", "made", "swaps", "arc", "line"), default="core")
     parser.add_argument("-o", help="write the steps to this table")
     chosen = parser.parse_args()
     if chosen.way == "swaps":
@@ -85,7 +96,7 @@ def main() -> None:
         "even moves", "nearly even moves", "even steps", "centres kept",
     )}  # fmt: skip
     seconds, rows = list[float](), list[dict[str, object]]()
-    between(chosen.way, "CCO", "CCN")  # loads the model
+    between(chosen.way, "CCO", "CCN")  # loads what is needed
     for name, pattern, one, other in pairs(chosen.n):
         ends = [Chem.MolFromSmiles(text) for text in (one["item"], other["item"])]
         began = time.process_time()
