@@ -20,12 +20,14 @@ import typer
 from annotated_types import Ge
 
 from sciencegen.cli.console import say, take_further
-from sciencegen.cli.output import STDOUT, Outlet, Results
+from sciencegen.cli.output import STDOUT, FewerResults, Outlet
 from sciencegen.config import TEXTS, Flag, Further, Settings, flags_of_field, further_of, kind_of, moved, own_first
 from sciencegen.config.base import ALIGNMENT, COLUMN, MODEL, ONLY_INSIDE, WILD_TYPE
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+
+    from sciencegen.api.writing.results import Result
 
 Domain = Annotated[
     str, typer.Argument(help="molecules, proteins, galaxies, arrays, or the domain of a plugin.", show_default=False)
@@ -348,7 +350,7 @@ def flags_of(
     return decorate
 
 
-def command_of(verb: Callable[..., Results]) -> Callable[..., None]:
+def command_of(verb: Callable[..., Result]) -> Callable[..., None]:
     """The command of a verb in Python (`takes`) that returns a result: its own parameters are arguments, or options if
     they have defaults, each with its text in the verb's documentation; the result goes where -o says. A verb with the
     parameters `output` and `overwrite` writes it. `Ge` in the type of an option is its least value."""
@@ -368,7 +370,10 @@ def command_of(verb: Callable[..., Results]) -> Callable[..., None]:
         outlet.claim(*(given[name] for name in files), *(one for _, one in settings if isinstance(one, str)))
         given |= {name: Path(given[name]) for name in files if given[name] is not None}
         given |= {"output": outlet.output, "overwrite": outlet.force} if writes else {}
-        outlet.keep(verb(**given, **settings.model_dump(exclude_unset=True)), written=writes)
+        found = verb(**given, **settings.model_dump(exclude_unset=True))
+        outlet.keep(found, written=writes)
+        if found.fewer:
+            raise FewerResults(found.fewer)
 
     shown: dict[str, inspect.Parameter] = {}
     for name, one in own.items():

@@ -17,6 +17,7 @@ from sciencegen.domains.capabilities.design import (
     Moves,
     OrderOptions,
     Orders,
+    SharedPart,
     TaskSettings,
     VariantNames,
     Variants,
@@ -56,6 +57,6 @@ __all__ = [
     "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Edits", "Family", "Form", "FromBlocks", "Instrument",
     "Letters", "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders", "Pictures",
     "Points", "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold", "SequenceDraws",
-    "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantNames", "VariantStructure",
+    "Sequences", "SharedPart", "Sidecar", "Structures", "TaskSettings", "VariantNames", "VariantStructure",
     "Variants",
 ]  # fmt: skip

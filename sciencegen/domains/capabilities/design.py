@@ -158,6 +158,18 @@ FromBlocks = Callable[[Sequence[Item], Sequence[str], int], BlockMoves]
 """(blocks, names of the blocks, greatest number of steps) -> moves."""
 
 
+class SharedPart(Protocol):
+    """What two items share, and items between the two that hold it."""
+
+    @property
+    def text(self) -> str:
+        """The part, for users."""
+
+    def between(self, generator: np.random.Generator, further: Sequence[Item] = ()) -> list[tuple[Item, float]]:
+        """Distinct items that hold the part, each with what speaks against it, 0 or more; the two themselves are not
+        among them. further: items of a model, of which those that hold the part are taken."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Moves:
     """Moves of a domain.
@@ -183,6 +195,9 @@ class Moves:
         What makes every item that holds a pattern to keep implausible; empty if that isn't certain.
     from_blocks : (blocks, names, steps) -> BlockMoves, optional
         Moves over items that are made from building blocks in a limited number of steps (molecules: synthesis routes).
+    shared : (start, end) -> SharedPart or Refusal, optional
+        What two items share, which the items of a path from one to the other keep (molecules: the largest common
+        substructure).
     """
 
     mutate: Move
@@ -193,6 +208,7 @@ class Moves:
     familiar: Callable[[Sequence[Item]], Test] | None = None
     implausible_groups: Callable[[str], list[str]] = lambda pattern: []
     from_blocks: FromBlocks | None = None
+    shared: Callable[[Item, Item], SharedPart | Refusal] | None = None
 
 
 # Items that are named against a reference item, such as `A42G` of a wild type.

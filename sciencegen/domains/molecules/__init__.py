@@ -67,6 +67,7 @@ DOMAIN = Domain(
         familiar=alerts.familiar_beside,
         implausible_groups=alerts.implausible_groups,
         from_blocks=later("sciencegen.domains.molecules.synthesis.space:block_moves"),
+        shared=later("sciencegen.domains.molecules.paths:shared_core"),
     ),
     structures=Structures(records=files.structure_records, read_scaffold=structure_files.read_scaffold),
     pictures=Pictures(gallery=18),
