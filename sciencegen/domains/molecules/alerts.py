@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+import gzip
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -437,6 +439,91 @@ def large_ring_texts(molecule: Chem.Mol) -> Iterator[str]:
     for ring in molecule.GetRingInfo().AtomRings():
         if len(ring) >= SMALLEST:
             yield Chem.MolFragmentToSmiles(molecule, atomsToUse=ring, isomericSmiles=False)
+
+
+# How often drug-like molecules have a ring system.
+#
+# A ring system is rings that share atoms, with the atoms that double bonds join to them, as in `ring_systems` of
+# Walters' useful_rdkit_utils. Everything else attached becomes hydrogen, protonated nitrogen is neutral, stereoisomers
+# are one. The rarest system of a molecule is what a chemist looks at: few of the possible systems are ever used (Ertl,
+# J. Chem. Inf. Model. 2022, 62, 2164; Shearer et al., J. Med. Chem. 2022, 65, 8699).
+#
+# `references/ring_systems.csv.gz` holds each system and the number of molecules that have it; the row without a system
+# is the number of all molecules. `references/README.md` says which.
+
+PER_MILLION = 1_000_000
+_UNSANITIZED = Chem.SmilesParserParams()
+_UNSANITIZED.sanitize = False
+
+
+def ring_systems(molecule: Chem.Mol) -> set[str]:
+    """SMILES of the distinct ring systems of a molecule.
+
+    Examples
+    --------
+    >>> sorted(ring_systems(Chem.MolFromSmiles("CC1CC(=O)N(C1)c1ccccc1")))
+    ['O=C1CCCN1', 'c1ccccc1']
+    """
+    ring = [atom.IsInRing() for atom in molecule.GetAtoms()]
+    outer = [bond for bond in molecule.GetBonds() if not bond.IsInRing()]
+    ends = {bond.GetIdx(): (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in outer}
+    double = {
+        bond.GetIdx()
+        for bond in outer
+        if bond.GetBondTypeAsDouble() == 2 and sum(ring[end] for end in ends[bond.GetIdx()]) == 1
+    }
+    kept = {index for index, inside in enumerate(ring) if inside}.union(*(ends[bond] for bond in double))
+    cuts = [bond for bond, (begin, end) in ends.items() if bond not in double and (begin in kept or end in kept)]
+    whole = _neutral(molecule)
+    parts = Chem.FragmentOnBonds(whole, cuts, addDummies=False) if cuts else whole
+    return {part for part in Chem.MolToSmiles(parts, isomericSmiles=False).split(".") if "1" in part}
+
+
+def _neutral(molecule: Chem.Mol) -> Chem.Mol:
+    """The molecule without the proton of each protonated nitrogen."""
+    neutral = Chem.RWMol(molecule)
+    for atom in neutral.GetAtoms():
+        if atom.GetAtomicNum() == 7 and atom.GetFormalCharge() == 1 and atom.GetTotalNumHs():
+            hydrogens = atom.GetTotalNumHs() - 1
+            atom.SetFormalCharge(0)
+            atom.SetNoImplicit(True)
+            atom.SetNumExplicitHs(hydrogens)
+            atom.UpdatePropertyCache(strict=False)
+    return neutral
+
+
+def count_ring_systems(texts: Iterable[str]) -> Counter[str]:
+    """Ring system -> number of molecules that have it, and the number of all molecules under ""; texts: canonical
+    SMILES."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        molecule = Chem.MolFromSmiles(text, _UNSANITIZED)  # written by RDKit: nothing to correct
+        molecule.UpdatePropertyCache(strict=False)
+        Chem.FastFindRings(molecule)
+        counts.update({"", *ring_systems(molecule)})
+    return counts
+
+
+@cache
+def _ring_counts() -> dict[str, int]:
+    table = files("sciencegen.domains.molecules") / "references" / "ring_systems.csv.gz"
+    rows = gzip.decompress(table.read_bytes()).decode().splitlines()[1:]
+    return {system: int(count) for system, count in (row.rsplit(",", 1) for row in rows)}
+
+
+def ring_frequency(molecule: Chem.Mol) -> float:
+    """The lowest frequency among a molecule's ring systems: how many of a million drug-like molecules have it; a
+    million without rings.
+
+    Examples
+    --------
+    >>> round(ring_frequency(Chem.MolFromSmiles("Cc1ccccc1")), -5)
+    700000.0
+    >>> ring_frequency(Chem.MolFromSmiles("C1CC2C3CC1NC23"))
+    0.0
+    """
+    counts = _ring_counts()
+    return PER_MILLION * min((counts.get(one, 0) for one in ring_systems(molecule)), default=counts[""]) / counts[""]
 
 
 # Whether a molecule is like known ones: few unknown atom environments, and no large ring that none of them has.
