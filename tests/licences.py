@@ -58,6 +58,10 @@ FILES = {
         "filters of MOSES; PAINS filters of RDKit",
         "MIT (MOSES), BSD-3-Clause (RDKit)",
     ),
+    "domains/molecules/references/ring_systems.csv.gz": (
+        "counts of ring systems in molecules of ChEMBL, PubChem and USPTO",
+        "CC BY-SA 3.0 (ChEMBL); public domain (PubChem); CC0 (USPTO)",
+    ),
     "domains/molecules/sa_fragments.npz": ("fragment contributions of RDKit (Novartis)", "BSD-3-Clause"),
     "domains/molecules/synthesis/reactions.tsv": (
         "91 reactions of Hartenfeller et al. (2011) and Button et al. (2019), as SynNet has them",
