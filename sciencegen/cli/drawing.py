@@ -102,6 +102,8 @@ def _other_way(request: GenerateRequest) -> str:
     settings, tasks = request.draws.settings, request.draws.model.recipe.tasks
     if settings.blocks:
         return " More blocks or --set maximum_steps let more items that meet the request be made."
+    if settings.similarity is not None:
+        return " A wider --similarity has more molecules, above all of a small lead."
     has_core = tasks is not None and "core" in tasks.settings and not settings.core
     return " With --core, every draw is made around a part." if settings.keep and has_core else ""
 
