@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge
@@ -273,8 +273,9 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
             loaded.results, str(path), list(table), OutputOptions(origin=origin, overwrite=overwrite)
         ) as out:
             out.write(table)
+        summary.update({"written": steps - out.left_out.total(), **out.counts})
 
-    summary = {"steps": steps, "distinct": len(set(table["item"]) - {""})}
+    summary: dict[str, Any] = {"steps": steps, "distinct": len(set(table["item"]) - {""})}
     notes = _lost_on_the_way(table["item"], are_reconstructed(loaded, encoded.latent, encoded.item))
     return Result(pd.DataFrame(table), summary, notes, write, domain=loaded.domain.name)
 

@@ -437,7 +437,7 @@ class Generation:
         return [f"{self.known} of {self.written} items are training items of the model ({data})", *replaced]
 
     def summary(self) -> dict[str, Any]:
-        counts = {name: getattr(self, name) for name in COUNTS}
+        counts = {"requested": self.settings.n, **{name: getattr(self, name) for name in COUNTS}}
         made_by = {"seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
         if self.request.blocks is not None:
             counts["replaced"] = len(self.replaced)

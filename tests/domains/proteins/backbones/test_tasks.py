@@ -89,7 +89,9 @@ def test_python_draws_the_same(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "given", [{"settings": {"symmetry": "C3"}}, {"vary": "mine/chain2.pdb"}, {"scaffold": "motif.pdb", "contigs": CONTIGS}], ids=str
+    "given",
+    [{"settings": {"symmetry": "C3"}}, {"vary": "mine/chain2.pdb"}, {"scaffold": "motif.pdb", "contigs": CONTIGS}],
+    ids=str,
 )
 def test_a_draw_does_not_depend_on_their_number(folder, monkeypatch, given):
     """All of a chain's digits: rows of one part are computed together, which changes the rounding."""
