@@ -11,8 +11,7 @@ REINVENT 4: Loeffler et al., J. Cheminformatics 2024, 16:20).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 
 import numpy as np
 from rdkit import Chem, DataStructs, rdBase
@@ -30,6 +29,8 @@ Generator = np.random.Generator
 
 CHANGES, OPTIONS = 12, 8
 """Most changes of an analogue, and random ones of which each is the best."""
+RACEMIC = 0.3
+"""Share of analogues that may have one more centre without a configuration than the lead."""
 NEAR = 0.03
 """Distance to the target at which no change follows."""
 GROWTH, LEAST_GROWTH = 0.25, 3
@@ -131,7 +132,7 @@ EXCHANGES = {
     "[#6:2]-!@[CH2;D2:1]-!@[c:3]>>[#6:2][O:1][c:3]": 0.8,
     "[#6:2]-!@[CH2;D2:1]-!@[#6:3]>>[#6:2]-[#6:3]": 1.5,
     "[#7,#8;!$(*-[#7,#8]):2]-!@[CH2;D2:1]-!@[#6:3]>>[*:2]-[#6:3]": 1.5,
-    "[#6:2]-!@[#6,#7X3,#8X2;!$(*=[O,S,N]);!$(C#N):1]>>[#6:2]C[*:1]": 1.5,
+    "[#6;!$(C=[O,N,S]):2]-!@[#6,#7X3,#8X2;!$(*=[O,S,N]);!$(C#N):1]>>[#6:2]C[*:1]": 1.5,
     "[c,CX4:4][C:2](=[O:3])-!@[NH:1][c,CX4:5]>>[*:4][N:1][C:2](=[O:3])[*:5]": 1.5,
     "[#6:4][C:2](=[O:3])-!@[NH:1][#6:5]>>[#6:4][C:2](=[O:3])[N:1](C)[#6:5]": 0.4,
     "[#6:4][C;!R:1](=[O:3])-!@[NX3:2]>>[#6:4]S(=O)(=O)[N:2]": 0.8,
@@ -239,9 +240,9 @@ def _doubly_bound(atom: Chem.Atom, other: Chem.Atom) -> bool:
 
 
 def _is_withdrawing(atom: Chem.Atom) -> bool:
-    """Whether the atom is that of a carbonyl or sulfonyl group."""
+    """Whether the atom is that of a carbonyl, amidine or sulfonyl group."""
     return atom.GetAtomicNum() in (CARBON, SULFUR, 15) and any(
-        one.GetAtomicNum() in (OXYGEN, SULFUR) and _doubly_bound(atom, one) for one in atom.GetNeighbors()
+        one.GetAtomicNum() in (NITROGEN, OXYGEN, SULFUR) and _doubly_bound(atom, one) for one in atom.GetNeighbors()
     )
 
 
@@ -305,11 +306,12 @@ def _replace(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) ->
     """Another group, or a hydrogen, in place of a group that is bound by a single bond outside rings."""
     most = min(LARGEST_GROUP, LARGEST_SHARE * molecule.GetNumAtoms())
     cuts = [(bond, group) for bond in chain_bonds(molecule) for group in _sides(molecule, bond) if len(group) <= most]
-    cuts = [
-        one
-        for one in cuts
-        if not any(place_of(molecule, atom) in fixed or _is_centre(molecule, atom) for atom in one[1])
-    ]
+    held = {
+        atom.GetIdx()
+        for atom in molecule.GetAtoms()
+        if atom.GetChiralTag() in _SWAPPED or place_of(molecule, atom.GetIdx()) in fixed
+    }
+    cuts = [one for one in cuts if held.isdisjoint(one[1])]
     if not cuts:
         return None
     bond, group = cuts[int(generator.integers(len(cuts)))]
@@ -325,16 +327,12 @@ def _replace(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) ->
 
 def _add(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) -> Chem.Mol | None:
     """A small group in place of a hydrogen."""
-    free = [atom for atom in molecule.GetAtoms() if _is_open(atom) and kind_of(atom) in ADDED_TO]
+    atoms = [atom for atom in molecule.GetAtoms() if atom.GetTotalNumHs() and kind_of(atom) in ADDED_TO]
+    free = [atom for atom in atoms if atom.GetIsAromatic() or atom.GetDegree() < 3]  # by usual chemistry
     if not free:
         return None
     atom = free[int(generator.integers(len(free)))]
     return _joined(molecule, atom.GetIdx(), _drawn(str(kind_of(atom)), generator))
-
-
-def _is_open(atom: Chem.Atom) -> bool:
-    """Whether a hydrogen of an atom can be replaced by usual chemistry: not that of a carbon with three neighbours."""
-    return atom.GetTotalNumHs() > 0 and (atom.GetIsAromatic() or atom.GetDegree() < 3)
 
 
 KINDS_DRAWN, KIND_SHARES = (_exchange, _replace, _add), list(KINDS.values())
@@ -374,10 +372,6 @@ def _joined(
         near.SetNumExplicitHs(max(0, hydrogens))
     near.UpdatePropertyCache(strict=False)
     return graph.GetMol()
-
-
-def _is_centre(molecule: Chem.Mol, atom: int) -> bool:
-    return molecule.GetAtomWithIdx(atom).GetChiralTag() in _SWAPPED
 
 
 def _sides(molecule: Chem.Mol, bond: Bond) -> Iterator[frozenset[int]]:
@@ -522,7 +516,6 @@ def _sketch(atom: Chem.Atom) -> tuple[int, bool, int]:
 # A lead, and analogues of it in a window of similarity.
 
 
-@dataclass(frozen=True, eq=False)
 class Lead:
     """A molecule to vary.
 
@@ -535,23 +528,11 @@ class Lead:
         Whether an analogue may be kept.
     """
 
-    molecule: Chem.Mol
-    fixed: frozenset[int]
-    accept: Accept
-
-    @cached_property
-    def fingerprint(self) -> DataStructs.ExplicitBitVect:
-        return fingerprints([self.molecule])[0]
-
-    @cached_property
-    def undefined(self) -> int:
-        """Centres and double bonds without a configuration, of which an analogue has no more."""
-        return undefined_stereocentres(self.molecule)
-
-    @cached_property
-    def growth(self) -> int:
-        """Heavy atoms by which the size of an analogue may differ."""
-        return max(LEAST_GROWTH, round(GROWTH * self.molecule.GetNumAtoms()))
+    def __init__(self, molecule: Chem.Mol, fixed: frozenset[int], accept: Accept) -> None:
+        self.molecule, self.fixed, self.accept = molecule, fixed, accept
+        self.fingerprint = fingerprints([molecule])[0]
+        self.undefined = undefined_stereocentres(molecule)  # centres and double bonds without a configuration
+        self.growth = max(LEAST_GROWTH, round(GROWTH * molecule.GetNumAtoms()))
 
     def similarity(self, molecule: Chem.Mol) -> float:
         return DataStructs.TanimotoSimilarity(self.fingerprint, fingerprints([molecule])[0])
@@ -567,21 +548,22 @@ class Lead:
         True
         """
         now, similarity = Chem.Mol(self.molecule), 1.0
+        undefined = self.undefined + (generator.random() < RACEMIC)
         for atom in now.GetAtoms():
             atom.SetIntProp(_PLACE, atom.GetIdx())
         with rdBase.BlockLogs():
             for _ in range(CHANGES):
-                if found := self._step(now, similarity, target, generator):
+                if found := self._step(now, similarity, target, undefined, generator):
                     now, similarity = found
                 if abs(similarity - target) <= NEAR:
                     break
             if similarity == 1.0 or not window[0] <= similarity <= window[1]:
                 return Refusal(f"{CHANGES} changes gave a similarity of {similarity:.2f}")
             places = {at: atom.GetIdx() for atom in now.GetAtoms() if (at := place_of(now, atom.GetIdx())) is not None}
-            return self.finished(now, places, window)
+            return self.finished(now, places, window, undefined)
 
     def _step(
-        self, now: Chem.Mol, similarity: float, target: float, generator: Generator
+        self, now: Chem.Mol, similarity: float, target: float, undefined: int, generator: Generator
     ) -> tuple[Chem.Mol, float] | None:
         """The best of a few changes, if it is closer to the target."""
         options = [made for _ in range(OPTIONS) if (made := change(now, self.fixed, generator)) is not None]
@@ -589,23 +571,26 @@ class Lead:
         for place in sorted(range(len(options)), key=lambda at: abs(alike[at] - target)):
             if abs(alike[place] - target) >= abs(similarity - target):
                 return None
-            if self._holds(options[place]):
+            if self._holds(options[place], undefined):
                 return options[place], alike[place]
         return None
 
-    def _holds(self, molecule: Chem.Mol) -> bool:
+    def _holds(self, molecule: Chem.Mol, undefined: int) -> bool:
         atoms = molecule.GetNumAtoms()
         if atoms > MAX_HEAVY_ATOMS or abs(atoms - self.molecule.GetNumAtoms()) > self.growth:
             return False
-        return self.accept(molecule)
+        return undefined_stereocentres(molecule) <= undefined and self.accept(molecule)
 
-    def finished(self, molecule: Chem.Mol, places: Mapping[int, int], window: Window) -> Chem.Mol | Refusal:
-        """The molecule with the lead's configurations, if it is an analogue. places: as in `with_configurations`."""
+    def finished(
+        self, molecule: Chem.Mol, places: Mapping[int, int], window: Window, undefined: int | None = None
+    ) -> Chem.Mol | Refusal:
+        """The molecule with the lead's configurations, if it is an analogue. places: as in `with_configurations`.
+        undefined: centres that may be without a configuration, by default the lead's number."""
         made = parse(Chem.MolToSmiles(with_configurations(self.molecule, molecule, places)))
         if isinstance(made, Refusal):
             return made
         if not window[0] <= self.similarity(made) <= window[1] or key(made) == key(self.molecule):
             return Refusal("outside of the window of similarity")
-        if undefined_stereocentres(made) > self.undefined:
-            return Refusal("a new stereocentre without a configuration")
-        return made if self._holds(made) else Refusal("not acceptable")
+        return (
+            made if self._holds(made, self.undefined if undefined is None else undefined) else Refusal("not acceptable")
+        )
