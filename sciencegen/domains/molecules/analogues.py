@@ -95,7 +95,7 @@ SUBSTITUENTS: dict[str, dict[str, float]] = {
         "N": 0.5, "NC": 0.4, "N(C)C": 0.8, "NC(C)=O": 0.4, "CO": 0.6, "C(N)=O": 0.5, "C(=O)NC": 0.4, "C(=O)O": 0.4,
         "S(C)(=O)=O": 0.3, "[nH]1cccn1": 0.3, **_CYCLIC_AMINES, **_RINGS,
     },
-    "alkyl carbon beside a heteroatom": {
+    "activated alkyl carbon": {
         "": 2.0, "C": 3.0, "CC": 0.8, "C(C)C": 0.6, "C(F)(F)F": 0.6, "CO": 0.4, "COC": 0.3, "C(N)=O": 0.3, **_RINGS,
     },
 }  # fmt: skip
@@ -135,7 +135,7 @@ EXCHANGES = {
     "[#6;!$(C=[O,N,S]):2]-!@[#6,#7X3,#8X2;!$(*=[O,S,N]);!$(C#N):1]>>[#6:2]C[*:1]": 1.5,
     "[c,CX4:4][C:2](=[O:3])-!@[NH:1][c,CX4:5]>>[*:4][N:1][C:2](=[O:3])[*:5]": 1.5,
     "[#6:4][C:2](=[O:3])-!@[NH:1][#6:5]>>[#6:4][C:2](=[O:3])[N:1](C)[#6:5]": 0.4,
-    "[#6:4][C;!R:1](=[O:3])-!@[NX3:2]>>[#6:4]S(=O)(=O)[N:2]": 0.8,
+    "[#6:4][C;!R:1](=[O:3])-!@[NX3;!$(N-S):2]>>[#6:4]S(=O)(=O)[N:2]": 0.8,
     "[#6:4][S:1](=[O:3])(=[O:5])-!@[NX3:2]>>[#6:4]C(=O)[N:2]": 0.8,
     "[#6:4]-!@[C;!R:1](=[O:3])-!@[NX3:2]>>[#6:4][CH2:1][N:2]": 0.8,
     "[c:4]-!@[CH2;D2:1]-!@[NX3;!$(N-[C,S]=O):2]>>[c:4][C:1](=O)[N:2]": 1.0,
@@ -223,8 +223,8 @@ def kind_of(atom: Chem.Atom, without: int | None = None) -> str | None:
     if number == SULFUR:
         return "sulfonyl" if carbonyl and atom.GetDegree() == 4 else None
     if number == CARBON and atom.GetHybridization() == Chem.HybridizationType.SP3:
-        hetero = any(one.GetAtomicNum() in (NITROGEN, OXYGEN, SULFUR) for one in others)
-        return "alkyl carbon beside a heteroatom" if hetero else "alkyl carbon"
+        hetero = any(one.GetAtomicNum() in (NITROGEN, OXYGEN, SULFUR) or _is_withdrawing(one) for one in others)
+        return "activated alkyl carbon" if hetero else "alkyl carbon"
     withdrawn = any(_is_withdrawing(one) for one in others)
     hetero = any(one.GetAtomicNum() in (NITROGEN, OXYGEN, SULFUR) and not _is_withdrawing(one) for one in others)
     if number == NITROGEN and not hetero:
@@ -489,10 +489,10 @@ def _join_equal(found: dict[int, int], tables: Sequence[Mapping[int, int]]) -> N
         for atom, identifier in table.items():
             if atom not in used and identifier:
                 atoms.setdefault(identifier, []).append(atom)
-    for identifier, atoms in left[0].items():
+    for identifier, own in left[0].items():
         others = left[1].get(identifier, [])
-        if len(atoms) == len(others) == 1:
-            found[atoms[0]] = others[0]
+        if len(own) == len(others) == 1:
+            found[own[0]] = others[0]
 
 
 def _extend(found: dict[int, int], lead: Chem.Mol, molecule: Chem.Mol) -> None:

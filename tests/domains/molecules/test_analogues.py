@@ -43,7 +43,7 @@ def test_groups_join_to_atoms_of_their_kind(where):
     sites = {
         "aromatic carbon": ("c1ccccc1", 0), "azine carbon": ("c1ccncc1", 2), "amine": ("CNC", 1),
         "amide nitrogen": ("CC(=O)NC", 3), "oxygen": ("CO", 1), "ester oxygen": ("CC(=O)O", 3), "acyl": ("CC=O", 1),
-        "sulfonyl": ("CS(=O)(=O)C", 1), "alkyl carbon": ("CCC", 0), "alkyl carbon beside a heteroatom": ("CCOC", 1),
+        "sulfonyl": ("CS(=O)(=O)C", 1), "alkyl carbon": ("CCC", 0), "activated alkyl carbon": ("CCOC", 1),
     }  # fmt: skip
     smiles, atom = sites[where]
     molecule = Chem.MolFromSmiles(smiles)
