@@ -56,8 +56,8 @@ def test_groups_join_to_atoms_of_their_kind(where):
         assert not any(one.GetNumRadicalElectrons() for one in made.GetAtoms()), group
 
 
-def test_every_exchange_is_applicable_and_gives_molecules(mutants, drugs):
-    molecules = [*drugs, *map(parse, CHIRAL), *map(parse, EXAMPLES), *mutants]
+def test_every_exchange_is_applicable_and_gives_molecules(drugs):
+    molecules = [*drugs, *map(parse, CHIRAL), *map(parse, EXAMPLES)]
     reactions, _ = analogues._exchanges()
     for text, reaction in zip(EXCHANGES, reactions, strict=True):
         template, good = reaction.GetReactantTemplate(0), 0
@@ -72,7 +72,7 @@ EXAMPLES = [
     "Cc1ccc(F)cc1Cl", "COc1ccccc1C#N", "Cn1cccc1", "c1ccsc1", "c1ccoc1", "CSc1ccccc1", "CCSCC", "CNC(=O)c1ccccc1",
     "CNS(=O)(=O)c1ccccc1", "COC(=O)CC", "CC(=O)O", "CCC(N)=O", "C1CCCCC1", "C1CCOCC1", "CN1CCCCC1", "CC(C)(C)CC",
     "CC(C)CC", "CCO", "NCC", "c1ccccc1CCN", "COC(F)F", "CNc1ccccc1", "C1CCC1", "c1ccccc1CN1CCCC1", "COCC",
-    "CC(=O)Nc1ccccc1", "c1ccc(OC)cc1",
+    "CC(=O)Nc1ccccc1", "c1ccc(OC)cc1", "c1cc[nH]c1",
 ]  # fmt: skip
 
 
