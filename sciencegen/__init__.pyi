@@ -143,7 +143,7 @@ def generate(
     core: str | None = None,
     scaffold: str | None = None,
     vary: str | None = None,
-    symmetry: str | None = None,
+    similarity: str | float | None = None,
     predictors: Mapping[str, str] = ...,
     steer: str | Sequence[str] = ...,
     best_of: int = 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge
@@ -297,9 +297,10 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
             loaded.results, str(path), list(table), OutputOptions(origin=origin, overwrite=overwrite)
         ) as out:
             out.write(table)
+        summary.update({"written": steps - out.left_out.total(), **out.counts})
 
     empty = items.count("")
-    summary = {"steps": steps, "distinct": len({*items} - {""}), "empty": empty}
+    summary: dict[str, Any] = {"steps": steps, "distinct": len({*items} - {""}), "empty": empty}
     notes = _notes_on_ends(loaded, encoded, items)
     why, remedy = "their latents decode to no item", "Take other ends, or a model that reconstructs them."
     if not isinstance(core, Refusal):

@@ -58,6 +58,7 @@ from sciencegen.api.writing.writer import (
     check_complete,
     check_endings,
     csv_beside,
+    said_of_left_out,
     write_candidates,
     write_json,
     write_rejected,
@@ -410,6 +411,7 @@ class SearchRecord:
         refused = write_candidates(domain, files.output, self.table, complete, overwrite, suffixes, origin)
         for path in (files.output, *csv_beside(files.output)):
             self._record(path, refused)
+        self.summary.update(said_of_left_out(reason for _, _, reason in refused))
         if files.structures is not None:
             lost = write_structures(domain, files.structures, self.table, complete, origin, suffixes)
             write_rejected(files.structures, lost)

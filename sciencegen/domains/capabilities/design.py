@@ -317,26 +317,32 @@ class TaskSettings:
 
     core: text of a part that every draw contains, with attachment points. scaffold: file with a part that every
     draw contains; contigs: which of its residues, and how much is free around them. vary: file or text of items to
-    vary, at `noise_level`. symmetry: of copies, such as C3. sampler: the name that the user chose. bounds: property
-    -> (least, greatest) value that `where` accepts.
+    vary, at `noise_level` or to a `similarity`, the least and the greatest one. symmetry: of copies, such as C3.
+    sampler: the name that the user chose. bounds: property -> (least, greatest) value that `where` accepts. keep:
+    patterns that every draw must contain; accept: a test of draws by these, by patterns to forbid, and if `plausible`
+    for plausibility.
     """
 
     core: str | None = None
     scaffold: str | None = None
     contigs: str | None = None
     vary: str | None = None
+    similarity: tuple[float, float] | None = None
     noise_level: float | None = None
     symmetry: str | None = None
     sampler: str | None = None
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
+    accept: Test = lambda item: True
+    plausible: bool = False
 
 
 class DrawTask(Protocol):
     """A task with checked settings."""
 
     def draw(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
-        """As `LatentModel.generate`: noise [draw latent] and standardized conditions to a Batch. A row's draw doesn't
-        depend on the others."""
+        """As `LatentModel.generate`: noise [draw latent] and standardized conditions to a Batch, or to one of items'
+        texts (`text_batch`). A row's draw doesn't depend on the others."""
 
 
 @runtime_checkable

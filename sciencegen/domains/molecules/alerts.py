@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from rdkit import Chem, DataStructs, rdBase
@@ -452,7 +453,7 @@ def large_ring_texts(molecule: Chem.Mol) -> Iterator[str]:
 # is the number of all molecules. `references/README.md` says which.
 
 PER_MILLION = 1_000_000
-_UNSANITIZED = Chem.SmilesParserParams()
+_UNSANITIZED: Any = Chem.SmilesParserParams()
 _UNSANITIZED.sanitize = False
 
 
