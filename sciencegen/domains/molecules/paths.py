@@ -358,7 +358,7 @@ class SharedCore:
         added: list[tuple[Any, ...]] = []
         for own, other in ((self.start, self.end), (self.end, self.start)):
             cuts, others = self._cuts(own, unit), self._cuts(other, unit)
-            heavy = [cut for cut in cuts if _is_heavy(own.molecule, cut)]
+            heavy = [cut for cut in cuts if own.molecule.GetAtomWithIdx(cut[1]).GetAtomicNum() > 1]
             for cut in heavy:
                 specs += [(HYBRID, own, cut, other.molecule, one) for one in others
                           if _kind(own.molecule, cut[0], other.molecule, one[1]) in known]  # fmt: skip
@@ -501,10 +501,6 @@ def _rings(molecule: Chem.Mol) -> Counter[str]:
     """The rings without what is attached to them."""
     rings = molecule.GetRingInfo().AtomRings()
     return Counter(Chem.MolFragmentToSmiles(molecule, ring, isomericSmiles=False) for ring in rings)
-
-
-def _is_heavy(molecule: Chem.Mol, cut: Cut) -> bool:
-    return molecule.GetAtomWithIdx(cut[1]).GetAtomicNum() > 1
 
 
 def _kind(first: Chem.Mol, near: int, second: Chem.Mol, far: int) -> tuple[Any, ...]:
