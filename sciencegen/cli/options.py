@@ -372,7 +372,7 @@ def command_of(verb: Callable[..., Result]) -> Callable[..., None]:
         given |= {"output": outlet.output, "overwrite": outlet.force} if writes else {}
         found = verb(**given, **settings.model_dump(exclude_unset=True))
         outlet.keep(found, written=writes)
-        if found.fewer:
+        if not writes and found.fewer:
             raise FewerResults(found.fewer)
 
     shown: dict[str, inspect.Parameter] = {}
