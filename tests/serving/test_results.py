@@ -185,9 +185,18 @@ def test_too_many_readers_are_refused(tmp_path, monkeypatch):
 ENDING = """
 import sys, threading, time
 from pathlib import Path
+from sciencegen.data.forkserver import Forkserver
 from sciencegen.serving.service import rows_of
+
+def fork(server, task, plain=Forkserver.fork):
+    found = plain(server, task)
+    started.set()
+    return found
+
+Forkserver.fork, started = fork, threading.Event()
 threading.Thread(target=rows_of, args=(Path(sys.argv[1]), 10**9)).start()
-time.sleep(3)
+started.wait()
+time.sleep(1)
 """
 
 
