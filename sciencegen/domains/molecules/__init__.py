@@ -7,6 +7,7 @@ from sciencegen.domains.capabilities import Moves, Pictures, Structures
 from sciencegen.domains.lazy import LazyTable, later
 from sciencegen.domains.molecules import (
     alerts,
+    analogues,
     edits,
     features,
     files,
@@ -67,6 +68,7 @@ DOMAIN = Domain(
         familiar=alerts.familiar_beside,
         implausible_groups=alerts.implausible_groups,
         from_blocks=later("sciencegen.domains.molecules.synthesis.space:block_moves"),
+        analogues=analogues.ANALOGUES,
     ),
     structures=Structures(records=files.structure_records, read_scaffold=structure_files.read_scaffold),
     pictures=Pictures(gallery=18),
