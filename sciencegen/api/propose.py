@@ -96,7 +96,7 @@ from sciencegen.optimization.journal import Entry, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.objective import resolve_oracles, score_safely
 from sciencegen.optimization.plate import PlateSettings
-from sciencegen.optimization.posterior import SurrogatePosterior, misfit_after
+from sciencegen.optimization.posterior import SurrogatePosterior
 from sciencegen.optimization.targets import Targets, dominated_volume, front_ranks
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
@@ -474,9 +474,9 @@ class Bench:
         first += self._told(notes)
         check_controls(space, self.controls)
         options = without_controls(self.settings_of(number), self.science, self.supplied[0], self.controls)
-        if not self.several:  # the misfit that earlier plates tell
+        if not self.several:  # how far earlier plates were off
             errors = plate_errors(self.history.journal, self.history.keys, self.minimize)
-            options = replace(options, misfit=misfit_after(errors))
+            options = replace(options, earlier=tuple(errors))
         sources = replace(sources, priors=[one.measured for one in self.priors])
         picked = next_plate(
             space, Targets(self.targets, self.measured), [*self.waiting, *self.controls], options,
