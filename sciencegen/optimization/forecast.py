@@ -224,11 +224,11 @@ def series_of(similarity: Float[np.ndarray, "item item"]) -> list[Int[np.ndarray
     >>> [one.tolist() for one in series_of(near)]
     [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14, 15]]
     """
-    near, free = similarity >= ALIKE, np.ones(len(similarity), bool)
+    near, free = (similarity >= ALIKE) | np.eye(len(similarity), dtype=bool), np.ones(len(similarity), bool)
     found, few = list[np.ndarray](), list[int]()
     while free.any():
         centre = int(np.argmax((near & free).sum(1) * free))
-        own = np.flatnonzero(near[centre] & free | (np.arange(len(free)) == centre))
+        own = np.flatnonzero(near[centre] & free)
         free[own] = False
         if len(own) >= FEWEST:
             found.append(own)
