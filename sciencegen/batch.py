@@ -68,3 +68,26 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
         join([b.mask for b in batches]),
         join([b.condition for b in batches]),
     )
+
+
+# Items that no model decodes, as rows of the characters of their texts.
+
+TEXT = "text"
+"""The field of such a batch."""
+
+
+def text_batch(texts: Sequence[str], most: int) -> Batch:
+    """Texts of at most `most` ASCII characters as a batch; "" is no item.
+
+    Examples
+    --------
+    >>> texts_of(text_batch(["CCO", ""], 10))
+    ['CCO', '']
+    """
+    rows = [list(text.encode("ascii").ljust(most, b"\0")) for text in texts]
+    return Batch({TEXT: torch.tensor(rows, dtype=torch.uint8).reshape(len(rows), most)})
+
+
+def texts_of(batch: Batch) -> list[str]:
+    """The texts of such a batch."""
+    return [bytes(row).rstrip(b"\0").decode("ascii") for row in batch[TEXT].tolist()]

@@ -32,8 +32,9 @@ ONLY_IN_COMMANDS = {
 
 
 def takes(
-    record: type[BaseModel], frames: Collection[str] = (), *, without: Collection[str] = (), text: bool = True
-) -> Callable[[Verb], Verb]:
+    record: type[BaseModel], frames: Collection[str] = (), *, without: Collection[str] = (), text: bool = True,
+    output: str = "",
+) -> Callable[[Verb], Verb]:  # fmt: skip
     """A decorator: the signature of `verb(..., **options)` lists the fields of a record with their defaults, its
     documentation describes them, `verb.settings` is the record, and `verb.own` are its own parameters.
 
@@ -49,6 +50,8 @@ def takes(
         Settings that the command has no flag for, if it is made of the verb.
     text : bool
         Whether that command has the flag `--settings` too.
+    output : str
+        The help of that command's flag -o, which is required then.
 
     Examples
     --------
@@ -79,7 +82,7 @@ def takes(
         fields = [_parameter(name, field) for name, field in own_first(record) if name not in own.parameters]
         vars(call)["__signature__"] = own.replace(parameters=[*shown, *fields])
         vars(call)["settings"], vars(call)["own"] = record, {one.name: one for one in shown}
-        vars(call)["flags"] = {"without": without, "text": text}
+        vars(call)["flags"], vars(call)["output"] = {"without": without, "text": text}, output
         call.__doc__ = _with_settings(inspect.getdoc(verb) or "", record, own.parameters)
         return call  # type: ignore[return-value]
 

@@ -112,8 +112,10 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def tiny_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests that look at no distribution of draws: 16 at a time, on one core, so that none are drawn ahead."""
+    """For tests that look at no distribution of draws: 16 at a time, on one core, so that none are drawn ahead. As many
+    are the measure of a model that was tuned."""
     compute_by(16, monkeypatch)
+    monkeypatch.setattr(importlib.import_module("sciencegen.api.models.data"), "DRAWS", 16)
     if hasattr(os, "sched_getaffinity"):
         monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0})
 

@@ -23,6 +23,11 @@ WEIGHTS = {
     "galaxies-diffusion": ("galaxies/simulated-deep",),
     "galaxies-kids": ("stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them",),
     "molecules": ("molecules/moses", "molecules/zinc250k"),
+    "molecules-druglike": (
+        "drug-like molecules of ChEMBL, PubChem and USPTO",
+        "molecules/moses",
+        "molecules/zinc250k",
+    ),
     "molecules-language-model": ("molecules/moses",),
     "predictors/qm9-properties": ("molecules/qm9",),
     "qm9-conformers": ("molecules/qm9",),
@@ -31,6 +36,7 @@ WEIGHTS = {
 }
 """Folders of `sciencegen/pretrained`, and the datasets that they were trained on."""
 WITHOUT_CARD = {
+    "drug-like molecules of ChEMBL, PubChem and USPTO": "CC BY-SA 3.0 (ChEMBL), public domain (PubChem), CC0 (USPTO)",
     "stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them": "CC BY 4.0 (ESO: KiDS, VIKING)",
 }
 """Licences of data that no card fetches."""
@@ -51,6 +57,10 @@ FILES = {
     "domains/molecules/references/moses_filters.csv": (
         "filters of MOSES; PAINS filters of RDKit",
         "MIT (MOSES), BSD-3-Clause (RDKit)",
+    ),
+    "domains/molecules/references/ring_systems.csv.gz": (
+        "counts of ring systems in molecules of ChEMBL, PubChem and USPTO",
+        "CC BY-SA 3.0 (ChEMBL); public domain (PubChem); CC0 (USPTO)",
     ),
     "domains/molecules/sa_fragments.npz": ("fragment contributions of RDKit (Novartis)", "BSD-3-Clause"),
     "domains/molecules/synthesis/reactions.tsv": (

@@ -64,6 +64,7 @@ EXTRA: list[tuple[str, list[str]]] = [
     ("train galaxies .*--from", ["--settings", "{finish: {steps: 2}}"]),
     ("train galaxies", ["--settings", f"{{settings: {STAMPS}, finish: {{steps: 2}}}}"]),
     ("train proteins", ["--set", "members=1", "--set", "hidden=16", "--set", "latent=2", "--training", "steps=20"]),
+    ("generate proteins --model backbones", ["--attempts", "5", "--set", "steps=20"]),
     ("generate", ["--attempts", "5"]),
     ("datasets prepare molecules solubility", []),
     ("datasets prepare", ["--limit", "60"]),
@@ -106,16 +107,17 @@ def tiny(statement: str) -> str:
     return " ".join([shlex.join([*words[:end], *more]), *rest])
 
 
-def in_process(words: list[str]) -> None:
-    """`sciencegen` without a new process: its imports are paid for once."""
-    out, before = io.StringIO(), sys.argv
+def in_process(words: list[str]) -> str:
+    """What `sciencegen` prints, without a new process: its imports are paid for once."""
+    out, err, before = io.StringIO(), io.StringIO(), sys.argv
     sys.argv = words
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), pytest.raises(SystemExit) as ended:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
             main(own_process=False)
     finally:
         sys.argv = before
-    assert int(ended.value.code or 0) in DONE, f"{shlex.join(words)}\n{out.getvalue()[-2000:]}"
+    assert int(ended.value.code or 0) in DONE, f"{shlex.join(words)}\n{(out.getvalue() + err.getvalue())[-2000:]}"
+    return out.getvalue()
 
 
 def in_shell(statement: str) -> None:
@@ -134,10 +136,11 @@ def run(block: Block) -> None:
         Path(name[1]).write_text(block.text)
     elif block.kind == "bash" and not block.slow:
         for statement in map(tiny, statements(block.text)):
-            if statement.startswith("sciencegen ") and not (
-                "shell" in block.words or OPERATORS & set(shlex.split(statement))
-            ):
-                in_process(shlex.split(statement))
+            words, output = shlex.split(statement), os.devnull
+            if words[-2:-1] == [">"]:
+                *words, _, output = words
+            if words[0] == "sciencegen" and not ("shell" in block.words or OPERATORS & set(words)):
+                Path(output).write_text(in_process(words))
             else:
                 in_shell(statement)
 

@@ -95,25 +95,31 @@ def is_module(base: str, name: str) -> bool:
     return place.with_suffix(".py").exists() or place.is_dir()
 
 
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text())
+NAMED = {ast.Name: "id", ast.Attribute: "attr", ast.arg: "arg"}
 
 
 @cache
-def imports(path: Path, top_level: bool = False) -> set[str]:
-    """Every module that a file imports; with `top_level` only what importing it imports."""
-    tree = parsed(path)
-    nodes = tree.body if top_level else ast.walk(tree)
-    names: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are absolute here"
-            base = node.module or ""
-            names |= {f"{base}.{alias.name}" if is_module(base, alias.name) else base for alias in node.names}
-    return names
+def read(path: Path) -> tuple[set[str], set[str], set[str]]:
+    """Every module that a file imports, those that importing it imports, and the names that its code works with. Its
+    tree isn't kept: garbage collection would look at all trees again and again."""
+    tree = ast.parse(path.read_text())
+    nodes = list(ast.walk(tree))
+    everywhere, on_import = (set().union(*(imported(node, path) for node in some)) for some in (nodes, tree.body))
+    return everywhere, on_import, {getattr(node, NAMED[type(node)]) for node in nodes if type(node) in NAMED}
+
+
+def imported(node: ast.AST, path: Path) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if not isinstance(node, ast.ImportFrom):
+        return set()
+    assert node.level == 0, f"{path}: imports are absolute here"
+    base = node.module or ""
+    return {f"{base}.{alias.name}" if is_module(base, alias.name) else base for alias in node.names}
+
+
+def imports(path: Path) -> set[str]:
+    return read(path)[0]
 
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_shared" not in path.parts)
@@ -191,7 +197,7 @@ def test_no_domain_imports_another() -> None:
 
 def test_the_door_is_light() -> None:
     for name in LIGHT:
-        heavy = {module for module in imports(PACKAGE / name, top_level=True) if module.split(".")[0] in HEAVY}
+        heavy = {module for module in read(PACKAGE / name)[1] if module.split(".")[0] in HEAVY}
         assert not heavy, f"{name} imports {heavy} before it is needed"
 
 
@@ -225,9 +231,5 @@ GENERIC = [
 def test_no_science_leaks_into_generic_code() -> None:
     """Words of a science may stand in docstrings and help as examples, never in the names that code works with."""
     for path in (path for path in FILES if room(path) in {*GENERIC, "api", "cli"}):
-        tree = parsed(path)
-        identifiers = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        identifiers |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        identifiers |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-        found = {one for one in identifiers if any(word in one.lower() for word in SCIENCE)}
+        found = {one for one in read(path)[2] if any(word in one.lower() for word in SCIENCE)}
         assert not found, f"{path.relative_to(PACKAGE)} knows of {found}"

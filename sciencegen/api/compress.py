@@ -42,23 +42,23 @@ class Coded:
     notes: tuple[str, ...] = ()
 
 
-@takes(CompressSettings)
+@takes(CompressSettings, text=False)
 def compress(
     domain: str, source: str | Path, output: str | Path, *, overwrite: bool = False, **options: object
 ) -> Coded:
-    """Compress a file of images, without loss or with an error in units of the noise.
+    """Compress images by a learned predictor, without loss or with an error in units of the noise.
 
-    Each pixel is predicted from its neighbours and from earlier bands by a small network, which is fitted to the first
-    thousand stamps; what remains is coded by a range coder. All arithmetic that decides bytes is in integers.
+    The summary says how many bits a pixel takes, and how many of them are above the noise, which nothing can compress.
+    Everything else in the file, such as headers and tables, is kept as it is.
 
     Parameters
     ----------
     domain : str
         "galaxies".
     source : str or Path
-        FITS (integers or floats, any number of HDUs), .npy or .npz.
+        A FITS, .npy or .npz file of images.
     output : str or Path
-        The stream, such as stamps.sgc.
+        The compressed file, such as stamps.sgc.
     overwrite : bool
         Whether an existing output is replaced.
 
@@ -71,6 +71,12 @@ def compress(
     ------
     DataError
         For a file that is damaged or has another format.
+
+    Notes
+    -----
+    Each pixel is predicted from its neighbours and from earlier bands by a small network, which is fitted to the first
+    thousand stamps; what remains is coded by a range coder. All arithmetic that decides bytes is in integers. Images
+    may be integers or floats, in any number of HDUs.
 
     References
     ----------
@@ -108,21 +114,21 @@ def compress(
     return Coded(place, _summary(report), _notes(report, lossy))
 
 
-@takes(DecompressSettings)
+@takes(DecompressSettings, text=False)
 def decompress(
     domain: str, source: str | Path, output: str | Path, *, overwrite: bool = False,
     **options: object,
 ) -> Coded:  # fmt: skip
-    """Restore a file from a stream of `compress`.
+    """Restore a file that was compressed by `compress`.
 
     Parameters
     ----------
     domain : str
         "galaxies".
     source : str or Path
-        The stream.
+        A file of `compress`.
     output : str or Path
-        The file: for a lossless stream, FITS and .npy are the bytes that were coded; arrays of .npz are equal.
+        The file, with the ending that it had before.
     overwrite : bool
         Whether an existing output is replaced.
 
@@ -137,6 +143,10 @@ def decompress(
         For a stream that is damaged; with `partial` what is whole is restored.
     IncompatibleError
         For a stream of another version's tables.
+
+    Notes
+    -----
+    Of a lossless stream, FITS and .npy are the bytes that were coded; arrays of .npz are equal.
 
     Examples
     --------

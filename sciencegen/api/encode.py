@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge
+from jaxtyping import Float
+from pydantic import Field
 
 from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.models.completion import checked_latents, read_latents
@@ -19,14 +21,18 @@ from sciencegen.api.writing.output_record import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
 from sciencegen.config import DecodeSettings, EncodeSettings, build_settings
-from sciencegen.config.base import INCLUDE, MODEL, Batched, Include
+from sciencegen.config.base import INCLUDE, MODEL, Batched, Flag, Include
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
+from sciencegen.domains.base import Domain
+from sciencegen.domains.capabilities import SharedPart
 from sciencegen.domains.given import one_text
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
 from sciencegen.options import takes
 
+DRAWN_AT, DRAWN, RADII = 8, 8, (0.15, 0.3)
+"""Points of an arc near which the model draws, and how often at each of the radii."""
 TRIED = 100
 """Items that `encode` decodes again, to say how many are reconstructed."""
 
@@ -211,11 +217,20 @@ class InterpolateSettings(Batched):
 
     model: str | None = MODEL
     include: Include = INCLUDE
+    shared_core: Annotated[bool, Flag("--no-shared-core")] = Field(
+        True,
+        description="Let go of the core that both items have (molecules: their largest common substructure). By "
+        "default every step holds it, and is made of parts of both items, or drawn from the model near the path.",
+    )
 
 
-@takes(InterpolateSettings, without=("seed", "batch_size"), text=False)
+@takes(InterpolateSettings, without=("batch_size",), text=False)
 def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(2)] = 9, **options: object) -> Result:
-    """Decode points along the arc between the latent vectors of two items.
+    """Find the items on a path from one to another, by what they share or along the latent space.
+
+    Items that share a core (molecules) keep it: each step is the item, among those made of parts of both and those
+    that the model draws near the path, that is as far on the way as the step, so that the similarity to the start falls
+    and the similarity to the end rises. Otherwise the steps are decoded from the arc between both latents.
 
     Parameters
     ----------
@@ -226,17 +241,18 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
     end : str, or object such as an RDKit molecule
         The last item.
     steps : int
-        Number of points, both ends included.
+        Number of items, both ends included.
 
     Returns
     -------
     Result
-        Columns `step` from 0, `item` ("" for points that can't be decoded) and the properties.
+        Columns `step` from 0, `item` ("" for a step without one), `similarity_to_start`, `similarity_to_end` and the
+        properties. `fewer` says why steps are empty.
 
     Raises
     ------
     DataError
-        If one of the two items can't be encoded.
+        If one of the two items can't be read, or can't be encoded and they share no core.
 
     Examples
     --------
@@ -251,42 +267,90 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
 
     settings = build_settings(InterpolateSettings, options)
     loaded = open_model(domain, settings.model, settings)
-    ends = [one_text(loaded.domain, start), one_text(loaded.domain, end)]
-    criteria = Criteria([f"from {plain_path(ends[0])}", f"to {plain_path(ends[1])}"])
-    origin, names = origin_of("interpolate", loaded, criteria), settings.include
-    encoded = encode_rows(loaded, [Row(1, ends[0]), Row(2, ends[1])], settings)
-    if encoded.refused:
+    science, names = loaded.domain, settings.include
+    texts = [one_text(science, start), one_text(science, end)]
+    origin = origin_of("interpolate", loaded, Criteria([f"from {plain_path(texts[0])}", f"to {plain_path(texts[1])}"]))
+    encoded = encode_rows(loaded, [Row(1, texts[0]), Row(2, texts[1])], settings)
+    ends = [science.items.parse(text) for text in texts]
+    shares = science.moves.shared if science.moves and settings.shared_core else None
+    core = shares(*ends) if shares is not None and not any(map(is_refusal, ends)) else Refusal("")
+    if encoded.refused and isinstance(core, Refusal):
         _, item, reason = encoded.refused[0]
         raise DataError(f"Expected two items that can be encoded, got '{item[:60]}': {reason}.")
-    first, last = encoded.latent
-    decoded: list[Item | Refusal] = list(loaded.space.decode_items(arc(first, last, steps)))
-    values = iter(measure_all(loaded.domain, [item for item in decoded if not is_refusal(item)], names))
-    table: dict[str, list[Cell]] = {"step": list(range(steps)), "item": [], **{name: [] for name in names}}
-    for one in decoded:
-        table["item"].append("" if is_refusal(one) else loaded.domain.items.text(one))
-        row = [None] * len(names) if is_refusal(one) else next(values)
-        for name, value in zip(names, row, strict=True):
-            table[name].append(value)
+    if isinstance(core, Refusal):
+        found = list(loaded.space.decode_items(arc(encoded.latent[0], encoded.latent[1], steps)))
+    else:
+        near = [] if encoded.refused else _drawn_near(loaded, encoded.latent, settings.seed)
+        found = [ends[0], *_even_steps(science, ends, core, near, steps - 2, settings.seed), ends[1]]
+    known = [one for one in found if not is_refusal(one)]
+    alike = science.similarity.matrix(known, ends).tolist() if known else []
+    cells = iter([*one, *more] for one, more in zip(alike, measure_all(science, known, names), strict=True))
+    rows = [[None] * (2 + len(names)) if is_refusal(one) else next(cells) for one in found]
+    items = ["" if is_refusal(one) else science.items.text(one) for one in found]
+    columns = zip(("similarity_to_start", "similarity_to_end", *names), zip(*rows, strict=True), strict=True)
+    table: dict[str, list[Cell]] = {
+        "step": list(range(steps)), "item": items, **{name: list(column) for name, column in columns},
+    }  # fmt: skip
 
     def write(path: Path, overwrite: bool) -> None:
         with open_output(
             loaded.results, str(path), list(table), OutputOptions(origin=origin, overwrite=overwrite)
         ) as out:
             out.write(table)
+        summary.update({"written": steps - out.left_out.total(), **out.counts})
 
-    summary = {"steps": steps, "distinct": len(set(table["item"]) - {""})}
-    notes = _lost_on_the_way(table["item"], are_reconstructed(loaded, encoded.latent, encoded.item))
-    return Result(pd.DataFrame(table), summary, notes, write, domain=loaded.domain.name)
+    empty = items.count("")
+    summary: dict[str, Any] = {"steps": steps, "distinct": len({*items} - {""}), "empty": empty}
+    notes = _notes_on_ends(loaded, encoded, items)
+    why, remedy = "their latents decode to no item", "Take other ends, or a model that reconstructs them."
+    if not isinstance(core, Refusal):
+        notes = (f"each step holds the core of both items: {core.text}", *notes)
+        why = "no item was found for them"
+        remedy = f"Ask for at most {steps - empty} steps, or let go of the core that both items have."
+    elif core.reason:
+        notes = (f"no core to keep: {core.reason}; the steps are decoded from the arc between the latents", *notes)
+    fewer = f"{empty} of {steps} steps are empty: {why}. {remedy}" if empty else ""
+    return Result(pd.DataFrame(table), summary, notes, write, domain=science.name, fewer=fewer)
 
 
-def _lost_on_the_way(items: Sequence[Cell], reconstructed: Sequence[bool]) -> tuple[str, ...]:
-    """Notes on a path. reconstructed: whether the first item is the start, and the last one the end."""
-    if not any(items):
-        return ("no point of the path could be decoded",)
-    lost = [
-        f"the {end} is not reconstructed from its latent: the {step} step is another item"
-        for end, step, same in zip(("start", "end"), ("first", "last"), reconstructed, strict=True)
-        if not same
+def _drawn_near(loaded: LoadedModel, ends: Float[np.ndarray, "2 latent"], seed: int) -> list[Item]:
+    """What the model draws near the arc between two latents."""
+    from sciencegen.latent.geometry import arc, latents_near
+
+    points = [
+        latents_near(point, radius, DRAWN, seed, at * len(RADII) + which)
+        for at, point in enumerate(arc(ends[0], ends[1], DRAWN_AT + 2)[1:-1])
+        for which, radius in enumerate(RADII)
     ]
-    empty = sum(not item for item in items)
-    return (*lost, *([f"{empty} of {len(items)} steps decode to no item"] if empty else []))
+    return [one for one in loaded.space.draft_items(np.concatenate(points)) if not is_refusal(one)]
+
+
+def _even_steps(
+    science: Domain, ends: Sequence[Item], core: SharedPart, near: Sequence[Item], steps: int, seed: int
+) -> list[Item | Refusal]:
+    """The items of the steps between the ends. near: items of the model, of which those with the core may be steps."""
+    from sciencegen.latent.geometry import even_path
+
+    candidates = core.between(np.random.default_rng(seed), near)
+    alike = science.similarity.matrix([*[item for item, _ in candidates], ends[0]], ends)
+    burdens = np.array([burden for _, burden in candidates])
+    path = even_path(alike[:-1], float(alike[-1, 1]), burdens, steps)
+    return [Refusal("no item is this far on the way") if at is None else candidates[at][0] for at in path]
+
+
+def _notes_on_ends(loaded: LoadedModel, encoded: Encoded, items: Sequence[str]) -> tuple[str, ...]:
+    """Notes on ends that the model can't encode, or doesn't reconstruct. items: of the path."""
+    science, notes = loaded.domain.items, list(encoded.notes)
+    for line, text, reason in encoded.refused:
+        end, given = (("start", "end")[line - 1], plain_path(text))
+        notes.append(f"the {end}, {given}, has no latent ({reason}): no step is drawn from the model")
+    same = are_reconstructed(loaded, encoded.latent, encoded.item)
+    for index, text, is_same in zip(encoded.index.tolist(), encoded.item, same, strict=True):
+        if not is_same:
+            end, step, item = (("start", "first", items[0]), ("end", "last", items[-1]))[index]
+            is_given = bool(item) and science.key(science.parse(item)) == science.key(science.parse(text))
+            what = "the item itself, not what the model makes of it" if is_given else f"{item or 'empty'}"
+            notes.append(
+                f"the {end}, {plain_path(text)}, is not reconstructed from its latent: the {step} step is {what}"
+            )
+    return tuple(notes)

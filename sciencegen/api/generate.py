@@ -57,8 +57,8 @@ class GenerateRequest:
         chunks: Iterable[Chunk],
         advance: Callable[[int, str], None] = lambda rows, note: None,
     ) -> dict[str, Any]:
-        """Write the rows of a generation with their record, and return its summary. Items that could not be placed
-        around a scaffold don't count as written. An output without rows is removed. advance: called with the number of
+        """Write the rows of a generation with their record, and return its summary, in which rows that the output
+        could not hold don't count as written. An output without rows is removed. advance: called with the number of
         rows written and a note on the number of draws so far."""
         rows = 0
 
@@ -75,8 +75,8 @@ class GenerateRequest:
                         writer.write(chunk)
                         rows += len(chunk["item"])
                     advance(len(chunk["item"]), f"{generation.drawn:,} draws")
-            summary, unplaced = generation.summary(), writer.left_out if self.draws.scaffold else 0
-            summary["written"] -= unplaced
+            summary = {**generation.summary(), **writer.counts}
+            summary["written"] -= writer.left_out.total()
             if not summary["written"]:
                 writer.remove()
         return summary
@@ -100,7 +100,8 @@ def generate(domain: str, n: int = 1000, **options: object) -> Result:
     Result
         `table` has the column `item` and one for each property that was requested. With `best_of`,
         `summary["quality_by_draws"]` has the mean quality that fewer draws of each item would have had. `write` updates
-        `summary["written"]`: with a scaffold, a file of structures leaves out items that can't be placed around it.
+        `summary["written"]`, and adds `left_out` (reason -> number) where a file of structures can't hold some: draws
+        that are no item, and items that can't be placed around a scaffold.
 
     Raises
     ------

@@ -58,6 +58,7 @@ from sciencegen.api.writing.writer import (
     check_complete,
     check_endings,
     csv_beside,
+    said_of_left_out,
     write_candidates,
     write_json,
     write_rejected,
@@ -410,6 +411,7 @@ class SearchRecord:
         refused = write_candidates(domain, files.output, self.table, complete, overwrite, suffixes, origin)
         for path in (files.output, *csv_beside(files.output)):
             self._record(path, refused)
+        self.summary.update(said_of_left_out(reason for _, _, reason in refused))
         if files.structures is not None:
             lost = write_structures(domain, files.structures, self.table, complete, origin, suffixes)
             write_rejected(files.structures, lost)
@@ -425,12 +427,6 @@ class SearchRecord:
         """Write the record of a file of candidates. Its rows depend on each other, so they have no draws."""
         if self.made_of is not None:
             self.made_of.write(output, Written(len(next(iter(self.table.values()), ())) - len(refused)))
-
-
-def write_failures(domain: str, output: str, trace: Sequence[Evaluation]) -> None:
-    """Write the rejects of a search in which no item could be scored."""
-    science = domain_of(domain)
-    write_rejected(output, [(e.call, science.items.text(e.item), e.failure or "") for e in trace])
 
 
 @dataclass(frozen=True)
@@ -563,5 +559,5 @@ class Optimized(Result):
 
 __all__ = [
     "AllFailed", "OptimizeRequest", "Optimized", "SearchFiles", "SearchRecord", "optimize", "resolve_optimize",
-    "search", "search_criteria", "write_failures",
+    "search", "search_criteria",
 ]  # fmt: skip

@@ -30,7 +30,7 @@ from sciencegen.data.threads import use_threads
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import VariantNames, VariantStructure
-from sciencegen.domains.recipes import Recipe, VariantScorer
+from sciencegen.domains.recipes import FamilyTraining, Recipe, VariantScorer
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.options import takes
@@ -175,9 +175,8 @@ def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[Lo
         given = {key: values for key, values in made_by.items() if values}
         folder = str(family_model(domain, settings.alignment, settings, log, given))
     loaded = load_model(domain, folder, settings.device)
-    check_family(loaded.recipe, str(loaded.folder))
-    assert loaded.recipe.family is not None  # checked above
-    scorer = loaded.recipe.family.scorer(loaded.model, loaded.representation)
+    family = family_of_recipe(loaded.recipe, str(loaded.folder))
+    scorer = family.scorer(loaded.model, loaded.representation)
     if scorer is None and (settings.structure is not None or not settings.predictors):
         raise ConfigError(
             f"Expected a family's model, trained on an alignment; {loaded.folder} was trained on measured "
@@ -206,10 +205,11 @@ def _structure(
     return None if structure is None or known is None else partial(known, loaded.reference, structure)
 
 
-def check_family(recipe: Recipe, model: str) -> None:
-    """Raise an error for a recipe that isn't trained on a family. model: its name in the message."""
+def family_of_recipe(recipe: Recipe, model: str) -> FamilyTraining:
+    """What the recipe does with a family; an error if it isn't trained on one. model: its name in the message."""
     if recipe.family is None:
         raise ConfigError(f"Expected a model of a family, {model} is of recipe '{recipe.name}'.")
+    return recipe.family
 
 
 # Variants scored chunk by chunk, by a family's model and by predictors.

@@ -45,22 +45,21 @@ class CutItems(Result):
     refused: tuple[Refused, ...] = ()
 
 
-@takes(CutoutSettings)
+@takes(CutoutSettings, text=False, output="The stamps, .fits or .h5.")
 def cutout(domain: str, image: str | Path, catalogue: str | Path, **options: object) -> CutItems:
-    r"""Cut items out of a large image, such as galaxies out of a survey's.
+    r"""Cut stamps out of a survey's image, with PSF, noise and masked neighbours.
 
-    The image is read in parts, so that it may be larger than memory. Neighbours are masked, and each item has flags.
+    Each stamp has flags: neighbour, blended, edge, bad, undetected, large. Positions of which nothing can be cut are
+    listed in <output>.rejects.csv.
 
     Parameters
     ----------
     domain : str
         "galaxies".
     image : str or Path
-        An image in FITS, [y x] or [band y x], with unit and pixel scale in its header or in `stamps.yaml` beside it.
-        Extensions VARIANCE, IVAR or ERR, MASK, SEG and PSF of the same file are used.
+        The image in FITS, of any size.
     catalogue : str or Path
-        CSV, Parquet, Excel, FITS or SExtractor's text, with columns x and y (pixels) or ra and dec (degrees, or
-        sexagesimal with hours of right ascension).
+        CSV, Parquet, Excel, FITS or SExtractor's text with columns x, y (pixels) or ra, dec (degrees or sexagesimal).
 
     Returns
     -------
@@ -73,6 +72,12 @@ def cutout(domain: str, image: str | Path, catalogue: str | Path, **options: obj
     ------
     ConfigError, DataError
         For files or settings that can't be used. Rows that can't are in `refused`.
+
+    Notes
+    -----
+    The image is [y x] or [band y x], with unit and pixel scale in its header or in `stamps.yaml` beside it. Extensions
+    VARIANCE, IVAR or ERR, MASK, SEG and PSF of the same file are used. It is read in parts, so that it may be larger
+    than memory. Right ascensions in sexagesimal are hours.
 
     Examples
     --------

@@ -41,9 +41,9 @@ COMMANDS = {
     "evaluate": "sciencegen.cli.judging:evaluate",
     "benchmark": "sciencegen.cli.search:benchmark",
     "report": "sciencegen.cli.workflow:report",
-    "compress": "sciencegen.cli.data:compress",
-    "decompress": "sciencegen.cli.data:decompress",
-    "cutout": "sciencegen.cli.data:cutout",
+    "compress": "sciencegen.api.compress:compress",
+    "decompress": "sciencegen.api.compress:decompress",
+    "cutout": "sciencegen.api.survey:cutout",
     "properties": "sciencegen.cli.judging:properties",
     "doctor": "sciencegen.cli.workflow:doctor",
 }
@@ -60,7 +60,7 @@ BUILT_IN = {**COMMANDS, **OTHERS}
 GROUP = "sciencegen.verbs"
 """The group of entry points of commands of other packages: name -> a function whose parameters are flags, or a verb in
 Python (`takes`) that returns a result."""
-SENTENCE = r'^def {}\((?:[^\n]|\n[ )])*\n    """(.+?)(?:\n\n|"""\n)'
+SENTENCE = r'^def {}\((?:[^\n]|\n[ )])*\n    r?"""(.+?)(?:\n\n|"""\n)'
 GROUP_SENTENCE = r'^{} = typer\.Typer\(.*?help="(.+?)"'
 PASSES_ON = {"run": {"allow_extra_args": True, "ignore_unknown_options": True}}
 MARKUP: Literal["markdown"] = "markdown"

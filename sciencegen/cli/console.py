@@ -137,7 +137,7 @@ def leave(code: int) -> None:
 
 Value = TypeVar("Value")
 
-REFUSED = ("refused", "failed_scores")
+REFUSED = ("refused", "failed_scores", "left_out")
 """Counts in a summary whose rows are listed in a file of rejects."""
 FIRST_S, SILENCE_S = 2.0, 20.0
 """Seconds until the first progress line of a log, and between later lines."""
@@ -170,6 +170,8 @@ def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"output": output, **summary}, default=str), file=sys.stderr if output == "-" else sys.stdout)
         return
+    if left := shown.get("left_out"):
+        shown["left_out"] = f"{sum(left.values())} ({', '.join(f'{why}: {count}' for why, count in left.items())})"
     say("  ".join(f"{key} {_short(value)}" for key, value in shown.items() if not isinstance(value, (dict, list))))
 
 

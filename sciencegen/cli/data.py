@@ -1,4 +1,4 @@
-"""`sciencegen datasets`, `train`, `cutout` and `compress`: data, and what learns from them."""
+"""`sciencegen datasets` and `train`: data, and what learns from them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,9 @@ import typer
 from typer.core import TyperGroup
 
 from sciencegen.cli import options
-from sciencegen.cli.console import progress, say, summarize, tell
+from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import Outlet, claim_output, input_path
-from sciencegen.config import (
-    CompressSettings,
-    CutoutSettings,
-    DecompressSettings,
-    PredictorSettings,
-    PrepareSettings,
-    TrainSettings,
-)
+from sciencegen.config import PredictorSettings, PrepareSettings, TrainSettings
 from sciencegen.files import check_writable
 
 if TYPE_CHECKING:
@@ -234,79 +227,3 @@ def predictor(
     with source as path:
         trained = fit_predictor(domain, path, settings, folder=outlet.output, force=outlet.force, log=say)
     outlet.summarize(trained.metrics)
-
-
-# `sciencegen cutout`: items of a large image at the positions of a catalogue.
-
-
-@options.flags_of(CutoutSettings, text=False)
-def cutout(
-    domain: options.Domain,
-    image: Annotated[str, typer.Argument(help="The image in FITS, of any size.", show_default=False)],
-    catalogue: Annotated[
-        str,
-        typer.Argument(
-            help="CSV, Parquet, Excel, FITS or SExtractor's text with columns x, y (pixels) or ra, dec (degrees or "
-            "sexagesimal).",
-            show_default=False,
-        ),
-    ],
-    outlet: Annotated[Outlet, typer.Option("-o", "--output", help="The stamps, .fits or .h5.", show_default=False)],
-    settings: CutoutSettings,
-) -> None:
-    """Cut stamps out of a survey's image, with PSF, noise and masked neighbours.
-
-    Each stamp has flags: neighbour, blended, edge, bad, undetected, large. Positions of which nothing can be cut are
-    listed in <output>.rejects.csv.
-    """
-    from sciencegen.api.survey import cutout as run
-    from sciencegen.api.writing.writer import check_endings
-
-    check_endings(domain, outlet.output)
-    outlet.claim(image, catalogue, settings.psf, settings.variance, settings.segments)
-    outlet.keep(run(domain, image, catalogue, **settings.model_dump()))
-
-
-# `sciencegen compress` and `decompress`: files of images in fewer bytes, and back.
-
-
-@options.flags_of(CompressSettings, text=False)
-def compress(
-    domain: options.Domain,
-    source: Annotated[str, typer.Argument(help="A FITS, .npy or .npz file of images.", show_default=False)],
-    outlet: Annotated[
-        Outlet, typer.Option("-o", "--output", help="The compressed file, such as stamps.sgc.", show_default=False)
-    ],
-    settings: CompressSettings,
-) -> None:
-    """Compress images by a learned predictor, without loss or with an error in units of the noise.
-
-    The summary says how many bits a pixel takes, and how many of them are above the noise, which nothing can compress.
-    Everything else in the file, such as headers and tables, is kept as it is.
-    """
-    outlet.claim(source)
-
-    from sciencegen.api.compress import compress as run
-
-    found = run(domain, source, outlet.output, overwrite=outlet.force, **settings.model_dump())
-    tell(found.notes)
-    outlet.summarize(found.summary)
-
-
-@options.flags_of(DecompressSettings, text=False)
-def decompress(
-    domain: options.Domain,
-    source: Annotated[str, typer.Argument(help="A file of `compress`.", show_default=False)],
-    outlet: Annotated[
-        Outlet, typer.Option("-o", "--output", help="The file, with the ending that it had before.", show_default=False)
-    ],
-    settings: DecompressSettings,
-) -> None:
-    """Restore a file that was compressed by `compress`."""
-    outlet.claim(source)
-
-    from sciencegen.api.compress import decompress as run
-
-    found = run(domain, source, outlet.output, overwrite=outlet.force, **settings.model_dump())
-    tell(found.notes)
-    outlet.summarize(found.summary)

@@ -86,10 +86,9 @@ def generate(
         summary = request.write(generation, writer, generation, advance)
     tell(generation.notes)
     outlet.summarize(summary if outlet.as_json else {**summary, "missed": _missed(summary)})
-    if summary["written"] < settings.n:
-        unplaced = writer.left_out if request.draws.scaffold else 0
-        hint = f" {reasons(outlet.output)}." if unplaced else ""
-        raise FewerResults(_shortfall(summary, settings.n, unplaced) + hint + _other_way(request))
+    if summary["written"] < settings.n and not settings.raw:
+        hint = f" {reasons(outlet.output)}." if writer.left_out else ""
+        raise FewerResults(_shortfall(summary, settings.n) + hint + _other_way(request))
 
 
 def _missed(summary: Mapping[str, Any]) -> str:
@@ -102,17 +101,19 @@ def _other_way(request: GenerateRequest) -> str:
     settings, tasks = request.draws.settings, request.draws.model.recipe.tasks
     if settings.blocks:
         return " More blocks or --set maximum_steps let more items that meet the request be made."
+    if settings.similarity is not None:
+        return " A wider --similarity has more molecules, above all of a small lead."
     has_core = tasks is not None and "core" in tasks.settings and not settings.core
     return " With --core, every draw is made around a part." if settings.keep and has_core else ""
 
 
-def _shortfall(summary: dict[str, Any], n: int, unplaced: int = 0) -> str:
+def _shortfall(summary: dict[str, Any], n: int) -> str:
     """A message: how many items were written, why other draws were not, and what to change."""
     which = {"rejected": f"{LOST['rejected']} ({_missed(summary)})"} if summary["missed"] else {}
     lost_by = LOST | which
     counts = {
         **{what: summary[name] for name, what in lost_by.items()},
-        "got no coordinates around the scaffold": unplaced,
+        **{f"were left out ({why})": count for why, count in summary.get("left_out", {}).items()},
     }
     lost = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     written = "all written; " if summary["written"] else "no file is left; "

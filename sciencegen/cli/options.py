@@ -20,12 +20,14 @@ import typer
 from annotated_types import Ge
 
 from sciencegen.cli.console import say, take_further
-from sciencegen.cli.output import STDOUT, Outlet, Results
+from sciencegen.cli.output import STDOUT, FewerResults, Outlet
 from sciencegen.config import TEXTS, Flag, Further, Settings, flags_of_field, further_of, kind_of, moved, own_first
 from sciencegen.config.base import ALIGNMENT, COLUMN, MODEL, ONLY_INSIDE, WILD_TYPE
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
+
+    from sciencegen.api.writing.results import Result
 
 Domain = Annotated[
     str, typer.Argument(help="molecules, proteins, galaxies, arrays, or the domain of a plugin.", show_default=False)
@@ -348,20 +350,30 @@ def flags_of(
     return decorate
 
 
-def command_of(verb: Callable[..., Results]) -> Callable[..., None]:
+def command_of(verb: Callable[..., Result]) -> Callable[..., None]:
     """The command of a verb in Python (`takes`) that returns a result: its own parameters are arguments, or options if
-    they have defaults, each with its text in the verb's documentation; the result goes where -o says. `Ge` in the type
-    of an option is its least value."""
+    they have defaults, each with its text in the verb's documentation; the result goes where -o says. A verb with the
+    parameters `output` and `overwrite` writes it. `Ge` in the type of an option is its least value."""
     own, record, text = vars(verb)["own"], vars(verb)["settings"], inspect.getdoc(verb) or ""
     hints = get_type_hints(vars(verb)["__wrapped__"])
     limits = get_type_hints(vars(verb)["__wrapped__"], include_extras=True)
-    files = [name for name in own if Path in (hints[name], *get_args(hints[name]))]
     texts = {name: " ".join(words.split()) for name, words in ENTRY.findall(text)}
+    writes, named = "output" in own, vars(verb)["output"] or texts.get("output")
+    own = {name: one for name, one in own.items() if not writes or name not in ("output", "overwrite")}
+    files = [name for name in own if Path in (hints[name], *get_args(hints[name]))]
 
     def call(settings: Settings, outlet: Outlet, **given: Any) -> None:
-        outlet.claim(*(given[name] for name in files))
-        paths = {name: Path(given[name]) for name in files if given[name] is not None}
-        outlet.keep(verb(**{**given, **paths}, **settings.model_dump(exclude_unset=True)))
+        if named and not writes:
+            from sciencegen.api.writing.writer import check_endings
+
+            check_endings(given["domain"], outlet.output)
+        outlet.claim(*(given[name] for name in files), *(one for _, one in settings if isinstance(one, str)))
+        given |= {name: Path(given[name]) for name in files if given[name] is not None}
+        given |= {"output": outlet.output, "overwrite": outlet.force} if writes else {}
+        found = verb(**given, **settings.model_dump(exclude_unset=True))
+        outlet.keep(found, written=writes)
+        if found.fewer:
+            raise FewerResults(found.fewer)
 
     shown: dict[str, inspect.Parameter] = {}
     for name, one in own.items():
@@ -375,8 +387,10 @@ def command_of(verb: Callable[..., Results]) -> Callable[..., None]:
             option: Any = typer.Option(help=texts.get(name), min=least)
             kind = Annotated[kind if one.default is not None else kind | None, option]
         shown[name] = one.replace(annotation=kind, kind=one.KEYWORD_ONLY)
-    for name, kind, default in (("settings", record, inspect.Parameter.empty), ("outlet", Outlet, STDOUT)):
-        shown[name] = inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+    empty, keyword = inspect.Parameter.empty, inspect.Parameter.KEYWORD_ONLY
+    place = Annotated[Outlet, typer.Option("-o", "--output", help=named, show_default=False)] if named else Outlet
+    shown["outlet"] = inspect.Parameter("outlet", keyword, default=empty if named else STDOUT, annotation=place)
+    shown["settings"] = inspect.Parameter("settings", keyword, annotation=record)
     shown = dict(sorted(shown.items(), key=lambda item: item[1].default is not item[1].empty))  # arguments come first
     vars(call)["__signature__"] = inspect.Signature(list(shown.values()))
     call.__annotations__ = {name: one.annotation for name, one in shown.items()}

@@ -84,10 +84,11 @@ class Outlet:
         with progress(what, total) as advance:
             write_chunks(writer, rows, advance)
 
-    def keep(self, found: Results) -> None:
-        """Write what was found between its notes and its summary."""
+    def keep(self, found: Results, written: bool = False) -> None:
+        """Write what was found, if it isn't `written`, between its notes and its summary."""
         tell(found.notes)
-        found.write(self.output, self.force)
+        if not written:
+            found.write(self.output, self.force)
         self.summarize(found.summary)
 
     def summarize(self, summary: Mapping[str, Any]) -> None:

@@ -43,7 +43,7 @@ def optimize(
     prediction is uncertain. `--set lower_bounds=false` uses the value alone.
     """
     from sciencegen.api.models.folder import results_of_model
-    from sciencegen.api.optimize import SearchFiles, write_failures
+    from sciencegen.api.optimize import SearchFiles
 
     files, written = SearchFiles(outlet.output, structures, details), results_of_model(domain, settings.model)
     reserve(*files.paths)
@@ -52,6 +52,7 @@ def optimize(
     from sciencegen.api.optimize import AllFailed, resolve_optimize, search, search_criteria
     from sciencegen.api.science import domain_of
     from sciencegen.api.search import shortfall
+    from sciencegen.api.writing.writer import write_rejected
 
     if alignment is not None:
         search_criteria(domain_of(domain), settings, domain_of(domain))  # report errors before minutes of training
@@ -64,7 +65,8 @@ def optimize(
         with progress("scoring", settings.budget * (1 + len(settings.controls))) as advance:
             found = search(request, log=say, advance=advance)
     except AllFailed as error:
-        write_failures(written, outlet.output, error.trace)
+        text = domain_of(written).items.text
+        write_rejected(outlet.output, [(one.call, text(one.item), one.failure or "") for one in error.trace])
         raise
     tell(found.summary["notes"])
     found.write(files, outlet.force)
@@ -222,11 +224,11 @@ def record(
     check_writable(journal, "`journal`")
     check_rejects(journal, [] if results is None else [results])
     from sciencegen.api.record import record_from
-    from sciencegen.api.writing.writer import keep_rejected
+    from sciencegen.data.writers import rejects_path, replace_rejects
 
     found = record_from(domain, journal, results, settings)
     if results is not None:
-        keep_rejected(journal, found.source, found.refused)
+        replace_rejects(rejects_path(journal), found.source, found.refused)
     tell(found.notes)
     summarize(found.summary, journal, as_json)
 

@@ -235,7 +235,7 @@ def _verb(name: str, words: tuple[str, ...], function: Callable[..., None]) -> S
         places,
         None if prints else ENDINGS.get(name, ".csv"),
         "force" in places and not prints,
-        _checker(function if settings_of(function) else None),
+        _reader(function if settings_of(function) else None),
     )
 
 
@@ -289,10 +289,10 @@ def _part_of(record: type[Settings]) -> type[Settings]:
     return create_model(record.__name__, __base__=record, __doc__=record.__doc__, **optional)  # type: ignore[call-overload]
 
 
-def _checker(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any]], Settings | None]:
+def _reader(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any]], Settings | None]:
     """function: of a command that has a record of settings."""
 
-    def check(arguments: Mapping[str, Any]) -> Settings | None:
+    def read(arguments: Mapping[str, Any]) -> Settings | None:
         record = None
         try:
             with only_checking():
@@ -307,4 +307,4 @@ def _checker(function: Callable[..., None] | None) -> Callable[[Mapping[str, Any
             criteria_of(domain, record)
         return record
 
-    return check
+    return read

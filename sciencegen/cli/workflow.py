@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -39,9 +39,11 @@ def run(
     found than requested, the report is still written and the exit code is 5; fewer samples only give a note.
     """
     if schema:
-        from sciencegen.api.workflow.check import schema_text
+        import yaml
 
-        print(schema_text(), end="")
+        from sciencegen.api.workflow.check import config_schema
+
+        print(yaml.safe_dump(config_schema(), sort_keys=False, width=110, allow_unicode=True), end="")
         return
     if "--no-plugins" in ctx.args:
         raise ConfigError("Expected --no-plugins before the verb: sciencegen --no-plugins run ...")
@@ -104,8 +106,20 @@ def report(
     shows the rounds, how well they were predicted, the best measured items, and the items not measured yet.
     """
     journal = Path(source).is_file() or source.lower().endswith(".csv")
-    flags = {"domain": domain, "wild-type": wild_type, "target": target, "minimize": minimize}
-    _check(source, journal, settings or colour_by, flags)
+    flags = {"--domain": domain, "--wild-type": wild_type, "--target": target, "--minimize": minimize}
+    if journal and not domain:
+        raise ConfigError(f"Expected the domain of the items in {source}, got none. Pass --domain.")
+    if journal and (settings or colour_by):
+        raise ConfigError(
+            "Expected no --settings and no --colour-by with a journal: they apply to a workflow's folder."
+        )
+    if not journal and any(flags.values()):
+        given = ", ".join(name for name, value in flags.items() if value)
+        raise ConfigError(f"Expected a journal (.csv) with {given}, got '{source}'. Name one, or omit them.")
+    if not journal and not Path(source).is_dir():
+        raise DataError(
+            f"Expected a workflow's results folder at {source}, found none. Make one with `sciencegen run`."
+        )
     page = output or str(Path(source).with_suffix(".html") if journal else Path(source) / "report.html")
     claim_output(page, force)
     if journal:
@@ -120,23 +134,6 @@ def report(
 
     record = build_settings(RunSettings, read_settings(settings), "--settings") if settings else None
     summarize(write_report(source, page, record, colour_by), page, as_json)
-
-
-def _check(source: str, journal: bool, settings: str | None, flags: dict[str, Any]) -> None:
-    """Refuse settings that don't apply to a folder or to a journal."""
-    if journal and not flags["domain"]:
-        raise ConfigError(f"Expected the domain of the items in {source}, got none. Pass --domain.")
-    if journal and settings:
-        raise ConfigError(
-            "Expected no --settings and no --colour-by with a journal: they apply to a workflow's folder."
-        )
-    given = [f"--{name}" for name, value in flags.items() if value]
-    if not journal and given:
-        raise ConfigError(f"Expected a journal (.csv) with {', '.join(given)}, got '{source}'. Name one, or omit them.")
-    if not journal and not Path(source).is_dir():
-        raise DataError(
-            f"Expected a workflow's results folder at {source}, found none. Make one with `sciencegen run`."
-        )
 
 
 # `sciencegen doctor`: what is installed here, and what it can compute on.

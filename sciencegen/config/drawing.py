@@ -82,10 +82,13 @@ class GenerateFurther(Further):
         None,
         gt=0,
         le=1,
-        description="Noise of --vary, above 0 (no change) to 1 (nothing is left of the item). [default: 0.3; of "
-        "molecules 0.4]",
+        description="Noise of --vary, above 0 (no change) to 1 (nothing is left of the item), of molecules in place of "
+        "--similarity. [default: 0.3 of backbones]",
     )
     noise_free: bool = Field(False, description="Write items without the instrument's PSF and noise (galaxies).")
+    symmetry: str | None = Field(
+        None, description="Protein backbones: cyclic oligomers of equal chains, C2, C3 and so on."
+    )
     contigs: str | None = Field(
         None,
         description="Protein backbones: residues of the --scaffold, and numbers of free ones around them, such as "
@@ -130,11 +133,14 @@ class GenerateSettings(Resources, HasFurther):
     )
     vary: str | None = Field(
         None,
-        description="A file of items to vary, or one item (SMILES; designs.pdb[3] of chains). Molecules: a step in the "
-        "latent space; protein backbones: partial diffusion.",
+        description="A file of items to vary, or one item (SMILES; designs.pdb[3] of chains). Molecules: analogues by "
+        "steps in the latent space and by changes that chemists make, around a --core if one is given; protein "
+        "backbones: partial diffusion.",
     )
-    symmetry: str | None = Field(
-        None, description="Protein backbones: cyclic oligomers of equal chains, C2, C3 and so on."
+    similarity: str | float | None = Field(
+        None,
+        description="Molecules: Tanimoto similarity of each result to the item of --vary (Morgan fingerprint, radius "
+        "2, 2,048 bits), as a range 0.5..0.8, or as one number, 0.6 for 0.5..0.7. [default: 0.4..0.8]",
     )
     predictors: Predictors = PREDICTORS
     steer: tuple[str, ...] = Field(

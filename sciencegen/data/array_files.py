@@ -319,18 +319,13 @@ def _npz(path: Path) -> dict[str, np.ndarray]:
             check_claim(f"{member.filename} of {path}", 0, member.file_size, packed)
             if member.filename.endswith(".npy"):
                 with archive.open(member) as stream:
-                    _check_header(stream, member.file_size)
+                    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+                    shape, _, kind = read[np.lib.format.read_magic(stream)](stream)
+                if math.prod(shape) * kind.itemsize > member.file_size:
+                    raise ValueError(f"an array {list(shape)} of {kind} in {member.file_size} bytes")
     with np.load(path, allow_pickle=False) as loaded:
         arrays = {name: loaded[name] for name in loaded.files}
     return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
-
-
-def _check_header(stream: Any, size: int) -> None:
-    """Raise a ValueError if an array's header claims more bytes than there are."""
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    shape, _, kind = read[np.lib.format.read_magic(stream)](stream)
-    if math.prod(shape) * kind.itemsize > size:
-        raise ValueError(f"an array {list(shape)} of {kind} in {size} bytes")
 
 
 def _size(array: Any) -> int:

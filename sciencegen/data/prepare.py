@@ -192,14 +192,15 @@ def _streams(
         tagged = chain.from_iterable(((number, row) for row in part) for number, part in enumerate(rows.values()))
         return tagged, tuple(rows), None
     fractions = {split: 1.0} if isinstance(split, str) else dict(split)
-    check_fractions(fractions)
-    return ((0, row) for row in rows), tuple(fractions), np.cumsum(list(fractions.values()))[:-1]
+    edges = edges_between(fractions)
+    return ((0, row) for row in rows), tuple(fractions), edges
 
 
-def check_fractions(fractions: Mapping[str, float]) -> None:
-    """Raise an error if fractions of splits don't sum to 1 or are negative."""
+def edges_between(fractions: Mapping[str, float]) -> np.ndarray:
+    """Cumulative fractions [split - 1]; an error if the fractions of splits don't sum to 1 or are negative."""
     if not math.isclose(sum(fractions.values()), 1.0, abs_tol=1e-6) or min(fractions.values()) < 0:
         raise ConfigError(f"Expected split fractions that sum to 1, got {dict(fractions)}.")
+    return np.cumsum(list(fractions.values()))[:-1]
 
 
 def _column_names(

@@ -551,20 +551,7 @@ class PreparedDataset:
                 f"Expected a prepared dataset ({SUMMARY}, {ITEMS}) in {path}, found none. "
                 "Make one with `sciencegen datasets prepare`."
             )
-        try:
-            summary = parse_json((path / SUMMARY).read_text(encoding="utf-8"))
-            version = summary["format_version"]
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise IncompatibleError(f"Expected a dataset summary in {path / SUMMARY}, found something else.") from error
-        if not isinstance(version, int):
-            raise IncompatibleError(f"Expected a format version in {path / SUMMARY}, found {version!r}.")
-        if version > DATASET_FORMAT:
-            raise IncompatibleError(
-                f"Expected dataset format {DATASET_FORMAT} or older in {path}, found {version}: upgrade sciencegen."
-            )
-        with reading("a dataset summary, as `sciencegen datasets prepare` writes it,", path / SUMMARY):
-            _check_summary(summary)
-        return cls(path, summary, limit)
+        return cls(path, _read_summary(path), limit)
 
     def __len__(self) -> int:
         return self.count()
@@ -676,17 +663,30 @@ def _joined(chunks: Sequence[pa.ListArray]) -> tuple[np.ndarray, np.ndarray]:
     return (np.concatenate(flat) if flat else np.empty(0, np.int16)), offsets.astype(np.int64)
 
 
-def _check_summary(summary: Mapping[str, Any]) -> None:
-    """Raise a ValueError for a summary whose counts or columns are of another kind."""
-    counts = summary["counts"]
-    numbers = {**counts["splits"], **{name: counts[name] for name in ("rows", "usable", "refused", "duplicates")}}
-    for name, count in numbers.items():
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise ValueError(f"the count '{name}' is {count!r}")
-    for part in ("properties", "columns"):
-        if not isinstance(summary[part], dict) or not all(isinstance(one, dict) for one in summary[part].values()):
-            raise ValueError(f"'{part}' is no mapping of statistics by name")
-    if not isinstance(summary["encoded"], bool):
-        raise ValueError(f"'encoded' is {summary['encoded']!r}")
-    if not isinstance(summary.get("context") or {}, dict):
-        raise ValueError("'context' is no mapping")
+def _read_summary(path: Path) -> dict[str, Any]:
+    """The summary of a prepared folder; an error for another file, and for counts or columns of another kind."""
+    try:
+        summary = parse_json((path / SUMMARY).read_text(encoding="utf-8"))
+        version = summary["format_version"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise IncompatibleError(f"Expected a dataset summary in {path / SUMMARY}, found something else.") from error
+    if not isinstance(version, int):
+        raise IncompatibleError(f"Expected a format version in {path / SUMMARY}, found {version!r}.")
+    if version > DATASET_FORMAT:
+        raise IncompatibleError(
+            f"Expected dataset format {DATASET_FORMAT} or older in {path}, found {version}: upgrade sciencegen."
+        )
+    with reading("a dataset summary, as `sciencegen datasets prepare` writes it,", path / SUMMARY):
+        counts = summary["counts"]
+        numbers = {**counts["splits"], **{name: counts[name] for name in ("rows", "usable", "refused", "duplicates")}}
+        for name, count in numbers.items():
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+                raise ValueError(f"the count '{name}' is {count!r}")
+        for part in ("properties", "columns"):
+            if not isinstance(summary[part], dict) or not all(isinstance(one, dict) for one in summary[part].values()):
+                raise ValueError(f"'{part}' is no mapping of statistics by name")
+        if not isinstance(summary["encoded"], bool):
+            raise ValueError(f"'encoded' is {summary['encoded']!r}")
+        if not isinstance(summary.get("context") or {}, dict):
+            raise ValueError("'context' is no mapping")
+    return summary

@@ -372,8 +372,7 @@ def _peek(
 
 def _open_csv(binary: io.BufferedReader, source: str) -> tuple[list[str], str, Records]:
     """The header's names, the separator, and the records after the header."""
-    head = binary.peek(1 << 16)[: 1 << 16]
-    _check_is_text(head, source)
+    head = _head_of_text(binary, source)
     text = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace", newline="")
     # the most frequent of the characters , ; tab | in the header line; a comma if there is none
     line = next(iter(head.decode("utf-8", "replace").lstrip("\ufeff\r\n").splitlines()), "")
@@ -407,7 +406,9 @@ def _csv_rows(
         )
 
 
-def _check_is_text(head: bytes, source: str) -> None:
+def _head_of_text(binary: io.BufferedReader, source: str) -> bytes:
+    """What a file begins with; an error if it is no text."""
+    head = binary.peek(1 << 16)[: 1 << 16]
     if not head.strip():
         raise DataError(f"Expected a table in {source}, found an empty file.")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -415,6 +416,7 @@ def _check_is_text(head: bytes, source: str) -> None:
     control = sum(byte < 9 or 13 < byte < 32 for byte in head[:4096])
     if b"\x00" in head.split(b"\n", 1)[0] or control > 0.1 * min(len(head), 4096):
         raise DataError(f"Expected a .csv or .parquet table in {source}, found a binary file. Export it as CSV.")
+    return head
 
 
 def _number(cell: str, decimal: str) -> float | None:

@@ -43,6 +43,69 @@ def arc(
     return (((1 - t) * lengths[0] + t * lengths[1]) * direction).astype(np.float32)
 
 
+AHEAD, ASIDE, BACK, EMPTY = 20.0, 0.5, 2.0, 100.0
+"""Costs of a path: of the squared error of a step's progress, of the squared detour that an item is, of the root of a
+change of similarity in the wrong direction, and of a step without an item."""
+
+
+def even_path(
+    similarities: Float[np.ndarray, "item 2"], between: float, burdens: Float[np.ndarray, " item"], steps: int
+) -> list[int | None]:
+    """The items that make the most even path between two others, by dynamic programming (Bellman 1957).
+
+    With d the distances 1 - similarity of an item to the start and to the end, its progress is d_0 / (d_0 + d_1). The
+    progress of step k of n should be k / (n + 1), and grows from step to step, so that no item is there twice.
+
+    Parameters
+    ----------
+    similarities : array [item 2]
+        Of each candidate to the start and to the end.
+    between : float
+        The similarity of start and end.
+    burdens : array [item]
+        What speaks against each candidate, 0 or more.
+    steps : int
+        Number of items between the ends.
+
+    Returns
+    -------
+    list of int or None
+        The candidate of each step; None for a step that has none, since there are too few.
+
+    Examples
+    --------
+    >>> even_path(np.array([[0.9, 0.3], [0.5, 0.5], [0.4, 0.4], [0.3, 0.9]]), 0.2, np.zeros(4), 3)
+    [0, 1, 3]
+    >>> even_path(np.array([[0.5, 0.5]]), 0.2, np.zeros(1), 3)
+    [None, 0, None]
+    """
+    distances = 1 - np.asarray(similarities, np.float64).reshape(-1, 2)
+    total = distances.sum(1)
+    progress = distances[:, 0] / np.maximum(total, 1e-12)
+    order = [int(one) for one in np.lexsort((burdens, progress)) if 0 < progress[one] < 1]
+    alike = np.concatenate([[[1.0, between]], np.asarray(similarities, np.float64)[order].reshape(-1, 2)])
+    progress = np.concatenate([[0.0], progress[order]])
+    detours = total[order] / max(1 - between, 1e-12) - 1
+    own = np.concatenate([[0.0], np.asarray(burdens)[order] + ASIDE * detours**2])
+    grown = np.array([-1, 1]) * alike  # both grow on the way
+    back = np.sqrt(np.maximum(grown[:, None] - grown, 0)).sum(-1)
+    moves = np.where(progress[:, None] < progress - 1e-9, BACK * back, np.inf)
+    costs, chosen = np.where(np.arange(len(own)) == 0, 0.0, np.inf), list[Int[np.ndarray, " item"]]()
+    for step in range(1, steps + 1):
+        through = costs[:, None] + moves
+        before = through.argmin(0)
+        with_item = through[before, np.arange(len(own))] + own + AHEAD * (progress - step / (steps + 1)) ** 2
+        without = costs + EMPTY
+        chosen.append(np.where(with_item <= without, before, -1))
+        costs = np.minimum(with_item, without)
+    at = int((costs + BACK * np.sqrt(np.maximum(grown - [-between, 1], 0)).sum(-1)).argmin())
+    path: list[int | None] = []
+    for before in reversed(chosen):
+        path.append(None if before[at] < 0 else order[at - 1])
+        at = at if before[at] < 0 else int(before[at])
+    return path[::-1]
+
+
 @dataclass(frozen=True)
 class PrincipalAxes:
     """A centre and orthonormal axes, in the order of decreasing variance. shares: of the total variance, along each

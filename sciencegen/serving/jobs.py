@@ -42,10 +42,10 @@ from sciencegen.serving.records import (
     Job,
     NotFound,
     State,
-    check_same_request,
     now,
     read_job,
     read_outcome,
+    same_job,
     write_json,
 )
 from sciencegen.serving.requests import AllowedPrograms, Boundary
@@ -382,8 +382,7 @@ class Jobs:
         """
         with self._turn:
             if key and key in self._keys:
-                check_same_request(found := self.job(self._keys[key]), verb, parameters)
-                return found
+                return same_job(self.job(self._keys[key]), verb, parameters)
             self.budget.check(self.left(), len(self._queue))
             id = self._new_id()
             words, output = command(id)

@@ -112,11 +112,11 @@ def refusal_of(error: OSError) -> str:
     return f"Expected to use {name[:60]}, the system says: {error.strerror or error}. Name another file or folder."
 
 
-def check_same_request(job: Job, verb: str, parameters: Mapping[str, Any]) -> None:
-    """Raise an error if a key was given with another request than that of its job."""
+def same_job(job: Job, verb: str, parameters: Mapping[str, Any]) -> Job:
+    """The job of a key; an error if the key was given with another request than the job's."""
     differing = [name for name in {**job.parameters, **parameters} if job.parameters.get(name) != parameters.get(name)]
     if job.verb == verb and not differing:
-        return
+        return job
     other = f"verb {verb}, not {job.verb}" if job.verb != verb else f"value of {', '.join(map(repr, differing))}"
     raise Conflict(
         f"Expected the request of job {job.id} again for the key '{job.key}', got another {other}. Use a new key for "

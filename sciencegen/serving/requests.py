@@ -92,8 +92,8 @@ class ServedVerb:
         Of the output's name if a request names none; "" for a folder, None for a verb that only prints its result.
     overwrites : bool
         Whether the command has the flag --force.
-    check : (arguments) -> Settings or None
-        Checks settings as the command does, without computing anything; raises its errors.
+    read : (arguments) -> Settings or None
+        Reads settings as the command does, without computing anything; raises its errors.
     """
 
     name: str
@@ -103,7 +103,7 @@ class ServedVerb:
     places: Mapping[str, Place]
     ending: str | None = None
     overwrites: bool = True
-    check: Callable[[Mapping[str, Any]], Settings | None] = field(default=lambda arguments: None)
+    read: Callable[[Mapping[str, Any]], Settings | None] = field(default=lambda arguments: None)
 
     @property
     def summary(self) -> str:
@@ -127,7 +127,7 @@ class ServedVerb:
 
     def settings(self, values: Values) -> Settings | None:
         """The settings with their defaults that parameters stand for; None if the verb has no such record."""
-        return self.check({self.places[name].argument: self.places[name].given(one) for name, one in values.items()})
+        return self.read({self.places[name].argument: self.places[name].given(one) for name, one in values.items()})
 
     def command(self, values: Values, further: Sequence[str] = ()) -> list[str]:
         """The words of the command; further: flags in addition."""

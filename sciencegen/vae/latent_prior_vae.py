@@ -11,7 +11,8 @@ several likely ones the one that the encoder maps nearest to z. So two sequences
 is drawn is decided by z ~ p(z | c) (Rombach et al. 2022; Tomczak & Welling 2018, eq. 6: the best prior is the aggregate
 posterior, which p(z | c) is fitted to here).
 
-`encode` starts from the encoder's mean and improves it by gradient steps on log p(x | z) (Kim et al. 2018).
+`encode` starts from the encoder's mean and improves it by gradient steps on log p(x | z) (Kim et al. 2018), by more of
+them for the sequences that the decoder doesn't make yet.
 
 A latent of this model is e, the prior's noise: z = prior(e). It is standard normal, so that distances, steps and
 interpolations have a natural scale, and a point of the bulk of N(0, I) is one of the bulk of p(z).
@@ -25,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -103,6 +105,8 @@ class LatentPriorVAESettings:
         Number of sequences that a beam search finds for each latent; the one whose own code is nearest is taken.
     refinements : int
         Gradient steps by which `encode` improves a latent, so that the decoder makes the sequence from it.
+    persistence : int
+        Gradient steps, and longer ones, for sequences that greedy decoding doesn't make after these.
     share, spread : float
         Of fine-tuning: the share of draws near the new items, the others being those of the model before; and how far
         these draws are from the items, as a share of the latents' standard deviation.
@@ -126,6 +130,7 @@ class LatentPriorVAESettings:
     near: float = 0.1
     beams: int = 8
     refinements: int = 8
+    persistence: int = 0
     share: float = 0.8
     spread: float = 0.4
 
@@ -137,7 +142,7 @@ class LatentPriorVAESettings:
                 raise ConfigError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
         if not self.share:
             raise ConfigError("Expected a share above 0, got 0: the model would draw as before fine-tuning.")
-        for name in ("near", "refinements"):
+        for name in ("near", "refinements", "persistence"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"Expected {name} of 0 or more, got {getattr(self, name)}.")
         if min(self.code, self.candidates, self.measured, self.beams) < 1 or self.length < 2:
@@ -153,11 +158,19 @@ RATE = 0.3
 """Of Adam, in standard deviations of the posterior."""
 WEIGHT = 0.1
 """w. Of 200 held-out molecules of ZINC250k 92% come back with 0.1, 77% with 1, and 66% without steps."""
+LIGHTER = 0.02
+"""w of persistent steps. Of 60 molecules of 36 to 60 heavy atoms 82% come back without them, 78% with 32 at 0.1 and 90%
+with 32 at 0.02."""
 
 Latent = Float[Tensor, "batch latent"]
 
 
-def refined(posterior: DiagonalGaussian, log_prob: Callable[[Latent], Float[Tensor, " batch"]], steps: int) -> Latent:
+def refined(
+    posterior: DiagonalGaussian,
+    log_prob: Callable[[Latent], Float[Tensor, " batch"]],
+    steps: int,
+    weight: float = WEIGHT,
+) -> Latent:
     """The latent from which each item is likely to be decoded, by steps of Adam from the posterior's mean.
 
         maximize over u   log p(x | z) - w |u|^2 / 2,     z = mu + sigma u
@@ -171,6 +184,8 @@ def refined(posterior: DiagonalGaussian, log_prob: Callable[[Latent], Float[Tens
     log_prob : latent -> tensor [batch]
         log p(x | z) in nats, of tensors that were not made in inference mode.
     steps : int
+    weight : float
+        w.
     """
     if not steps or not len(posterior.mean):
         return posterior.mean
@@ -179,7 +194,7 @@ def refined(posterior: DiagonalGaussian, log_prob: Callable[[Latent], Float[Tens
         moved = torch.zeros_like(mean).requires_grad_()
         optimizer = torch.optim.Adam([moved], RATE)
         for _ in range(steps):
-            loss = (0.5 * WEIGHT * moved.square().sum(1) - log_prob(mean + spread * moved)).sum()
+            loss = (0.5 * weight * moved.square().sum(1) - log_prob(mean + spread * moved)).sum()
             (moved.grad,) = torch.autograd.grad(loss, moved)
             optimizer.step()
         return (mean + spread * moved).detach()
@@ -338,10 +353,26 @@ class LatentPriorVAE(VAE):
     @torch.no_grad()
     def encode(self, batch: Batch) -> Latent:
         """The prior's noise e of the posterior's mean, refined toward a z from which the decoder makes the sequence."""
+        s = self.settings
         with torch.inference_mode(False):
             own = trimmed(batch).map(torch.clone)  # autograd can't use tensors of inference mode
-        log_prob = lambda z: self.likelihood(z, own).log_prob(own["tokens"])  # noqa: E731
-        return self.prior.inverse(refined(self.posterior_of(own), log_prob, self.settings.refinements))
+        posterior = self.posterior_of(own)
+        code = refined(posterior, partial(self._log_prob, own), s.refinements)
+        if s.persistence and (wrong := ~self._made(code, own)).any():
+            with torch.inference_mode(False):
+                rest = own.select(wrong)
+            again = DiagonalGaussian(posterior.mean[wrong], posterior.log_std[wrong])
+            code[wrong] = refined(again, partial(self._log_prob, rest), s.persistence, LIGHTER)
+        return self.prior.inverse(code)
+
+    def _log_prob(self, batch: Batch, latent: Latent) -> Float[Tensor, " batch"]:
+        return self.likelihood(latent, batch).log_prob(batch["tokens"])
+
+    def _made(self, code: Latent, batch: Batch) -> Bool[Tensor, " batch"]:
+        """Whether greedy decoding makes the sequence of each row; the padding of both is END."""
+        made = self._likeliest(code)["tokens"][:, : batch["tokens"].shape[1]]
+        assert batch.mask is not None  # sequences differ in length
+        return ((made == batch["tokens"]) | ~batch.mask).all(1)
 
     @torch.no_grad()
     def decode(self, latent: Latent, condition: Condition = None) -> Batch:

@@ -51,11 +51,15 @@ def test_a_note_says_which_items_do_not_come_back(monkeypatch):
     monkeypatch.setattr(LatentSpace, "decode_items", lambda self, latents: [parse("CCO")] * len(latents))
     (note,) = sg.encode("molecules", ["CCO", "CCN"], threads=1).notes
     assert note == "1 of 2 items are not reconstructed from their latents, such as CCN"
-    (note,) = sg.interpolate("molecules", "CCO", "CCN", 3, threads=1).notes
-    assert note == "the end is not reconstructed from its latent: the last step is another item"
+    (note,) = sg.interpolate("molecules", "CCO", "CCN", 3, shared_core=False, threads=1).notes
+    assert note == "the end, CCN, is not reconstructed from its latent: the last step is CCO"
     several = [parse("CCO"), Refusal("none"), parse("CCN")]
     monkeypatch.setattr(LatentSpace, "decode_items", lambda self, latents: [several[at] for at in range(len(latents))])
-    assert "1 of 3 steps decode to no item" in sg.interpolate("molecules", "CCO", "CCN", 3, threads=1).notes
+    found = sg.interpolate("molecules", "CCO", "CCN", 3, threads=1)
+    assert found.fewer.startswith("1 of 3 steps are empty: their latents decode to no item. Take other ends")
+    assert found.table["item"].tolist() == ["CCO", "", "CCN"]
+    assert found.table["similarity_to_start"].isna().tolist() == [False, True, False]
+    assert found.summary["empty"] == 1
 
 
 def test_a_note_says_what_reading_a_salt_leaves_out():

@@ -65,7 +65,22 @@ def test_what_a_scaffold_leaves_unplaced_does_not_count_as_written(workspace, tm
         assert not (tmp_path / "x.txt").exists()
     assert len(pd.read_csv(tmp_path / "x.txt.rejects.csv")) == 4 - placed
     assert found.summary["written"] == placed
+    assert found.summary["left_out"] == {"not placed": 4 - placed}
     assert len(found.table) == 4
+
+
+def test_what_is_asked_for_is_written_or_left_out_with_reasons(cli, tmp_path):
+    shown = cli(
+        "generate", "molecules", "--raw", "-n", 40, "--noise-scale", 3, "--threads", 1, "-o", tmp_path / "x.sdf"
+    )
+    blocks = (tmp_path / "x.sdf").read_text().count("$$$$")
+    assert shown.code == 0, shown.err
+    assert 0 < blocks < 40
+    assert f"requested 40  written {blocks}" in shown.err
+    assert f"left_out {40 - blocks} (no item was decoded: {40 - blocks})" in shown.err
+    found = generate("molecules", 40, raw=True, settings={"noise_scale": 3}, threads=1)
+    found.write(tmp_path / "y.sdf")
+    assert found.summary["written"] + sum(found.summary["left_out"].values()) == found.summary["requested"] == 40
 
 
 def test_rows_from_building_blocks_have_routes(tmp_path):

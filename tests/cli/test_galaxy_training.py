@@ -33,7 +33,7 @@ def test_a_model_learns_from_a_store_what_it_learns_from_a_file(cli, tmp_path):
     assert "prior of codes: step 4/4" in result.err
 
 
-def test_shipped_weights_are_adapted_to_some_stamps(cli, tmp_path):
+def test_shipped_weights_are_adapted_to_some_stamps(cli, tmp_path, tiny_draws):
     """The committed sample's, since the cache is empty."""
     few = "{limit: 24, training: {steps: 2, batch_size: 8, log_every: 1}, finish: {steps: 2, batch: 32, map_steps: 2}}"
     adapt = ("--from", "galaxies", "--data", "simulated/train", "--settings", few, "--threads", 1)

@@ -36,12 +36,17 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
+def train(folder: Path, name: str, measured: bool, *more: str) -> Path:
+    table = ("--measured", folder / "measured.csv", "--target", "fitness") if measured else ()
+    data = ("--data" if not measured else "--alignment", folder / "family.a2m", *table)
+    done = run("train", "proteins", *data, "--settings", TINY, *more, "--threads", 1, "-o", folder / name)
+    assert done.code == 0, done.err
+    return folder / name
+
+
 @pytest.fixture(scope="module")
 def model(folder) -> Path:
-    data = ("--alignment", folder / "family.a2m", "--measured", folder / "measured.csv", "--target", "fitness")
-    done = run("train", "proteins", *data, "--settings", TINY, "--threads", 1, "-o", folder / "model")
-    assert done.code == 0, done.err
-    return folder / "model"
+    return train(folder, "model", True)
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +80,14 @@ def test_both_are_in_the_data(model):
 
 
 def test_its_networks_are_those_of_the_family_alone(cli, model, folder):
-    alone = folder / "alone"
-    done = cli("train", "proteins", "--data", folder / "family.a2m", "--settings", TINY, "--threads", 1, "-o", alone)
-    assert done.code == 0, done.err
-    first, second = (load_file(one / "weights.safetensors") for one in (alone, model))
+    """After some steps as after many."""
+    few = ("--training", "steps=25")
+    alone, both = train(folder, "alone", False, *few), train(folder, "both", True, *few)
+    first, second = (load_file(one / "weights.safetensors") for one in (alone, both))
     assert all(np.array_equal(value, second[name]) for name, value in first.items())
     assert {name.partition(".")[0] for name in second.keys() - first.keys()} == {"landscape"}
-    scores = [folder / f"{one.name}.csv" for one in (alone, model)]
-    for one, output in zip((alone, model), scores, strict=True):
+    scores = [folder / f"{one.name}.csv" for one in (alone, both)]
+    for one, output in zip((alone, both), scores, strict=True):
         assert cli("score", "proteins", "--variants", "all-singles", "--model", one, "-o", output).code == 0
     assert scores[0].read_bytes() == scores[1].read_bytes()
     metrics = json.loads((model / "metrics.json").read_text())

@@ -115,8 +115,7 @@ def test_results_are_utf8_whatever_the_encoding_of_stdout(start, tmp_path, toy_f
     assert "né😀" in done.stdout.decode("utf-8")
 
 
-def test_a_table_without_rows_names_no_file_of_reasons(start, tmp_path):
+def test_a_table_without_rows_names_no_file_of_reasons(cli, tmp_path):
     (tmp_path / "none.csv").write_text("item,note\n")
     words = ("score", "pointclouds", "none.csv", "--item-column", "item", "--with", "radius", "-o", "x.csv")
-    _, said = start(*words).communicate()
-    assert b"it has none" in said
+    assert "it has none" in cli(*words).err

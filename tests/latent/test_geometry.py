@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciencegen.latent.geometry import arc, axes_of_values, principal_axes
+from sciencegen.latent.geometry import arc, axes_of_values, even_path, principal_axes
 
 RNG = np.random.default_rng(0)
 
@@ -60,3 +60,27 @@ def test_the_direction_of_values_is_found_and_tested_on_items_left_out():
     assert explained > 0.9
     assert axes_of_values(latents, generator.standard_normal(80))[1] < 0.2, "what fits these values fits no others"
     assert axes_of_values(latents, np.ones(80))[1] == 0
+
+
+def test_an_even_path_moves_on_at_each_step_and_takes_no_item_twice():
+    rng = np.random.default_rng(1)
+    share = rng.random(400)  # items on the straight way, and detours
+    alike = np.stack([1 - share, share], 1) * 0.8 + 0.2 - 0.3 * rng.random((400, 1))
+    path = even_path(alike, 0.2, np.zeros(400), 7)
+    progress = (1 - alike[path, 0]) / (2 - alike[path].sum(1))
+    assert len(set(path)) == 7
+    assert progress == pytest.approx(np.arange(1, 8) / 8, abs=0.04)
+    assert (np.diff(alike[path, 0]) <= 0).all()
+    assert (np.diff(alike[path, 1]) >= 0).all()
+
+
+def test_an_even_path_prefers_items_that_nothing_speaks_against():
+    alike = np.array([[0.6, 0.6], [0.6, 0.6], [0.9, 0.3]])
+    assert even_path(alike, 0.2, np.array([0.5, 0.0, 0.0]), 1) == [1]
+    assert even_path(alike, 0.2, np.array([0.0, 0.5, 0.0]), 2) == [2, 0]
+
+
+def test_an_even_path_leaves_steps_empty_if_there_are_too_few_items():
+    assert even_path(np.zeros((0, 2)), 0.2, np.zeros(0), 2) == [None, None]
+    assert even_path(np.array([[1.0, 0.2], [0.2, 1.0]]), 0.2, np.zeros(2), 2) == [None, None]  # both are ends
+    assert even_path(np.array([[0.9, 0.3], [0.9, 0.3]]), 0.2, np.zeros(2), 0) == []

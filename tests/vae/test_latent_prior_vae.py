@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 
@@ -80,6 +81,19 @@ def test_items_come_back_from_the_latent_alone(trained):
     unrefined = same(batch, trained.decode(centre)).float().mean()
     assert unrefined <= copies
     assert unrefined > same(batch, trained.draft(centre)).float().mean(), "the encoder tells which likely one it is"
+
+
+def test_persistence_changes_the_latents_of_what_is_not_made_alone(trained):
+    """Three of these nine sequences are runs of one symbol, as in training."""
+    symbols = torch.cartesian_prod(torch.arange(2, 5), torch.arange(2, 5))
+    batch = Batch({"tokens": pad(symbols, (0, 1), value=END)}, torch.ones(9, 3, dtype=torch.bool))
+    persistent = copy.copy(trained)
+    persistent.settings = replace(SMALL, persistence=40)
+    usual, latents = trained.encode(batch), persistent.encode(batch)
+    changed = (usual != latents).any(1)
+    assert changed.tolist() == (symbols[:, 0] != symbols[:, 1]).tolist()
+    before, after = (trained.likelihood(trained.prior(z), batch).log_prob(batch["tokens"]) for z in (usual, latents))
+    assert (after > before)[changed].all()
 
 
 def test_padding_costs_nothing_and_changes_nothing(trained, monkeypatch):

@@ -185,9 +185,7 @@ def condition_names(
     known = prepared.property_names
     requested = start.representation.properties if start and settings.distill else settings.conditions
     if requested is not None:
-        requested = with_parts(requested, known)
-        check_conditions(requested, known)
-        return requested
+        return requested_conditions(requested, known)
     if recipe.conditions is None:
         return ()
     usual = start.representation.properties if start else recipe.conditions
@@ -196,17 +194,16 @@ def condition_names(
     return tuple(name for name in named if name not in family_columns(recipe))
 
 
-def with_parts(requested: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """The requested names; one that isn't known, but names a column of texts, stands for its `column:text` columns."""
-    parts = {name: [one for one in known if one.startswith(f"{name}:")] for name in requested if name not in known}
-    return tuple(one for name in requested for one in parts.get(name) or (name,))
-
-
-def check_conditions(requested: Sequence[str], known: Collection[str]) -> None:
-    """Raise an error for a requested condition that is neither a property nor a column of the data."""
+def requested_conditions(requested: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
+    """The requested names. One that names a column of texts stands for its `column:text` columns; another one that is
+    neither a property nor a column of the data is an error."""
+    found: list[str] = []
     for name in requested:
-        if name not in known:
+        parts = [name] if name in known else [one for one in known if one.startswith(f"{name}:")]
+        if not parts:
             raise unknown_name("condition (property or column of the data)", name, known)
+        found += parts
+    return tuple(found)
 
 
 def fit_representation(

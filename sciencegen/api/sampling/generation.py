@@ -117,7 +117,7 @@ class Draws:
     def parts(self) -> Iterator[Part]:
         """(compute chunk, rows in it) for each batch. Only with `few` the last batch ends at the last wanted row."""
         together = self.settings.best_of * self.particles
-        if not self.few and together == 1 and self.task is None:
+        if not self.few and together == 1 and (self.task is None or self.model.device == "cpu"):
             yield from self.model.space.parts(self.wanted)
             return
         alone = together == 1 and self.task is None
@@ -437,7 +437,7 @@ class Generation:
         return [f"{self.known} of {self.written} items are training items of the model ({data})", *replaced]
 
     def summary(self) -> dict[str, Any]:
-        counts = {name: getattr(self, name) for name in COUNTS}
+        counts = {"requested": self.settings.n, **{name: getattr(self, name) for name in COUNTS}}
         made_by = {"seed": self.settings.seed, "model": str(self.model.folder), "device": self.model.device}
         if self.request.blocks is not None:
             counts["replaced"] = len(self.replaced)

@@ -56,9 +56,14 @@ class Judge(InRecipe):
     """The seed for observing items with the instrument after their evaluation; None: items are not observed."""
 
     def __call__(self, rows: Sequence[Mapping[str, np.ndarray]]) -> list[Judged | Refusal]:
+        from sciencegen.batch import TEXT, texts_of
+
         batch, representation = join_rows(rows), representation_of(self.domain, self.recipe, self.representation)
-        decoded = representation.decode(batch)
-        strict = self.strict and representation.canonical
+        made = TEXT in batch.fields  # by a task, without the model's decoder
+        decoded = (
+            list(map(domain_of(self.domain).items.parse, texts_of(batch))) if made else representation.decode(batch)
+        )
+        strict = self.strict and representation.canonical and not made
         well_formed = representation.well_formed(batch, decoded).tolist() if strict else [True] * len(decoded)
         judged = iter(self.of_items([item for item in decoded if not isinstance(item, Refusal)]))
         return [

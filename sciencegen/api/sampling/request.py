@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf
 from pathlib import Path
@@ -116,7 +117,7 @@ def _usual_sampler(tasks: DrawTasks | None, settings: GenerateSettings) -> dict[
     if particles_of(settings) > 1:
         return {"sampler": STEERED}
     samplers = tasks.samplers if tasks else {}
-    given = list(settings.model_dump(include=set(samplers), exclude_none=True))
+    given = [name for name in given_task(settings) if name in samplers]
     return {"sampler": samplers[given[0]]} if given else {}
 
 
@@ -165,15 +166,37 @@ def check_guidance(
 
 TASKS = ("core", "scaffold", "vary", "symmetry")
 """Settings that each define a task."""
-DETAILS = {"contigs": "scaffold", "noise_level": "vary"}
+DETAILS = {"contigs": "scaffold", "similarity": "vary", "noise_level": "vary"}
 """Setting -> the task that it belongs to."""
+WIDTH = 0.1
+"""Distance from a single `similarity` that a result may have."""
 
 
 def given_task(settings: GenerateSettings) -> dict[str, str | float]:
     """The settings of a task that aren't None."""
-    values = settings.model_dump(include=set(TASKS), exclude_none=True)
-    values |= settings.further.model_dump(include=set(DETAILS), exclude_none=True)
-    return {name: values[name] for name in (*TASKS, *DETAILS) if name in values}
+    values = {**settings.model_dump(), **settings.further.model_dump()}
+    return {name: values[name] for name in (*TASKS, *DETAILS) if values[name] is not None}
+
+
+def similarity_window(given: float | str) -> tuple[float, float]:
+    """The least and the greatest similarity that a setting asks for.
+
+    Examples
+    --------
+    >>> similarity_window("0.5..0.8"), similarity_window(0.95)
+    ((0.5, 0.8), (0.85, 1.0))
+    """
+    try:
+        low, high = (float(end) for end in str(given).split("..")) if ".." in str(given) else (float(given), math.nan)
+    except ValueError:
+        low = high = math.nan
+    if 0 <= low <= 1 and math.isnan(high):
+        low, high = max(0.0, round(low - WIDTH, 9)), min(1.0, round(low + WIDTH, 9))
+    if not 0 <= low < high <= 1:
+        raise ConfigError(
+            f"Expected a `similarity` of 0 to 1, such as 0.6 (0.5 to 0.7) or 0.5..0.8, got '{given}'. Change it."
+        )
+    return low, high
 
 
 def requested_tasks(
@@ -183,7 +206,7 @@ def requested_tasks(
     the recipe lacks, or that it can't read. A scaffold of other recipes is one of the domain (`Structures`). model: its
     name in the message. recipes: of the domain, of which the message names those that take the setting."""
     given = given_task(settings)
-    several = [f"`{name}`" for name in TASKS if name in given]
+    several = [f"`{name}`" for name in TASKS if name in given and (name != "core" or "vary" not in given)]
     if len(several) > 1:
         raise ConfigError(f"Expected one of {' and '.join(several)}, got {len(several)}. Leave one out.")
     for name, task in DETAILS.items():
@@ -214,8 +237,9 @@ def _chosen(settings: GenerateSettings, conditions: Sequence[Condition]) -> Task
         scaffold=settings.scaffold,
         contigs=settings.further.contigs,
         vary=settings.vary,
+        similarity=None if settings.similarity is None else similarity_window(settings.similarity),
         noise_level=settings.further.noise_level,
-        symmetry=settings.symmetry,
+        symmetry=settings.further.symmetry,
         sampler=settings.further.sampler,
         bounds={one.name: (one.goal.low, one.goal.high) for one in conditions},
     )
@@ -406,12 +430,13 @@ class Asked:
 
     @cached_property
     def keep(self) -> tuple[str, ...]:
-        """Patterns to keep, with that of the scaffold."""
+        """Patterns to keep, with those of the scaffold, and of the core of variations."""
         settings, whole = self.settings, () if self.scaffold is None else (self.scaffold.pattern,)
         constraint_of(self.science, (*settings.keep, *whole), settings.forbid, None)
         parts = {"keep": settings.keep, "scaffold": whole, "core": () if settings.core is None else (settings.core,)}
         check_kept(self.science, parts, settings.plausible and not settings.raw)
-        return (*settings.keep, *whole)
+        varied = settings.core is not None and settings.vary is not None
+        return (*settings.keep, *whole, *(parts["core"] if varied else ()))
 
     def check(self, names: Sequence[str] = ()) -> None:
         """Raise an error for settings that don't go together, or with the model. names: of properties to measure."""
@@ -467,7 +492,9 @@ class DrawRequest(Asked):
         """Draws by the model's recipe around or from something given."""
         if self.tasks is None:
             return None
-        chosen = _chosen(self.settings, self.conditions)
+        settings, plausible = self.settings, self.settings.plausible and not self.settings.raw
+        accept = constraint_of(self.science, self.keep, settings.forbid, self.model.reference, plausible)
+        chosen = replace(_chosen(settings, self.conditions), keep=self.keep, accept=accept, plausible=plausible)
         return self.tasks.resolve(self.model.model, self.model.representation, chosen)
 
     @cached_property

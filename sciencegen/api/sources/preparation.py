@@ -26,7 +26,7 @@ from sciencegen.api.science import (
 )
 from sciencegen.api.sources.tables import Rows, all_rows, note_on_source, open_source, reference_of_card
 from sciencegen.config import PrepareSettings, build_settings
-from sciencegen.data.prepare import PreparationOptions, SourceDescription, check_fractions
+from sciencegen.data.prepare import PreparationOptions, SourceDescription, edges_between
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import ItemFunctions, PreparedDataset
 from sciencegen.data.threads import worker_count
@@ -90,12 +90,13 @@ def split_by_column(
     DataError
         For a column without numbers.
     """
+    cumulative = edges_between(fractions)
     if len(fractions) < 2:
         raise ConfigError("Expected at least two `fractions` with `split_by`, such as {train: 0.8, test: 0.2}.")
     values = np.sort([value for row in read() if math.isfinite(value := row.values.get(column, math.nan))])
     if not len(values):
         raise DataError(f"Expected numbers in the column {column} to split by, found none.")
-    places = np.rint(np.cumsum(list(fractions.values()))[:-1] * len(values)).astype(int)
+    places = np.rint(cumulative * len(values)).astype(int)
     edges = tuple(float(values[min(place, len(values) - 1)]) for place in places)
     ranges = SplitRanges(column, tuple(fractions), edges, gap)
     return {name: ranges.rows(read(), name) for name in fractions}
@@ -104,18 +105,6 @@ def split_by_column(
 # `measured`: add a table of measured variants to a family's alignment.
 
 TARGET = "value"
-
-
-def check_measured_table(science: Domain, settings: PrepareSettings) -> None:
-    """Raise an error for wrong settings of `measured`, before anything is read."""
-    if settings.measured is None:
-        if settings.target is not None:
-            raise ConfigError("Expected `measured` with `target`: the table that has this column.")
-        return
-    if family_of(science) is None:
-        raise ConfigError(f"Expected no `measured`: {science.name} are no family. For proteins, pass `form` aligned.")
-    if not os.path.isfile(settings.measured):
-        raise DataError(f"Expected a table of measured variants at {settings.measured}, found no file.")
 
 
 def with_measured(
@@ -134,6 +123,29 @@ def with_measured(
     return family.with_measured(rows, context, table, name), {**context, "measured": name}, columns
 
 
+def resolve_prepare(domain: str, settings: PrepareSettings) -> tuple[Domain, str, tuple[str, ...]]:
+    """The form that is prepared, the source, and the properties to compute. Wrong settings, such as an unknown property
+    or one that only `score` computes, are an error before any row is read."""
+    science, measured = domain_of(in_form(domain, settings.form)), settings.measured
+    if settings.source is None:
+        raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
+    if measured is None and settings.target is not None:
+        raise ConfigError("Expected `measured` with `target`: the table that has this column.")
+    if measured is not None and family_of(science) is None:
+        raise ConfigError(f"Expected no `measured`: {science.name} are no family. For proteins, pass `form` aligned.")
+    if measured is not None and not os.path.isfile(measured):
+        raise DataError(f"Expected a table of measured variants at {measured}, found no file.")
+    names = tuple(science.properties) if settings.properties is None else settings.properties
+    for name in names:
+        science.oracles.find(name)
+        if name not in science.properties:
+            raise ConfigError(
+                f"Expected properties that are computed for each item ({', '.join(science.properties)}), got '{name}', "
+                "which `score` computes. Leave it out."
+            )
+    return science, settings.source, names
+
+
 def prepare_source(
     domain: str, output: str | Path, chosen: PrepareSettings, *, force: bool = False,
     progress: Callable[[int], None] | None = None, path: Path | None = None,
@@ -143,12 +155,8 @@ def prepare_source(
 
     path: the file to read for a source that is no file, such as "-". log: is told what reading left out or assumed.
     """
+    science, called, names = resolve_prepare(domain, chosen)
     domain = in_form(domain, chosen.form)
-    science = domain_of(domain)
-    if chosen.source is None:
-        raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
-    check_measured_table(science, chosen)
-    names = property_names(science, chosen)  # an unknown one is an error before any row is read
     rows, files = open_source(domain, chosen, path)
     if chosen.split_by is not None:
         rows = _by_column(domain, chosen, path, rows)
@@ -164,13 +172,13 @@ def prepare_source(
         columns or None, science.items.given, split, repeats=science.items.repeats,
         processes=worker_count(chosen.threads),
     )  # fmt: skip
-    source = _described(chosen, chosen.source, files, context or {})
+    source = _described(chosen, called, files, context or {})
     functions, first = ItemFunctions(ParseAndMeasure(domain, names), names), list[Row]()
     rows = _each(rows, partial(_noted, first=first))
     with reserved(output):
         prepared = prepare_rows(rows, functions, output, options, source, force, progress)
     if log is not None:
-        notes = [note_on_source(domain, chosen.source) if path is None else "", *_notes(science, first, prepared)]
+        notes = [note_on_source(domain, called) if path is None else "", *_notes(science, first, prepared)]
         for note in filter(None, notes):
             log(f"note: {note}")
     return prepared
@@ -199,19 +207,6 @@ def _notes(science: Domain, first: Sequence[Row], prepared: PreparedDataset) -> 
         refused = {line for line, *_ in csv.reader(file)}
     kept = (row.text for row in first if str(row.line) not in refused)
     yield from (f"items hold {what}" for what in dict.fromkeys(map(science.items.left_out, kept)) if what)
-
-
-def property_names(science: Domain, settings: PrepareSettings) -> tuple[str, ...]:
-    """Names of the properties to compute; an unknown name is an error, and one that only `score` computes."""
-    names = tuple(science.properties) if settings.properties is None else settings.properties
-    for name in names:
-        science.oracles.find(name)
-        if name not in science.properties:
-            raise ConfigError(
-                f"Expected properties that are computed for each item ({', '.join(science.properties)}), got '{name}', "
-                "which `score` computes. Leave it out."
-            )
-    return names
 
 
 def reference_of_source(science: Domain, settings: PrepareSettings, files: list[Path]) -> Reference | None:
@@ -253,7 +248,6 @@ def _by_column(domain: str, settings: PrepareSettings, path: Path | None, rows: 
     """The rows by split, by the values of a column."""
     if isinstance(rows, dict):
         check_splits(str(settings.source), list(rows), settings.fractions)
-    check_fractions(settings.fractions)
     return split_by_column(
         lambda: all_rows(open_source(domain, settings, path)[0]), str(settings.split_by), settings.fractions,
         settings.split_gap,

@@ -15,12 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sciencegen.api.criteria import Condition, OracleBook
 from sciencegen.api.evaluate import SetKind, check_calibration, set_to_compare, shipped_set
 from sciencegen.api.models.completion import check_completes
-from sciencegen.api.models.data import check_conditions, family_columns
+from sciencegen.api.models.data import family_columns, requested_conditions
 from sciencegen.api.models.folder import describe_model, recipe_settings
 from sciencegen.api.models.plan import Plan, check_taken, class_made_by, make_plan
 from sciencegen.api.optimize import search_criteria
@@ -28,15 +26,15 @@ from sciencegen.api.predictors.folder import split_targets, target_called
 from sciencegen.api.sampling.generation import check_measured
 from sciencegen.api.sampling.request import Asked, check_drawing
 from sciencegen.api.science import domain_of, in_form, name_of_results
-from sciencegen.api.score_variants import check_family, check_variants
+from sciencegen.api.score_variants import check_variants, family_of_recipe
 from sciencegen.api.search import start_items
-from sciencegen.api.sources.preparation import check_measured_table, check_splits, property_names, reference_of_source
+from sciencegen.api.sources.preparation import check_splits, reference_of_source, resolve_prepare
 from sciencegen.api.sources.tables import find_card, find_part, is_folder_of, prepared_at
 from sciencegen.api.train_predictor import check_predictor
 from sciencegen.api.writing.writer import check_ending
 from sciencegen.config import TEXTS, PredictorSettings, RunSettings, Settings, TrainSettings, further_of
 from sciencegen.config.base import ONLY_INSIDE
-from sciencegen.data.prepare import check_columns, check_fractions
+from sciencegen.data.prepare import check_columns, edges_between
 from sciencegen.data.tables import READ_TABLES, column_names, find_column, no_numbers, number_columns
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Recipe, Representation
@@ -70,11 +68,6 @@ def config_schema() -> Schema:
         name: _accepting(part, records[name]) if name in records else part for name, part in schema.pop("$defs").items()
     }
     return {"$schema": DIALECT, **_plain(_accepting(schema, RunSettings), definitions)}
-
-
-def schema_text() -> str:
-    """The schema as YAML."""
-    return yaml.safe_dump(config_schema(), sort_keys=False, width=110, allow_unicode=True)
 
 
 def _records(record: type[Settings]) -> Iterator[type[Settings]]:
@@ -150,35 +143,24 @@ class PlannedModel:
         return None if isinstance(self.representation, type) else self.representation
 
 
-def planned_model(settings: RunSettings) -> PlannedModel:
-    """The model of the section `train`; wrong settings are an error."""
-    domain, chosen = settings.domain, settings.train
+def planned_model(settings: RunSettings, section: TrainSettings | None = None, data: str = "") -> PlannedModel:
+    """The model of the section `train`, or of another one, which is trained on `data`; wrong settings are an
+    error. The device isn't checked here, since the step may run on another machine."""
+    domain, chosen = settings.domain, section or settings.train
+    representation: Representation | type[Representation] | None
     if chosen.model is not None:
         check_taken(chosen)
         found = describe_model(domain, chosen.model)
+        recipe, representation = found.recipe, found.representation
         conditions: frozenset[str] | None = frozenset(found.representation.properties)
-        network = recipe_settings(found.recipe, dict(found.config.get("settings") or {}))
-        return _planned(domain, found.recipe, found.representation, conditions, network)
-    plan = planned_training(domain, "", chosen)
-    if plan.halvings and plan.start:
-        conditions = frozenset(plan.start.representation.properties)
+        network: object = recipe_settings(recipe, dict(found.config.get("settings") or {}))
     else:
-        conditions = planned_conditions(settings, chosen, plan)
-    return _planned(domain, plan.recipe, class_made_by(plan.recipe.fit), conditions, plan.network)
-
-
-def planned_training(domain: str, data: str, section: TrainSettings) -> Plan:
-    """The plan of a training. The device isn't checked here, since the step may run on another machine."""
-    return make_plan(domain, data, None, section.model_copy(update={"device": "auto"}))
-
-
-def _planned(
-    domain: str,
-    recipe: Recipe,
-    representation: Representation | type[Representation] | None,
-    conditions: frozenset[str] | None,
-    network: object,
-) -> PlannedModel:
+        plan = make_plan(domain, data, None, chosen.model_copy(update={"device": "auto"}))
+        recipe, representation, network = plan.recipe, class_made_by(plan.recipe.fit), plan.network
+        if plan.halvings and plan.start:
+            conditions = frozenset(plan.start.representation.properties)
+        else:
+            conditions = planned_conditions(settings, chosen, plan)
     science = domain_of(in_form(domain, recipe.form))
     knows = () if recipe.oracles is None else recipe.oracles.names or None
     if science.cells is not None:  # it scores the columns of its data
@@ -190,8 +172,7 @@ def planned_conditions(settings: RunSettings, section: TrainSettings, plan: Plan
     """All possible conditions of a training; requested ones that the data can't have are an error."""
     known = data_names(settings, plan.recipe)
     if section.conditions is not None:
-        check_conditions(section.conditions, section.conditions if known is None else known)
-        return frozenset(section.conditions)
+        return frozenset(section.conditions if known is None else requested_conditions(section.conditions, known))
     if plan.recipe.conditions is None:
         return frozenset()
     usual = plan.start.representation.properties if plan.start else plan.recipe.conditions
@@ -349,34 +330,23 @@ def _placed(config: str, section: str) -> Iterator[None]:
 def check_prepare(settings: RunSettings) -> None:
     """Raise an error for a wrong source, fractions, columns or reference of `prepare`."""
     chosen = settings.prepare
-    form = in_form(settings.domain, chosen.form)
-    science = domain_of(form)
-    if chosen.source is None:
-        raise ConfigError("Expected a source to prepare: a file, or a dataset's name.")
-    found = find_part(form, chosen.source, chosen.sample)
-    check_measured_table(science, chosen)
-    names = property_names(science, chosen)
+    science, source, names = resolve_prepare(settings.domain, chosen)
+    found = find_part(form := in_form(settings.domain, chosen.form), source, chosen.sample)
     check_columns(chosen.columns, names)
     if chosen.fractions:
-        check_fractions(chosen.fractions)
+        edges_between(chosen.fractions)
         card, split = found or (None, None)
         splits = () if card is None else (split,) if split else tuple(card.disjoint_splits)
-        check_splits(chosen.source, splits, chosen.fractions)
-    reference_of_source(science, chosen, [Path(chosen.source)] if os.path.isfile(chosen.source) else [])
-    _check_columns_of(form, chosen.source, chosen.columns, chosen.column)
+        check_splits(source, splits, chosen.fractions)
+    reference_of_source(science, chosen, [Path(source)] if os.path.isfile(source) else [])
+    _check_columns_of(form, source, chosen.columns, chosen.column)
 
 
 def check_complete(settings: RunSettings) -> None:
     """Raise an error if the model of `complete`, or the recipe to train, doesn't complete items."""
-    section, source = settings.complete, str(settings.prepare.source)
-    assert section is not None
-    if section.model is not None:
-        check_taken(section)
-        check_completes(describe_model(settings.domain, section.model).recipe, section.model)
-        return
-    plan = planned_training(settings.domain, source, section)
-    check_completes(plan.recipe, f"recipe '{plan.recipe.name}'")
-    planned_conditions(settings, section, plan)
+    assert settings.complete is not None
+    model = planned_model(settings, settings.complete, str(settings.prepare.source))
+    check_completes(model.recipe, settings.complete.model or f"recipe '{model.recipe.name}'")
 
 
 def check_predict(settings: RunSettings, name: str) -> None:
@@ -437,7 +407,7 @@ def check_variants_of(settings: RunSettings, model: PlannedModel) -> None:
     if settings.variants is not None:
         chosen = settings.variants
         check_variants(settings.domain, chosen.variants, chosen.structure)
-        check_family(model.recipe, settings.train.model or "what is trained here")
+        family_of_recipe(model.recipe, settings.train.model or "what is trained here")
 
 
 def check_propose(settings: RunSettings, model: PlannedModel) -> None:

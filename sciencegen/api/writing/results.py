@@ -247,6 +247,9 @@ class Result:
         Messages about things that a user may not expect.
     domain : str
         The domain or form of the items in the column `item`, "" where the rows are no items. Notebooks draw them.
+    fewer : str
+        Why there are fewer items than requested, and what to do, "" if all are there. A command that finds fewer ends
+        with exit code 5.
 
     Until version 0.4 a result can be used like its table (`result["item"]`, `len(result)`), with a warning.
 
@@ -265,6 +268,7 @@ class Result:
     notes: tuple[str, ...] = ()
     writer: Callable[[Path, bool], None] | None = field(default=None, repr=False)
     domain: str = field(default="", repr=False, kw_only=True)
+    fewer: str = field(default="", repr=False, kw_only=True)
 
     def objects(self) -> list[object | None]:
         """The items as new objects of the science's libraries, such as RDKit molecules.

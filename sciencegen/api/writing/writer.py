@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,7 +28,6 @@ from sciencegen.data.writers import (
     is_parquet,
     line_of,
     rejects_path,
-    replace_rejects,
     save_arrays,
     write_rejects,
     write_table,
@@ -150,6 +150,10 @@ class StructureSink:
         return write_structures(self._domain, self._output, self._rows, self._complete, self._origin, self._numbers)
 
 
+NO_ITEM = "no item was decoded"
+"""Why a row without an item is left out of a file of structures."""
+
+
 def write_structures(
     domain: Domain, output: str | Path, table: Mapping[str, Sequence[Cell]], complete: Completer | None = None,
     origin: Origin | None = None, numbers: NameSuffixes | None = None,
@@ -158,7 +162,7 @@ def write_structures(
     written without structures, unless `complete.needed`. Returns the rows without an item; they are left out, and the
     other rows keep their numbers.
     """
-    parsed = [domain.items.parse(text) for text in table["item"]]
+    parsed = [domain.items.parse(text) if text else Refusal(NO_ITEM) for text in table["item"]]
     rows = [row for row, item in enumerate(parsed) if not isinstance(item, Refusal)]
     if complete is not None:
         needed = complete.needed
@@ -450,12 +454,12 @@ class OutputWriter:
     """Writes rows to `output`, and refusals to `<output>.rejects.csv` except for stdout. Ctrl-C keeps finished rows,
     and no file if there are none.
 
-    left_out: number of written rows that the output could not hold, known after closing; left_out_rows: which, from 1.
+    left_out: rows that the output could not hold, by reason, known after closing; left_out_rows: which, from 1.
     """
 
     def __init__(self, output: str, sink: Sink) -> None:
         self.output, self._sink = output, sink
-        self.left_out, self.left_out_rows = 0, NumberRanges(())
+        self.left_out, self.left_out_rows = Counter[str](), NumberRanges(())
         self._rejects: RejectsWriter | None = None
         self._stack = ExitStack()
         self._wanted, self._written = True, False
@@ -473,7 +477,7 @@ class OutputWriter:
         kept = self._wanted and (kind is None or (stopped and self._written))
         try:
             left_out = self._sink.close(kept)
-            self.left_out = len(left_out)
+            self.left_out = Counter(reason for _, _, reason in left_out)
             self.left_out_rows = NumberRanges.of(sorted({row for row, _, _ in left_out}))
             self.reject(left_out)
         except BaseException as failure:
@@ -498,6 +502,11 @@ class OutputWriter:
                 self._rejects = self._stack.enter_context(RejectsWriter(rejects_path(self.output)))
             self._rejects.add(*row)
 
+    @property
+    def counts(self) -> dict[str, Any]:
+        """What a summary says of rows that are not in the output."""
+        return said_of_left_out(self.left_out.elements())
+
     def remove(self) -> None:
         """Call it after closing, if there are no usable rows: no empty file may block the next run, and no earlier file
         may be taken for this run's output."""
@@ -509,6 +518,18 @@ class OutputWriter:
     def give_up(self) -> None:
         """There are no usable rows: discard the output, keep the rejects."""
         self._wanted = False
+
+
+def said_of_left_out(reasons: Iterable[str]) -> dict[str, Any]:
+    """The entry of a summary for rows that an output could not hold: reason -> their number; none without such rows.
+
+    Examples
+    --------
+    >>> said_of_left_out(["no item was decoded", "no item was decoded"])
+    {'left_out': {'no item was decoded': 2}}
+    """
+    counted = Counter(reasons)
+    return {"left_out": dict(counted.most_common())} if counted else {}
 
 
 def _cell(domain: str, text: str) -> str:
@@ -539,11 +560,6 @@ def write_rejected(output: str, refused: Sequence[Refused]) -> None:
     """Write `<output>.rejects.csv`, if rows were refused."""
     if output != "-" and refused:
         write_rejects(rejects_path(output), refused)
-
-
-def keep_rejected(journal: str, source: str, refused: Sequence[Refused]) -> None:
-    """Update `<journal>.rejects.csv`: the refused rows of this file are replaced, those of other files are kept."""
-    replace_rejects(rejects_path(journal), source, refused)
 
 
 def write_latents(domain: str, output: str, encoded: Encoded) -> None:

@@ -18,6 +18,7 @@ from sciencegen.domains.capabilities.design import (
     Moves,
     OrderOptions,
     Orders,
+    SharedPart,
     TaskSettings,
     VariantNames,
     Variants,
@@ -57,6 +58,6 @@ __all__ = [
     "Design", "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Edits", "Family", "Form", "FromBlocks",
     "Instrument", "Letters", "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders",
     "Pictures", "Points", "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold",
-    "SequenceDraws", "Sequences", "Sidecar", "Structures", "TaskSettings", "VariantNames", "VariantStructure",
-    "Variants",
+    "SequenceDraws", "Sequences", "SharedPart", "Sidecar", "Structures", "TaskSettings", "VariantNames",
+    "VariantStructure", "Variants",
 ]  # fmt: skip

@@ -158,6 +158,18 @@ FromBlocks = Callable[[Sequence[Item], Sequence[str], int], BlockMoves]
 """(blocks, names of the blocks, greatest number of steps) -> moves."""
 
 
+class SharedPart(Protocol):
+    """What two items share, and items between the two that hold it."""
+
+    @property
+    def text(self) -> str:
+        """The part, for users."""
+
+    def between(self, generator: np.random.Generator, further: Sequence[Item] = ()) -> list[tuple[Item, float]]:
+        """Distinct items that hold the part, each with what speaks against it, 0 or more; the two themselves are not
+        among them. further: items of a model, of which those that hold the part are taken."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Analogues:
     """How experts vary measured items, and what they expect of the variants: the candidates of a plate.
@@ -213,6 +225,9 @@ class Moves:
         Moves over items that are made from building blocks in a limited number of steps (molecules: synthesis routes).
     analogues : Analogues, optional
         The candidates of plates. Without it they come from `mutate`, `edit` and `recombine`.
+    shared : (start, end) -> SharedPart or Refusal, optional
+        What two items share, which the items of a path from one to the other keep (molecules: the largest common
+        substructure).
     """
 
     mutate: Move
@@ -224,6 +239,7 @@ class Moves:
     implausible_groups: Callable[[str], list[str]] = lambda pattern: []
     from_blocks: FromBlocks | None = None
     analogues: Analogues | None = None
+    shared: Callable[[Item, Item], SharedPart | Refusal] | None = None
 
 
 # Items that are named against a reference item, such as `A42G` of a wild type.
@@ -332,26 +348,32 @@ class TaskSettings:
 
     core: text of a part that every draw contains, with attachment points. scaffold: file with a part that every
     draw contains; contigs: which of its residues, and how much is free around them. vary: file or text of items to
-    vary, at `noise_level`. symmetry: of copies, such as C3. sampler: the name that the user chose. bounds: property
-    -> (least, greatest) value that `where` accepts.
+    vary, at `noise_level` or to a `similarity`, the least and the greatest one. symmetry: of copies, such as C3.
+    sampler: the name that the user chose. bounds: property -> (least, greatest) value that `where` accepts. keep:
+    patterns that every draw must contain; accept: a test of draws by these, by patterns to forbid, and if `plausible`
+    for plausibility.
     """
 
     core: str | None = None
     scaffold: str | None = None
     contigs: str | None = None
     vary: str | None = None
+    similarity: tuple[float, float] | None = None
     noise_level: float | None = None
     symmetry: str | None = None
     sampler: str | None = None
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()
+    accept: Test = lambda item: True
+    plausible: bool = False
 
 
 class DrawTask(Protocol):
     """A task with checked settings."""
 
     def draw(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
-        """As `LatentModel.generate`: noise [draw latent] and standardized conditions to a Batch. A row's draw doesn't
-        depend on the others."""
+        """As `LatentModel.generate`: noise [draw latent] and standardized conditions to a Batch, or to one of items'
+        texts (`text_batch`). A row's draw doesn't depend on the others."""
 
 
 @runtime_checkable

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+import gzip
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cache, lru_cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from rdkit import Chem, DataStructs, rdBase
@@ -131,6 +134,13 @@ NO_ACCEPTOR = "!$(C[CX4]([F,Cl])([F,Cl]));!$(C[CX3]=O)"
 """A carbon whose neighbours don't stabilize its hydrate (as in chloral hydrate)."""
 NO_CONJUGATION = "!$(C=C-[C,S,N,P]=[O,N,S]);!$(C=C-C#N)"
 
+_NO_ACCEPTOR_DOUBLE_BOND = f"{NO_CONJUGATION};!$(C(C#N)=C);!$(C([C,S,N,P]=[O,N,S])=C)"
+_NO_ACCEPTOR_AT = "!$(C-[C,S,N,P]=[O,N,S]);!$(C-C#N)"
+"""The two ends of a double bond that no acceptor is conjugated with, which would make an enamine a stable one."""
+_ACYLATED = "$([NX3]~[C,S,P]=[O,S,N])"
+_HYDRAZINE = "$([NX3;!$(N~[C,S,P]=[O,S,N])][NX3])"
+_RING_AMINE = f"{AMINE},{ANILINE};!$(NC=C)"
+
 _LONE_END = "NX2,NX3,OX2,SX2;!$(*=[!#6])"
 """A heteroatom with single bonds to others."""
 
@@ -208,6 +218,22 @@ UNSTABLE = {
         "[NX3;!H0;!R;!$(N~[C,S,P]=[O,S])][#7]"
     ),
     "alkylamine and azole at one carbon [B]": f"[CX4]([{AMINE}])!@[nX3;!$(n:c=[O,S])]",
+    "imidazolidine or hexahydropyrimidine of two amines [C, 11]": (
+        f"[$([CX4;R1]1[{AMINE},{ANILINE}][CX4;R1;!H0][CX4;R1;!H0][{AMINE},{ANILINE}]1),"
+        f"$([CX4;R1]1[{AMINE},{ANILINE}][CX4;!H0][CX4;!H0][CX4;!H0][{AMINE},{ANILINE}]1)]"
+    ),
+    "amine beside the acylated nitrogen of a ring [C, 11; B]": (
+        f"[CX4;r5,r6](!@[{AMINE},{ANILINE}])@[NX3;$(N!@[C,S,P]=[O,S,N])]"
+    ),
+    "hydrazine and oxygen or amine at one carbon [C, 11]": f"[CX4]([{_HYDRAZINE}])[OX2,{AMINE},{ANILINE}]",
+    "azetine [M, 4]": "[$([NX3;r4]1[CX3;r4]=[CX3;r4][CX4]1),$([NX2;r4]1=[CX3;r4][#6][#6]1)]",
+    "3H-pyrrole [C, 29]": "[$([NX2;r5]1=[CX3][CX4;!R2][CX3]=[CX3]1),$([NX2;r5]1=[CX3][CX3]=[CX3][CX4;!R2]1)]",
+    "alkyl azo compound [M, 14]": "[CX4][NX2]=[NX2;!R][#6]",
+    "cyclohexa-1,3-diene or cycloheptatriene [M, 19]": (
+        "[$([CX4;r6;H2]1[CX4;!H0][CX3]=[CX3][CX3]=[CX3]1),$([CX4;r7]1[CX3]=[CX3][CX3]=[CX3][CX3]=[CX3]1)]"
+    ),
+    "quinodimethane [M, 15]": "[$(c1(=[CX3])c(=[CX3])cccc1),$(c1(=[CX3])c:c:c(=[CX3]):c:c:1)]",
+    "ketene aminal with N-H [C, 20]": f"[CX3]([NX3;!H0;!$(N~[C,S,P]=[O,S,N])])([NX3])=[CX3;{_NO_ACCEPTOR_AT}]",
 }
 """Name and source -> SMARTS."""
 _UNSTABLE_GROUPS = NamedPatterns(UNSTABLE)
@@ -265,7 +291,8 @@ def _bridged(molecule: Chem.Mol, ring: tuple[int, ...]) -> bool:
 # In the names stand the sources: [H] Hann et al., J. Chem. Inf. Comput. Sci. 1999, 39, 897; [W] Walters & Murcko,
 # Adv. Drug Deliv. Rev. 2002, 54, 255; [C, n] Clayden, Greeves & Warren, Organic Chemistry, 2nd ed. 2012, and [M, n]
 # Smith, March's Advanced Organic Chemistry, 7th ed. 2013, with the chapter; [B] Bundgaard & Johansen, J. Pharm. Sci.
-# 1980, 69, 44.
+# 1980, 69, 44; [J] Johansen & Bundgaard, J. Pharm. Sci. 1983, 72, 1294 (oxazolidines hydrolyse within minutes at pH 7);
+# [K] Myers & Widlanski, Science 1993, 262, 1451 (the loss of fluoride leaves a quinone methide).
 
 REACTIVE = {
     "acyl halide [H, W]": "[CX3](=[OX1,SX1])[F,Cl,Br,I]",
@@ -313,6 +340,34 @@ REACTIVE = {
         "[NX3H2][OX2][c,n,$([CX3]=[O,S,N]),$([SX4]=O),$([PX4]=O)]"
     ),
     "thiophenol [H]": "[SX2H]c(:c):c",
+    "enamine beside an aryl group [C, 11]": (
+        f"[CX3;{_NO_ACCEPTOR_DOUBLE_BOND};$(C-a)]=;!@[CX3;{_NO_ACCEPTOR_AT};!$(C-a)][{AMINE}]"
+    ),
+    "enamine of an arylamine, open with N-H or a ring of five or six [C, 11]": (
+        f"[$([CX3;{_NO_ACCEPTOR_DOUBLE_BOND}]=;!@[CX3;{_NO_ACCEPTOR_AT}][{ANILINE};!H0;!R]),"
+        f"$([CX3;{_NO_ACCEPTOR_DOUBLE_BOND};r5,r6]=;@[CX3;{_NO_ACCEPTOR_AT};r5,r6]@[{ANILINE};r5,r6;$(N-!@a)])]"
+    ),
+    "hemiaminal ether with one heteroatom in a ring [C, 11]": (
+        f"[$([CX4;R](!@[{_RING_AMINE}])@[OX2H0]),$([CX4;R](@[{_RING_AMINE}])!@[OX2H0])]"
+    ),
+    "aryl ether of the hemiaminal of a cyclic amide [C, 11]": f"[CX4;R](@[{_ACYLATED}])[OX2H0;!R]a",
+    "oxazolidine [J]": f"[CX4;R1;r5]([{AMINE};H0;R1;!$(NC=C)])@[OX2H0;R1]@[CX4]",
+    "aminomethyl sulfide or sulfoxide [C, 11]": f"[CX4;!R]([{AMINE}])[SX2,SX3]",
+    "thiol and sulfur at one carbon [C, 11]": "[CX4]([SX2H])[SX2,SX3,SX4]",
+    "Mannich base of a pyridone or its like [B]": f"[CX4]([{AMINE}])!@[nX3;$(n:c=[O,S])]",
+    "hydrazone of an acyl cyanide's aldehyde [C, 11]": "N#C[CX3H1]=[NX2][NX3]",
+    "benzylic fluoride with an amine or hydroxyl group ortho or para [K]": (
+        "[CX4;!$(C(F)F)](F)[$(c:c[NX3,OX2H;!$(N~[C,S,P]=[O,S,N])]),$(c:[c,n]:[c,n]:c[NX3,OX2H;!$(N~[C,S,P]=[O,S,N])])]"
+    ),
+    "cyanohydrin [C, 6]": "[CX4]([OX2H])[CX2]#[NX1]",
+    "sulfonyl or sulfinyl beside a carbonyl [C, 10]": "[SX3,SX4](=O)[CX3]=[O,S]",
+    "N-sulfonyl pyridone or its like [C, 10]": "[nX3;r6;$(n:c=[O,S])][SX4](=O)=O",
+    "sulfinate ester [M, 16]": "[SX3](=O)([OX2][#6])[#6]",
+    "O-acyl hydroxylamine with alkyl and N-H [M, 18]": "[CX4][NX3;H1][OX2][CX3]=[O,S]",
+    "carbamate or ester of an N-hydroxy lactam [H]": "[$([nX3]:c=O),$([NX3](C=O)C=O)][OX2][CX3]=O",
+    "open enol ether of an alkyl group [C, 20]": (
+        f"[CX3;{_NO_ACCEPTOR_DOUBLE_BOND};!R;!$(C-a)]=;!@[CX3;{_NO_ACCEPTOR_AT};!R][OX2H0][CX4]"
+    ),
 }
 """Name and source -> SMARTS."""
 
@@ -385,6 +440,91 @@ def large_ring_texts(molecule: Chem.Mol) -> Iterator[str]:
     for ring in molecule.GetRingInfo().AtomRings():
         if len(ring) >= SMALLEST:
             yield Chem.MolFragmentToSmiles(molecule, atomsToUse=ring, isomericSmiles=False)
+
+
+# How often drug-like molecules have a ring system.
+#
+# A ring system is rings that share atoms, with the atoms that double bonds join to them, as in `ring_systems` of
+# Walters' useful_rdkit_utils. Everything else attached becomes hydrogen, protonated nitrogen is neutral, stereoisomers
+# are one. The rarest system of a molecule is what a chemist looks at: few of the possible systems are ever used (Ertl,
+# J. Chem. Inf. Model. 2022, 62, 2164; Shearer et al., J. Med. Chem. 2022, 65, 8699).
+#
+# `references/ring_systems.csv.gz` holds each system and the number of molecules that have it; the row without a system
+# is the number of all molecules. `references/README.md` says which.
+
+PER_MILLION = 1_000_000
+_UNSANITIZED: Any = Chem.SmilesParserParams()
+_UNSANITIZED.sanitize = False
+
+
+def ring_systems(molecule: Chem.Mol) -> set[str]:
+    """SMILES of the distinct ring systems of a molecule.
+
+    Examples
+    --------
+    >>> sorted(ring_systems(Chem.MolFromSmiles("CC1CC(=O)N(C1)c1ccccc1")))
+    ['O=C1CCCN1', 'c1ccccc1']
+    """
+    ring = [atom.IsInRing() for atom in molecule.GetAtoms()]
+    outer = [bond for bond in molecule.GetBonds() if not bond.IsInRing()]
+    ends = {bond.GetIdx(): (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in outer}
+    double = {
+        bond.GetIdx()
+        for bond in outer
+        if bond.GetBondTypeAsDouble() == 2 and sum(ring[end] for end in ends[bond.GetIdx()]) == 1
+    }
+    kept = {index for index, inside in enumerate(ring) if inside}.union(*(ends[bond] for bond in double))
+    cuts = [bond for bond, (begin, end) in ends.items() if bond not in double and (begin in kept or end in kept)]
+    whole = _neutral(molecule)
+    parts = Chem.FragmentOnBonds(whole, cuts, addDummies=False) if cuts else whole
+    return {part for part in Chem.MolToSmiles(parts, isomericSmiles=False).split(".") if "1" in part}
+
+
+def _neutral(molecule: Chem.Mol) -> Chem.Mol:
+    """The molecule without the proton of each protonated nitrogen."""
+    neutral = Chem.RWMol(molecule)
+    for atom in neutral.GetAtoms():
+        if atom.GetAtomicNum() == 7 and atom.GetFormalCharge() == 1 and atom.GetTotalNumHs():
+            hydrogens = atom.GetTotalNumHs() - 1
+            atom.SetFormalCharge(0)
+            atom.SetNoImplicit(True)
+            atom.SetNumExplicitHs(hydrogens)
+            atom.UpdatePropertyCache(strict=False)
+    return neutral
+
+
+def count_ring_systems(texts: Iterable[str]) -> Counter[str]:
+    """Ring system -> number of molecules that have it, and the number of all molecules under ""; texts: canonical
+    SMILES."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        molecule = Chem.MolFromSmiles(text, _UNSANITIZED)  # written by RDKit: nothing to correct
+        molecule.UpdatePropertyCache(strict=False)
+        Chem.FastFindRings(molecule)
+        counts.update({"", *ring_systems(molecule)})
+    return counts
+
+
+@cache
+def _ring_counts() -> dict[str, int]:
+    table = files("sciencegen.domains.molecules") / "references" / "ring_systems.csv.gz"
+    rows = gzip.decompress(table.read_bytes()).decode().splitlines()[1:]
+    return {system: int(count) for system, count in (row.rsplit(",", 1) for row in rows)}
+
+
+def ring_frequency(molecule: Chem.Mol) -> float:
+    """The lowest frequency among a molecule's ring systems: how many of a million drug-like molecules have it; a
+    million without rings.
+
+    Examples
+    --------
+    >>> round(ring_frequency(Chem.MolFromSmiles("Cc1ccccc1")), -5)
+    700000.0
+    >>> ring_frequency(Chem.MolFromSmiles("C1CC2C3CC1NC23"))
+    0.0
+    """
+    counts = _ring_counts()
+    return PER_MILLION * min((counts.get(one, 0) for one in ring_systems(molecule)), default=counts[""]) / counts[""]
 
 
 # Whether a molecule is like known ones: few unknown atom environments, and no large ring that none of them has.

@@ -1,441 +1,596 @@
-"""Analogues of measured molecules: the changes that medicinal chemists make, learned from the molecules themselves.
+"""Analogues of a lead: changes that medicinal chemists make, one after another, to a chosen similarity.
 
-A molecule is cut at single bonds outside rings. What is on one side is a substituent, between two cuts a linker; a
-hydrogen is a substituent too. A part may take the place of another where it was seen at the same environment, the atoms
-and bonds within some bonds of the cut (matched pairs: Hussain & Rea, J. Chem. Inf. Model. 2010, 50, 339; contexts:
-Polishchuk, J. Cheminform. 2020, 12, 28). The widest environment tells the position on a series' core, so that its
-substituents are recombined (Free & Wilson, J. Med. Chem. 1964, 7, 395); a narrow one carries them to another series.
+A change replaces, adds or removes a substituent, or is one of `EXCHANGES`: an aromatic CH for a nitrogen, a linker or a
+ring atom for another, a ring that grows or shrinks, a substituent that moves (bioisosteres: Meanwell, J. Med. Chem.
+2011, 54, 2529; series of substituents: Topliss, J. Med. Chem. 1977, 20, 463). Each step takes, of a few random changes,
+the one whose Tanimoto similarity to the lead (Morgan, radius 2) is closest to the target, so that few changes suffice.
+The published anchor of drawing molecules at a chosen similarity is Mol2Mol (He et al., J. Cheminformatics 2022, 14:18;
+REINVENT 4: Loeffler et al., J. Cheminformatics 2024, 16:20).
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
-from rdkit import Chem, rdBase
-from rdkit.Chem import rdChemReactions, rdFingerprintGenerator, rdMolDescriptors
+from rdkit import Chem, DataStructs, rdBase
+from rdkit.Chem import rdChemReactions, rdFingerprintGenerator
 
-from sciencegen.domains.capabilities import Analogues
-from sciencegen.domains.molecules.alerts import alert_catalog
 from sciencegen.domains.molecules.edits import Bond, chain_bonds
-from sciencegen.domains.molecules.items import key, parse, undefined_stereocentres
-from sciencegen.domains.molecules.patterns import murcko_scaffold
+from sciencegen.domains.molecules.features import fingerprints
+from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, key, parse, undefined_stereocentres
 from sciencegen.items import Refusal
 
-ATTEMPTS = 10
-"""Changes that are tried, since one may give no new molecule."""
-MOST_LEARNED = 600
-"""Molecules whose parts are used, the best ones: each takes 20 ms."""
-HALOGENS = (9, 17, 35, 53)
-LONGEST_LINKER = 6
-"""Bonds between the ends of a linker."""
-LARGEST_PART = 16
-"""Heavy atoms of a substituent or linker; a substituent is no larger than the rest of its molecule."""
-SAME_POSITION, SAME_SITE, SAME_KIND = 6, 4, 3
-"""Bonds from an attachment point that an environment reaches: a position of one core; a ring and the groups beside the
-point; the atom, its neighbours and theirs."""
-_ENVIRONMENTS = rdFingerprintGenerator.GetMorganGenerator(
-    radius=SAME_POSITION, includeRedundantEnvironments=True, includeChirality=False
-)
-_HYDROGEN = "[H][*:1]"
-_POINT = Chem.MolFromSmarts("[#0]")
-_PARTLY = Chem.SanitizeFlags.SANITIZE_PROPERTIES | Chem.SanitizeFlags.SANITIZE_SYMMRINGS
+Window = tuple[float, float]
+"""Least and greatest similarity to the lead."""
+Accept = Callable[[Chem.Mol], bool]
+Generator = np.random.Generator
+
+CHANGES, OPTIONS = 12, 8
+"""Most changes of an analogue, and random ones of which each is the best."""
+RACEMIC = 0.3
+"""Share of analogues that may have one more centre without a configuration than the lead."""
+NEAR = 0.03
+"""Distance to the target at which no change follows."""
+GROWTH, LEAST_GROWTH = 0.25, 3
+"""Share of the lead's heavy atoms by which the number of an analogue may differ, and the atoms that always may."""
+LARGEST_GROUP, LARGEST_SHARE = 12, 0.4
+"""Heavy atoms of a group that is replaced as a whole, also as a share of the lead's."""
+LIKE_SIZE, LIKE_RING = 2.0, 4.0
+"""Atoms of difference at which a group is e times rarer in place of another, and how often rings replace rings."""
+CARBON, NITROGEN, OXYGEN, SULFUR = 6, 7, 8, 16
+
+# What takes a group's place, by the atom that it is attached to. The first atom is attached; "" is hydrogen.
+
+_RINGS = {
+    "c1ccccc1": 1.0, "c1ccc(F)cc1": 0.8, "c1cccc(F)c1": 0.6, "c1ccc(Cl)cc1": 0.5, "c1ccc(OC)cc1": 0.4, "c1ccncc1": 0.8,
+    "c1cccnc1": 0.8, "c1ccccn1": 0.6, "c1cncnc1": 0.4, "c1ccsc1": 0.4, "c1cccs1": 0.4, "c1ccoc1": 0.2, "c1cscn1": 0.4,
+    "c1cnn(C)c1": 0.8, "c1nccs1": 0.3, "c1conc1": 0.2, "c1noc(C)n1": 0.3, "c1nnc(C)o1": 0.3, "C1CCCCC1": 0.5,
+    "C1CCCC1": 0.5, "C1CCOCC1": 0.7, "C1CCN(C)CC1": 0.4, "C1CC1": 0.8, "C1CCC1": 0.4,
+}  # fmt: skip
+_CYCLIC_AMINES = {
+    "N1CCOCC1": 1.2, "N1CCN(C)CC1": 0.8, "N1CCCC1": 0.9, "N1CCCCC1": 0.8, "N1CCNCC1": 0.5, "N1CCC(O)CC1": 0.4,
+    "N1CCC(F)(F)CC1": 0.3, "N1CCC1": 0.3, "N1CC(O)C1": 0.2, "N1CC(F)C1": 0.2,
+}  # fmt: skip
+_ALKYL = {"C": 3.0, "CC": 1.5, "C(C)C": 1.0, "C1CC1": 1.0, "CC(C)C": 0.5, "CC1CC1": 0.6, "CCC": 0.4, "C(C)(C)C": 0.4}
+_ETHERS = {"CCOC": 0.8, "CCO": 0.4, "CC(F)(F)F": 0.6, "CCN(C)C": 0.4, "C1CCOCC1": 0.6, "C1COC1": 0.4}
+_BENZYL = {"Cc1ccccc1": 0.8, "Cc1ccc(F)cc1": 0.7, "Cc1cccnc1": 0.5, "Cc1ccncc1": 0.4, "Cc1ccccn1": 0.3}
+SUBSTITUENTS: dict[str, dict[str, float]] = {
+    "aromatic carbon": {
+        "": 2.0, "F": 4.0, "Cl": 3.0, "C": 3.0, "OC": 3.0, "C#N": 2.0, "C(F)(F)F": 1.6, "O": 0.4, "N": 0.3, "CC": 0.8,
+        "C(C)C": 0.5, "C(C)(C)C": 0.3, "OC(F)F": 0.7, "OC(F)(F)F": 0.6, "OCC": 0.7, "OC(C)C": 0.4, "S(C)(=O)=O": 0.8,
+        "C(N)=O": 0.9, "C(=O)NC": 0.7, "C(=O)N(C)C": 0.4, "CO": 0.7, "COC": 0.4, "N(C)C": 0.6, "NC": 0.4,
+        "NC(C)=O": 0.7, "C(=O)O": 0.4, "S(N)(=O)=O": 0.5, "NS(C)(=O)=O": 0.5, "C(F)F": 0.5, "CN(C)C": 0.4, "Br": 0.3,
+        "OCCOC": 0.3, "C(C)(C)O": 0.3, "C(C)=O": 0.3, "[nH]1cccn1": 0.4, "[nH]1cncn1": 0.3, **_RINGS, **_CYCLIC_AMINES,
+    },
+    "azine carbon": {
+        "": 2.0, "C": 3.0, "OC": 1.5, "N": 1.5, "NC": 1.0, "N(C)C": 0.7, "C(F)(F)F": 1.0, "CC": 0.6, "C1CC1": 0.8,
+        "C#N": 0.4, "NC(C)=O": 0.5, "C(N)=O": 0.5, "C(=O)NC": 0.5, "CO": 0.3, "C(C)C": 0.4, **_RINGS, **_CYCLIC_AMINES,
+    },
+    "amine": {
+        "": 2.0, **_ALKYL, **_ETHERS, **_BENZYL, "C(C)=O": 1.2, "S(C)(=O)=O": 1.0, "C(=O)C1CC1": 0.5, "C(=O)NC": 0.3,
+        "C(=O)c1ccccc1": 0.4, "c1ccccc1": 0.4, "c1ccccn1": 0.5, "c1ncccn1": 0.5, "c1ccncc1": 0.3, "C1CCCCC1": 0.4,
+        "C1CCCC1": 0.4, "CC(N)=O": 0.3,
+    },
+    "amide nitrogen": {
+        "": 2.0, **_ALKYL, **_ETHERS, **_BENZYL, **_RINGS,
+    },
+    "oxygen": {
+        "": 1.0, **_ALKYL, **_ETHERS, **_BENZYL, "C(F)F": 0.8, "C(F)(F)F": 0.3, "c1ccccc1": 0.6, "c1ccc(F)cc1": 0.5,
+        "c1cccnc1": 0.4, "c1ccccn1": 0.3, "C1CCCC1": 0.4, "C1CCNCC1": 0.3, "C1CCN(C)CC1": 0.3,
+    },
+    "ester oxygen": {"": 0.6, **_ALKYL},
+    "acyl": {
+        "N": 1.2, "NC": 1.5, "N(C)C": 1.0, "NCC": 0.7, "NC1CC1": 0.9, "NC(C)C": 0.6, "NCCOC": 0.4, "NCC(F)(F)F": 0.3,
+        "Nc1ccccc1": 0.6, "Nc1ccc(F)cc1": 0.5, "Nc1cccnc1": 0.4, "NCc1ccccc1": 0.5, "NCc1ccncc1": 0.3, "NC1CCOCC1": 0.4,
+        "NC1CCCCC1": 0.3, "O": 0.6, "OC": 0.3, "C": 0.8, "CC": 0.4, "C(C)C": 0.4, **_CYCLIC_AMINES, **_RINGS,
+    },
+    "sulfonyl": {
+        "N": 1.0, "NC": 1.2, "N(C)C": 0.8, "NC1CC1": 0.5, "C": 1.5, "CC": 0.8, "C(C)C": 0.5, "Nc1ccccc1": 0.4,
+        "C1CC1": 0.8, **_CYCLIC_AMINES, "c1ccccc1": 0.8, "c1ccc(F)cc1": 0.6, "c1cccnc1": 0.4, "c1cccs1": 0.3,
+    },
+    "alkyl carbon": {
+        "": 2.0, "C": 3.0, "CC": 0.8, "C(C)C": 0.6, "F": 0.6, "O": 1.2, "OC": 1.0, "C(F)(F)F": 0.8, "C#N": 0.5,
+        "N": 0.5, "NC": 0.4, "N(C)C": 0.8, "NC(C)=O": 0.4, "CO": 0.6, "C(N)=O": 0.5, "C(=O)NC": 0.4, "C(=O)O": 0.4,
+        "S(C)(=O)=O": 0.3, "[nH]1cccn1": 0.3, **_CYCLIC_AMINES, **_RINGS,
+    },
+    "activated alkyl carbon": {
+        "": 2.0, "C": 3.0, "CC": 0.8, "C(C)C": 0.6, "C(F)(F)F": 0.6, "CO": 0.4, "COC": 0.3, "C(N)=O": 0.3, **_RINGS,
+    },
+}  # fmt: skip
+"""Atom that keeps its place -> SMILES of a group -> weight. Weights follow how often the groups occur in drugs and
+published series, and how usual the change is."""
+SMALL = 4
+"""Heavy atoms of a group that takes the place of a hydrogen."""
+ADDED_TO = frozenset({"aromatic carbon", "azine carbon", "amine", "oxygen", "alkyl carbon"})
+
+# Changes as reaction SMARTS. The atom with the number 1 is changed; a kept part may hold the others.
+
+EXCHANGES = {
+    # aromatic rings
+    "[cH;r6:1]([c;!$(c[F,Cl,Br,I,S]):2])[c;!$(c[F,Cl,Br,I,S]):3]>>[n:1]([c:2])[c:3]": 5.0,
+    "[n;H0;D2;r6:1]([c:2])[c:3]>>[c:1]([c:2])[c:3]": 2.0,
+    "[cH;r5:1]([c:2])[s,n:3]>>[n:1]([c:2])[*:3]": 1.0,
+    "[s:1]([c:2])[c:3]>>[o:1]([c:2])[c:3]": 0.4,
+    "[o:1]([c:2])[c:3]>>[s:1]([c:2])[c:3]": 0.5,
+    "[nH:1]>>[n:1]C": 1.5,
+    "[n;D3:1]-[CH3]>>[nH:1]": 0.7,
+    "[cH;r6:2][cH;r6:3][c;r6:4]([F,Cl,$([CH3]),$(O[CH3]),$(C#N):1])>>[c:2]([*:1])[c:3][c:4]": 1.5,
+    "[cH;r6:2][c;r6:3]-!@[!#1:1]>>[c:2]([*:1])[c:3]": 3.0,
+    "[F;$(Fc):1]>>[Cl:1]": 0.8,
+    "[Cl;$(Clc):1]>>[F:1]": 0.8,
+    # linkers
+    "[#6:2]-!@[OX2:1]-!@[#6;!$(C=[O,N,S]):3]>>[#6:2][NH:1][#6:3]": 1.5,
+    "[#6:2]-!@[OX2:1]-!@[#6;!$(C=[O,N,S]):3]>>[#6:2][CH2:1][#6:3]": 1.0,
+    "[c:2]-!@[OX2:1]-!@[#6:3]>>[c:2][S:1][#6:3]": 0.3,
+    "[#6;!$(C=[O,N,S]):2]-!@[NH;D2;!$(N-[C,S]=O):1]-!@[#6:3]>>[#6:2][O:1][#6:3]": 1.0,
+    "[#6;!$(C=[O,N,S]):2]-!@[NH;D2:1]-!@[#6:3]>>[#6:2][N:1](C)[#6:3]": 0.4,
+    "[#6:2]-!@[SX2:1]-!@[#6:3]>>[#6:2][O:1][#6:3]": 0.8,
+    "[#6:2]-!@[SX2:1]-!@[#6:3]>>[#6:2][CH2:1][#6:3]": 0.6,
+    "[#6:2]-!@[SX2;!$(Sc):1]-!@[#6:3]>>[#6:2][S:1](=O)(=O)[#6:3]": 0.4,
+    "[#6:2]-!@[CH2;D2:1]-!@[c:3]>>[#6:2][O:1][c:3]": 0.8,
+    "[#6:2]-!@[CH2;D2:1]-!@[#6:3]>>[#6:2]-[#6:3]": 1.5,
+    "[#7,#8;!$(*-[#7,#8]):2]-!@[CH2;D2:1]-!@[#6:3]>>[*:2]-[#6:3]": 1.5,
+    "[#6;!$(C=[O,N,S]):2]-!@[#6,#7X3,#8X2;!$(*=[O,S,N]);!$(C#N):1]>>[#6:2]C[*:1]": 1.5,
+    "[c,CX4:4][C:2](=[O:3])-!@[NH:1][c,CX4:5]>>[*:4][N:1][C:2](=[O:3])[*:5]": 1.5,
+    "[#6:4][C:2](=[O:3])-!@[NH:1][#6:5]>>[#6:4][C:2](=[O:3])[N:1](C)[#6:5]": 0.4,
+    "[#6:4][C;!R:1](=[O:3])-!@[NX3;!$(N-S):2]>>[#6:4]S(=O)(=O)[N:2]": 0.8,
+    "[#6:4][S:1](=[O:3])(=[O:5])-!@[NX3:2]>>[#6:4]C(=O)[N:2]": 0.8,
+    "[#6:4]-!@[C;!R:1](=[O:3])-!@[NX3:2]>>[#6:4][CH2:1][N:2]": 0.8,
+    "[c:4]-!@[CH2;D2:1]-!@[NX3;!$(N-[C,S]=O):2]>>[c:4][C:1](=O)[N:2]": 1.0,
+    "[#6:4]-!@[C;!R:2](=[O:3])-!@[NH:1][c:5]>>[#6:4]N[C:2](=[O:3])[N:1][c:5]": 0.4,
+    "[C:2](=[O:3])[O;!R:1]-!@[CX4:4]>>[C:2](=[O:3])[N:1][C:4]": 1.0,
+    "[C:2](=[O:3])[OH:1]>>[C:2](=[O:3])[NH2:1]": 0.7,
+    "[#6:2][C:1](=[O:3])[OH]>>[#6:2]-c1nn[nH]n1": 0.5,
+    "[C:2](=[O:3])[NH2:1]>>[C:2](=[O:3])[N:1]C": 0.7,
+    "[C;!R:2](=[O:3])([#6:4])[NH2:1]>>[#6:4]C#[N:1]": 0.4,
+    # saturated rings and chains
+    "[CH2;r6:1]([CX4;!$(C[N,O,S,F,Cl]):2])[CX4;!$(C[N,O,S,F,Cl]):3]>>[O:1]([C:2])[C:3]": 1.0,
+    "[CH2;r6:1]([CX4;!$(C[N,O,S,F,Cl]):2])[CX4;!$(C[N,O,S,F,Cl]):3]>>[N:1](C)([C:2])[C:3]": 0.6,
+    "[CH2;R:1]([CX4;R;!$(C[F,Cl]):2])[CX4;R;!$(C[F,Cl]):3]>>[C:1](F)(F)([C:2])[C:3]": 0.5,
+    "[O;R;X2:1]([CX4:2])[CX4:3]>>[CH2:1]([C:2])[C:3]": 1.0,
+    "[O;r6;X2:1]([CX4:2])[CX4:3]>>[N:1](C)([C:2])[C:3]": 0.6,
+    "[NX3;R;!$(N-[C,S]=O);!$(N-c):1]([CX4;R:2])([CX4;R:3])-!@[CH3]>>[O:1]([C:2])[C:3]": 0.7,
+    "[NX3;R;!$(N-[C,S]=O);!$(N-c):1]([CX4;R:2])([CX4;R:3])-!@[CH3]>>[N:1]([C:2])[C:3]": 0.7,
+    "[CX4;R;r5,r6,r7;D2:1]([C;R:2])[C,N;R:3]>>[C:2]-[*:3]": 1.2,
+    "[CX4;r4,r5;D2:1]-@[CX4,NX3;r4,r5;!$(*(C)(C)C):2]>>[C:1]C[*:2]": 1.2,
+    "[CH3;$([CH3][#6]):1]>>[C:1]C": 1.0,
+    "[CH3;$([CH3][N,O]):1]>>[C:1]C": 1.0,
+    "[CH2;D2;!R:1]([#6,#7,#8:2])[CH3:3]>>[CH3:1][*:2]": 1.0,
+    "[CH3;$([CH3]c):1]>>[C:1](F)(F)F": 1.0,
+    "[CH3;$([CH3][OX2]c):1]>>[C:1](F)F": 0.7,
+    "[CH;D3;!R:1]([CH3:2])[CH3:3]>>[C:1]1[C:2][C:3]1": 1.0,
+    "[C;D4;!R:1]([CH3:2])([CH3:3])[CH3]>>[C:1]([C:2])[C:3]": 0.7,
+    "[CH2;D2;!R:1]([#6:2])[#6,#7,#8:3]>>[C:1](C)(C)([#6:2])[*:3]": 0.4,
+    "[CH2;D2;!R:1]([c:2])[#6,#7:3]>>[C:1]1(CC1)([c:2])[*:3]": 0.3,
+    "[OH;$(O[CX4;!$(C([OH])[N,O,S])]):1]>>[F:1]": 0.4,
+    "[OH;$(O[CX4,c]):1]>>[O:1]C": 1.0,
+    "[OX2;$(O[CX4,c]):1]-!@[CH3]>>[OH:1]": 0.7,
+    "[NX3;H2,H1;$(N[CX4]);!$(N-[C,S]=O):1]>>[N:1]C": 1.0,
+    "[NX3;H0,H1;$(N[CX4]);!$(N-[C,S]=O):1]-!@[CH3]>>[N:1]": 0.8,
+}
+"""Reaction SMARTS -> weight."""
+KINDS = {"exchange": 0.5, "replace": 0.3, "add": 0.2}
+"""Kind of change -> share of the random ones."""
 
 
-class Place(NamedTuple):
-    """Where a molecule can be changed. rest: the other atoms, with numbered attachment points. part: what is there now,
-    as SMILES. keys: its environments, by `SAME_POSITION`, `SAME_SITE` and `SAME_KIND`."""
-
-    rest: Chem.Mol
-    part: str
-    keys: Mapping[int, Hashable]
-
-
-def cut_bonds(molecule: Chem.Mol) -> list[Bond]:
-    """Single bonds outside rings at which chemists think of parts: to a ring, or between carbon or sulfur and a
-    heteroatom. A trifluoromethyl group is one part."""
-    return [bond for bond in chain_bonds(molecule) if _is_cut(*map(molecule.GetAtomWithIdx, bond))]
+@cache
+def _exchanges() -> tuple[list[rdChemReactions.ChemicalReaction], np.ndarray]:
+    with rdBase.BlockLogs():  # of atoms that go
+        reactions = [rdChemReactions.ReactionFromSmarts(text) for text in EXCHANGES]
+        for reaction in reactions:
+            reaction.Initialize()
+    weights = np.array(list(EXCHANGES.values()))
+    return reactions, weights / weights.sum()
 
 
-def _is_cut(one: Chem.Atom, other: Chem.Atom) -> bool:
-    for atom, end in ((one, other), (other, one)):
-        if end.GetAtomicNum() in HALOGENS:
-            return sum(near.GetAtomicNum() in HALOGENS for near in atom.GetNeighbors()) == 1
-    numbers = one.GetAtomicNum(), other.GetAtomicNum()
-    if one.IsInRing() or other.IsInRing():
-        return 6 in numbers or 16 in numbers
-    return (numbers[0] == 6) != (numbers[1] == 6)
+@cache
+def _group(smiles: str) -> Chem.Mol:
+    """A group with an implicit hydrogen in place of its attachment."""
+    return Chem.MolFromSmiles(smiles)
 
 
-def substituents(molecule: Chem.Mol) -> Iterator[Place]:
-    """The places of substituents and of hydrogens, but those of stereocentres."""
-    whole = molecule.GetNumHeavyAtoms()
-    for bond in cut_bonds(molecule):
-        pieces = _pieces(molecule, [bond])
-        for part, rest in (pieces, pieces[::-1]):
-            if part.GetNumHeavyAtoms() <= min(LARGEST_PART, whole // 2):
-                yield Place(rest, Chem.MolToSmiles(part), _keys(rest))
-    ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
-    for index in {rank: index for index, rank in enumerate(ranks)}.values():
-        atom = molecule.GetAtomWithIdx(index)
-        if atom.GetTotalNumHs() and atom.GetChiralTag() == Chem.ChiralType.CHI_UNSPECIFIED and atom.GetDegree():
-            rest = Chem.RWMol(molecule)
-            point = rest.AddAtom(Chem.Atom(0))
-            rest.AddBond(index, point, Chem.BondType.SINGLE)
-            rest.GetAtomWithIdx(point).SetAtomMapNum(1)
-            near = rest.GetAtomWithIdx(index)
-            near.SetNumExplicitHs(max(0, near.GetNumExplicitHs() - 1))
-            if Chem.SanitizeMol(rest, _PARTLY, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
-                yield Place(rest.GetMol(), _HYDROGEN, _keys(rest))
-
-
-def linkers(molecule: Chem.Mol) -> Iterator[Place]:
-    """The places of parts between atoms of two rings."""
-    ends = [
-        cut for bond in cut_bonds(molecule) for cut in (bond, bond[::-1]) if molecule.GetAtomWithIdx(cut[0]).IsInRing()
-    ]
-    distances = Chem.GetDistanceMatrix(molecule)
-    for place, (outer, inner) in enumerate(ends):
-        for second in ends[place + 1 :]:
-            apart = distances[inner, second[1]]
-            if apart > LONGEST_LINKER or distances[outer, second[0]] != apart + 2:  # or they don't face each other
-                continue
-            pieces = {_points(piece): piece for piece in _pieces(molecule, [(outer, inner), second])}
-            part, one, other = (pieces.get(points) for points in ((1, 2), (1,), (2,)))
-            if part is None or one is None or other is None or part.GetNumHeavyAtoms() > LARGEST_PART:
-                continue
-            sides = [_keys(one), _keys(other)]
-            if sides[0][SAME_SITE] > sides[1][SAME_SITE]:  # the first point is that of the lesser environment
-                sides.reverse()
-                for piece in (part, one, other):
-                    for (index,) in piece.GetSubstructMatches(_POINT):
-                        piece.GetAtomWithIdx(index).SetAtomMapNum(3 - piece.GetAtomWithIdx(index).GetAtomMapNum())
-            keys = {reach: (sides[0][reach], sides[1][reach]) for reach in sides[0]}
-            yield Place(Chem.CombineMols(one, other), Chem.MolToSmiles(part), keys)
-
-
-def _pieces(molecule: Chem.Mol, bonds: Sequence[Bond]) -> tuple[Chem.Mol, ...]:
-    """The pieces after the cuts, whose points have the numbers of the bonds, from 1."""
-    labels = [(number, number) for number in range(1, len(bonds) + 1)]
-    cut = Chem.FragmentOnBonds(
-        molecule, [molecule.GetBondBetweenAtoms(*bond).GetIdx() for bond in bonds], dummyLabels=labels
+@cache
+def _sizes(where: str) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Groups for an atom of a kind: SMILES, weights, heavy atoms, and whether they have rings."""
+    table = SUBSTITUENTS[where]
+    groups = [_group(one) for one in table]
+    atoms = np.array([one.GetNumAtoms() for one in groups])
+    return (
+        list(table),
+        np.array(list(table.values())),
+        atoms,
+        np.array([one.GetRingInfo().NumRings() > 0 for one in groups]),
     )
-    for index in range(molecule.GetNumAtoms(), cut.GetNumAtoms()):
-        point = cut.GetAtomWithIdx(index)
-        point.SetAtomMapNum(point.GetIsotope())
-        point.SetIsotope(0)
-    return Chem.GetMolFrags(cut, asMols=True)
 
 
-def _points(piece: Chem.Mol) -> tuple[int, ...]:
-    """The numbers of a piece's points."""
-    return tuple(sorted(piece.GetAtomWithIdx(index).GetAtomMapNum() for (index,) in piece.GetSubstructMatches(_POINT)))
+def kind_of(atom: Chem.Atom, without: int | None = None) -> str | None:
+    """Which of `SUBSTITUENTS` fit to an atom; None for none. without: a neighbour that is left out of account."""
+    others = [one for one in atom.GetNeighbors() if one.GetIdx() != without]
+    number, charged = atom.GetAtomicNum(), atom.GetFormalCharge() != 0
+    if charged or any(_doubly_bound(atom, one) and one.GetAtomicNum() != OXYGEN for one in others):
+        return None
+    carbonyl = any(_doubly_bound(atom, one) for one in others)
+    if number == CARBON and atom.GetIsAromatic():  # what leaves from the neighbour of a ring nitrogen is left out
+        return (
+            "azine carbon"
+            if any(one.GetIsAromatic() and one.GetAtomicNum() == NITROGEN for one in others)
+            else "aromatic carbon"
+        )
+    if number == CARBON and carbonyl:
+        return "acyl" if any(one.GetAtomicNum() in (CARBON, NITROGEN) for one in others) else None
+    if number == SULFUR:
+        return "sulfonyl" if carbonyl and atom.GetDegree() == 4 else None
+    if number == CARBON and atom.GetHybridization() == Chem.HybridizationType.SP3:
+        hetero = any(one.GetAtomicNum() in (NITROGEN, OXYGEN, SULFUR) or _is_withdrawing(one) for one in others)
+        return "activated alkyl carbon" if hetero else "alkyl carbon"
+    withdrawn = any(_is_withdrawing(one) for one in others)
+    hetero = any(one.GetAtomicNum() in (NITROGEN, OXYGEN, SULFUR) and not _is_withdrawing(one) for one in others)
+    if number == NITROGEN and not hetero:
+        return "amide nitrogen" if withdrawn or any(one.GetIsAromatic() for one in others) else "amine"
+    if number == OXYGEN and not hetero and not atom.GetIsAromatic():
+        return "ester oxygen" if withdrawn else "oxygen"
+    return None
 
 
-def _keys(rest: Chem.Mol) -> dict[int, tuple[int, int]]:
-    """The environments of the only attachment point, by their reach."""
-    (point,) = rest.GetSubstructMatch(_POINT)
-    found = rdFingerprintGenerator.AdditionalOutput()
-    found.AllocateBitInfoMap()
-    _ENVIRONMENTS.GetSparseCountFingerprint(rest, fromAtoms=[point], additionalOutput=found)
-    by_reach = {reach: bit for bit, places in found.GetBitInfoMap().items() for _, reach in places}
-    widest = by_reach[max(by_reach)]
-    return {reach: (reach, by_reach.get(reach, widest)) for reach in (SAME_POSITION, SAME_SITE, SAME_KIND)}
+def _doubly_bound(atom: Chem.Atom, other: Chem.Atom) -> bool:
+    bond = atom.GetOwningMol().GetBondBetweenAtoms(atom.GetIdx(), other.GetIdx())
+    return bond.GetBondType() in (Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
 
 
-NONE = Counter[str]()
+def _is_withdrawing(atom: Chem.Atom) -> bool:
+    """Whether the atom is that of a carbonyl, amidine or sulfonyl group."""
+    return atom.GetAtomicNum() in (CARBON, SULFUR, 15) and any(
+        one.GetAtomicNum() in (NITROGEN, OXYGEN, SULFUR) and _doubly_bound(atom, one) for one in atom.GetNeighbors()
+    )
 
 
-class SeriesChanges:
-    """Changes that are seen among measured molecules.
+# Single changes. Atoms of the lead have their number there as the property `_PLACE`, through all changes.
 
-    Parameters
-    ----------
-    molecules : sequence of Mol
-        The best first; parts of `MOST_LEARNED` are used.
+_PLACE, _FROM, _PROTECTED = "place", "react_atom_idx", "_protected"
+MATCHES = 100
+"""Places of a molecule at which an exchange is looked for."""
+TRIED = 10
+"""Exchanges of which one is looked for, since a molecule has few of them."""
 
-    Examples
-    --------
-    >>> series = [Chem.MolFromSmiles(one) for one in ("Cc1ccncc1F", "COc1ccncc1F", "COc1ccncc1Cl")]
-    >>> seen, generator = SeriesChanges(series), np.random.default_rng(0)
-    >>> sorted({Chem.MolToSmiles(seen.matched_pair(series[0], generator)) for _ in range(20)})
-    ['COc1ccncc1F', 'Cc1ccncc1Cl']
+
+def change(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) -> Chem.Mol | None:
+    """A molecule with one random change; None if what was drawn isn't applicable.
+
+    fixed: atoms of the lead that may get no other element, nor be removed.
     """
-
-    def __init__(self, molecules: Sequence[Chem.Mol]) -> None:
-        self._parts: dict[Hashable, Counter[str]] = defaultdict(Counter)
-        self._linkers: dict[Hashable, Counter[str]] = defaultdict(Counter)
-        self._pairs: dict[tuple[str, Hashable], Counter[str]] = defaultdict(Counter)
-        self._places: dict[str, tuple[list[Place], list[Place]]] = {}
-        beside: dict[str, dict[str, Hashable]] = defaultdict(dict)
-        with rdBase.BlockLogs():
-            for molecule in molecules[:MOST_LEARNED]:
-                for place in substituents(molecule):
-                    for one in place.keys.values():
-                        self._parts[one][place.part] += 1
-                    beside[Chem.MolToSmiles(place.rest)][place.part] = place.keys[SAME_KIND]
-                for place in linkers(molecule):
-                    for one in place.keys.values():
-                        self._linkers[one][place.part] += 1
-        for parts in beside.values():
-            for part, kind in parts.items():
-                self._pairs[part, kind].update(one for one in parts if one != part)
-
-    def _of(self, molecule: Chem.Mol) -> tuple[list[Place], list[Place]]:
-        """The places of a molecule, found once."""
-        name = key(molecule)
-        if name not in self._places:
-            with rdBase.BlockLogs():
-                self._places[name] = list(substituents(molecule)), list(linkers(molecule))
-        return self._places[name]
-
-    def substituent(self, molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-        """Another substituent, or a hydrogen, that was seen at this position or one like it."""
-        reach = SAME_POSITION if generator.random() < 0.5 else SAME_SITE
-        places = self._of(molecule)[0]
-        return self._changed(molecule, places, lambda place: self._parts.get(place.keys[reach], NONE), generator)
-
-    def matched_pair(self, molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-        """A substituent exchanged as in a pair of molecules that differ by it alone."""
-        places = self._of(molecule)[0]
-        return self._changed(
-            molecule, places, lambda place: self._pairs.get((place.part, place.keys[SAME_KIND]), NONE), generator
-        )
-
-    def linker(self, molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-        """Another linker, which may hold a ring, that was seen between such ends."""
-        return self._changed(
-            molecule, self._of(molecule)[1], lambda place: self._linkers.get(place.keys[SAME_SITE], NONE), generator
-        )
-
-    def _changed(
-        self, molecule: Chem.Mol, places: Sequence[Place], known: Callable[[Place], Counter[str]],
-        generator: np.random.Generator,
-    ) -> Chem.Mol | Refusal:  # fmt: skip
-        """The molecule with another part at one of the places. Parts that were seen more often are drawn more often."""
-        open_to = [(place, others) for place in places if len(others := known(place)) > (place.part in others)]
-        if not open_to:
-            return Refusal("nothing else was seen at such places")
-        before, undefined = key(molecule), undefined_stereocentres(molecule)
-        for _ in range(ATTEMPTS):
-            place, others = open_to[int(generator.integers(len(open_to)))]
-            names = [name for name in others if name != place.part]
-            weight = np.sqrt([others[name] for name in names])
-            part = names[int(generator.choice(len(names), p=weight / weight.sum()))]
-            made = joined(place.rest, part)
-            if not isinstance(made, Refusal) and key(made) != before and undefined_stereocentres(made) <= undefined:
-                return made
-        return Refusal(f"{ATTEMPTS} changes gave no new molecule")
+    kind = KINDS_DRAWN[int(generator.choice(len(KINDS_DRAWN), p=KIND_SHARES))]
+    try:
+        made = kind(molecule, fixed, generator)
+        if made is None or Chem.SanitizeMol(made, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
+            return None
+    except (ValueError, RuntimeError):  # RDKit refuses it
+        return None
+    return None if len(Chem.GetMolFrags(made)) > 1 else made
 
 
-@cache
-def _read_part(text: str) -> Chem.Mol:
-    options = Chem.SmilesParserParams()
-    options.removeHs = False
-    return Chem.MolFromSmiles(text, options)
+def _exchange(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) -> Chem.Mol | None:
+    reactions, shares = _exchanges()
+    for number in generator.choice(len(reactions), TRIED, p=shares):
+        reaction = reactions[number]
+        template = reaction.GetReactantTemplate(0)
+        first = next(atom.GetIdx() for atom in template.GetAtoms() if atom.GetAtomMapNum() == 1)
+        matches = molecule.GetSubstructMatches(template, maxMatches=MATCHES)
+        matches = [one for one in matches if place_of(molecule, one[first]) not in fixed]
+        if matches:
+            return _reacted(molecule, reaction, set(matches[int(generator.integers(len(matches)))]))
+    return None
 
 
-def joined(rest: Chem.Mol, part: str) -> Chem.Mol | Refusal:
-    """The molecule of the rest and a part with the same attachment points."""
-    with rdBase.BlockLogs():
-        try:
-            made = Chem.molzip(rest, _read_part(part))
-            Chem.AssignStereochemistry(made, cleanIt=True, force=True)
-            return parse(Chem.MolToSmiles(made))
-        except (ValueError, RuntimeError) as error:
-            return Refusal(f"RDKit refuses the molecule: {str(error).strip()}")
+def _reacted(molecule: Chem.Mol, reaction: rdChemReactions.ChemicalReaction, match: set[int]) -> Chem.Mol | None:
+    """The product at one match: RDKit leaves protected atoms alone."""
+    own = Chem.Mol(molecule)
+    for atom in own.GetAtoms():
+        if atom.GetIdx() not in match:
+            atom.SetProp(_PROTECTED, "1")
+    found = reaction.RunReactants((own,), 1)
+    if not found:
+        return None
+    made = found[0][0]
+    for atom in made.GetAtoms():
+        place = place_of(own, atom.GetIntProp(_FROM)) if atom.HasProp(_FROM) else None
+        atom.ClearProp(_PROTECTED)
+        atom.ClearProp(_PLACE)
+        if place is not None:
+            atom.SetIntProp(_PLACE, place)
+    return made
 
 
-# Replacements that chemists try in any series: the operational scheme for aromatic substitution (Topliss, J. Med. Chem.
-# 1972, 15, 1006), classical isosteres (Patani & LaVoie, Chem. Rev. 1996, 96, 3147; Meanwell, J. Med. Chem. 2011, 54,
-# 2529), and nitrogen in place of CH (Pennington & Moustakas, J. Med. Chem. 2017, 60, 3552). They matter where the
-# measured molecules are few.
-
-REPLACEMENTS = (
-    *(f"[cH:1]>>[c:1]{group}" for group in ("F", "Cl", "C", "OC", "C#N", "C(F)(F)F")),
-    *(f"[c:1][Cl]>>[c:1]{group}" for group in ("F", "Br", "C", "C(F)(F)F", "C#N")),
-    *(f"[c:1]F>>[c:1]{group}" for group in ("Cl", "[H]", "C")),
-    *(f"[c:1][CH3]>>[c:1]{group}" for group in ("Cl", "CC", "C1CC1", "OC", "C(F)(F)F")),
-    *(
-        f"[c:1][O:2][CH3]>>{group}"
-        for group in ("[c:1][O:2]CC", "[c:1][O:2]C(F)F", "[c:1][O:2]C(F)(F)F", "[c:1][OH:2]")
-    ),
-    "[c:1]C(F)(F)F>>[c:1]C(F)F",
-    "[c:1]Br>>[c:1]Cl",
-    "[c:3][cH;r6:1][c:2]>>[c:3][n;H0:1][c:2]",
-    "[c:3][n;H0;D2;r6:1][c:2]>>[c:3][cH:1][c:2]",
-    "[CX3:1](=[O:2])[NX3;H1:3][CX4,c:4]>>[C:1](=[O:2])[N:3](C)[C:4]",
-    "[NX3;H0;R;!$(N[C,S]=[O,S]):1][CH3]>>[N:1]CC",
-    "[NX3;H0;R;!$(N[C,S]=[O,S]):1][CH3]>>[N:1]C(C)C",
-    "[NX3;H0;R;!$(N[C,S]=[O,S]):1][CH3]>>[NH:1]",
-    "[CX4:1][OH:2]>>[C:1][O:2]C",
-    "[O;R:1]1[CH2:2][CH2:3][N:4][CH2:5][CH2:6]1>>[CH2:1]1[CH2:2][CH2:3][N:4][CH2:5][CH2:6]1",
-    "[CH2;R:1]1[CH2:2][CH2:3][N:4][CH2:5][CH2:6]1>>[O:1]1[CH2:2][CH2:3][N:4][CH2:5][CH2:6]1",
-    "[CH2;R:1]1[CH2:2][CH2:3][N:4][CH2:5]1>>[CH2:1]1[CH2:2][CH2:3][N:4][CH2:5]C1",
-    "[c:1][C:2](=[O:3])[OH]>>[c:1][C:2](=[O:3])N",
-    "[C:2](=[O:3])[NH2:1]>>[C:2](=[O:3])[NH:1]C",
-    "[S:1](=[O:2])(=[O:3])[CH3]>>[S:1](=[O:2])(=[O:3])CC",
-    "[CX4;H1:1]([CH3:2])[CH3:3]>>[CH:1]1[CH2:2][CH2:3]1",
-    "[CH2;!R:1]([c:2])[NX3:3]>>[CH2:1]([c:2])C[N:3]",
-    "[c:1]1[cH:2][cH:3][cH:4][cH:5][cH:6]1>>[c:1]1[cH:2][cH:3][cH:4]s1",
-)
-"""Reaction SMARTS of one molecule."""
-
-
-@cache
-def _replacements() -> list[rdChemReactions.ChemicalReaction]:
-    return [rdChemReactions.ReactionFromSmarts(text) for text in REPLACEMENTS]
-
-
-def replacement(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-    """The molecule after one of `REPLACEMENTS`."""
-    before, undefined, reactions = key(molecule), undefined_stereocentres(molecule), _replacements()
-    with rdBase.BlockLogs():
-        for place in generator.permutation(len(reactions)).tolist():
-            products = [one for one, *_ in reactions[place].RunReactants((molecule,))]
-            if not products:
-                continue
-            chosen = products[int(generator.integers(len(products)))]
-            if Chem.SanitizeMol(chosen, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
-                continue
-            made = parse(Chem.MolToSmiles(chosen))
-            if not isinstance(made, Refusal) and key(made) != before and undefined_stereocentres(made) <= undefined:
-                return made
-    return Refusal("no standard replacement fits")
-
-
-def changes_of(
-    molecules: Sequence[Chem.Mol],
-) -> dict[str, Callable[[Chem.Mol, np.random.Generator], Chem.Mol | Refusal]]:
-    """The moves to analogues of measured molecules, the best first, by name."""
-    seen = SeriesChanges(molecules)
-    return {
-        "substituent": seen.substituent,
-        "matched pair": seen.matched_pair,
-        "linker": seen.linker,
-        "replacement": replacement,
+def _replace(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) -> Chem.Mol | None:
+    """Another group, or a hydrogen, in place of a group that is bound by a single bond outside rings."""
+    most = min(LARGEST_GROUP, LARGEST_SHARE * molecule.GetNumAtoms())
+    cuts = [(bond, group) for bond in chain_bonds(molecule) for group in _sides(molecule, bond) if len(group) <= most]
+    held = {
+        atom.GetIdx()
+        for atom in molecule.GetAtoms()
+        if atom.GetChiralTag() in _SWAPPED or place_of(molecule, atom.GetIdx()) in fixed
     }
+    cuts = [one for one in cuts if held.isdisjoint(one[1])]
+    if not cuts:
+        return None
+    bond, group = cuts[int(generator.integers(len(cuts)))]
+    kept = next(atom for atom in bond if atom not in group)
+    start = next(atom for atom in bond if atom in group)
+    where = kind_of(molecule.GetAtomWithIdx(kept), start)
+    if where is None:
+        return None
+    rings = molecule.GetRingInfo()
+    smiles = _drawn(where, generator, len(group), any(rings.NumAtomRings(atom) for atom in group))
+    return _joined(molecule, kept, smiles, start, group)
 
 
-# The core that good molecules share: what their activity may depend on.
-#
-# Candidates are the connected parts of scaffolds between ring systems (HierS: Wilkens, Janes & Su, J. Med. Chem. 2005,
-# 48, 3182). Of those that enough of the molecules hold, the largest is taken, then the next for the others.
-
-SHARED, COVERED = 0.1, 0.7
-"""Share of the molecules, at least `LEAST_HOLDERS`, that hold a core of two rings or more, and that hold one of the
-cores: with fewer, there is none to keep."""
-LEAST_HOLDERS = 3
-
-
-def shared_cores(molecules: Sequence[Chem.Mol]) -> list[str]:
-    """SMARTS of the cores one of which most of the molecules hold, in the order of how much they share; [] if they
-    share none.
-
-    Examples
-    --------
-    >>> shared_cores([Chem.MolFromSmiles(f"{end}c1ccc2[nH]ccc2c1") for end in ("C", "OC", "FC", "NC")])
-    ['c1ccc2nccc2c1']
-    """
-    from rdkit.Chem.Scaffolds import rdScaffoldNetwork  # on use: imports all of AllChem
-
-    options = rdScaffoldNetwork.ScaffoldNetworkParams()
-    options.includeGenericScaffolds = options.includeScaffoldsWithAttachments = False
-    options.keepOnlyFirstFragment = False
-    parts: dict[str, Chem.Mol] = {}
-    with rdBase.BlockLogs():
-        for molecule in molecules:
-            scaffold = murcko_scaffold(molecule)
-            if rdMolDescriptors.CalcNumRings(scaffold) > 1:
-                nodes = rdScaffoldNetwork.CreateScaffoldNetwork([scaffold], options).nodes
-                parts.update((node, Chem.MolFromSmiles(node)) for node in nodes if node not in parts)
-        whole = [one for one in parts.values() if rdMolDescriptors.CalcNumRings(one) > 1]
-        patterns = [_pattern(one) for one in whole if murcko_scaffold(one).GetNumAtoms() == one.GetNumAtoms()]
-    queries = {text: Chem.MolFromSmarts(text) for text in patterns}
-    found, left = list[str](), list(molecules)
-    least = max(LEAST_HOLDERS, math.ceil(SHARED * len(molecules)))
-    while len(left) >= least:
-        held = {
-            text: own
-            for text, query in queries.items()
-            if len(own := [one for one in left if one.HasSubstructMatch(query)]) >= least
-        }
-        if not held:
-            break
-        core = max(held, key=lambda text: (queries[text].GetNumAtoms() * len(held[text]), text))
-        found.append(core)
-        left = [one for one in left if one not in held[core]]
-    return found if len(molecules) - len(left) >= COVERED * len(molecules) else []
+def _add(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) -> Chem.Mol | None:
+    """A small group in place of a hydrogen."""
+    atoms = [atom for atom in molecule.GetAtoms() if atom.GetTotalNumHs() and kind_of(atom) in ADDED_TO]
+    free = [atom for atom in atoms if atom.GetIsAromatic() or atom.GetDegree() < 3]  # by usual chemistry
+    if not free:
+        return None
+    atom = free[int(generator.integers(len(free)))]
+    return _joined(molecule, atom.GetIdx(), _drawn(str(kind_of(atom)), generator))
 
 
-def _pattern(scaffold: Chem.Mol) -> str:
-    """A SMARTS that also matches where the scaffold's N-H is substituted."""
-    return Chem.MolToSmiles(scaffold, isomericSmiles=False).replace("[nH]", "n")
+KINDS_DRAWN, KIND_SHARES = (_exchange, _replace, _add), list(KINDS.values())
 
 
-# What differs between a molecule and a measured one, for a chemist to read.
-
-SECONDS = 2
-"""Longest search for a common substructure."""
-
-
-def difference(molecule: Chem.Mol, reference: Chem.Mol) -> str:
-    """The parts of a reference that a molecule has others for, such as "*OC > *F; * > *C"; an attachment point alone is
-    a hydrogen.
-
-    Examples
-    --------
-    >>> difference(Chem.MolFromSmiles("Cc1ccncc1Cl"), Chem.MolFromSmiles("Cc1ccncc1F"))
-    '*F > *Cl'
-    """
-    from rdkit.Chem import rdFMCS
-
-    common = rdFMCS.FindMCS(
-        [reference, molecule], ringMatchesRingOnly=True, completeRingsOnly=True, timeout=SECONDS
-    )  # fmt: skip
-    query = common.queryMol
-    if query is None or not query.GetNumAtoms():
-        return f"{Chem.MolToSmiles(reference)} > {Chem.MolToSmiles(molecule)}"
-    before, after = (_outside(one, query) for one in (reference, molecule))
-    if not before and not after:
-        return "stereochemistry"
-    return "; ".join(
-        f"{'.'.join(before.get(place, ['*']))} > {'.'.join(after.get(place, ['*']))}"
-        for place in sorted({*before, *after})
-    )
+def _drawn(where: str, generator: Generator, atoms: int = 0, ring: bool = False) -> str:
+    """A group for an atom of a kind, preferably of the size of what it replaces; a small one in place of hydrogen."""
+    smiles, weights, sizes, rings = _sizes(where)
+    if atoms:
+        weights = weights * np.exp(-np.abs(sizes - atoms) / LIKE_SIZE) * np.where(rings == ring, LIKE_RING, 1.0)
+    else:
+        weights = weights * ((sizes > 0) & (sizes <= SMALL))
+    return smiles[int(generator.choice(len(smiles), p=weights / weights.sum()))]
 
 
-def _outside(molecule: Chem.Mol, query: Chem.Mol) -> dict[tuple[int, ...], list[str]]:
-    """Places on the common part (atoms of the query) -> SMILES of the parts there that aren't common."""
-    match = molecule.GetSubstructMatch(query)
-    place = {atom: number for number, atom in enumerate(match)}
-    rest = Chem.RWMol(molecule)
-    for bond in molecule.GetBonds():
-        ends = [bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()]
-        inside = [end in place for end in ends]
-        if inside[0] != inside[1]:
-            outer = ends[inside.index(True)]
-            point = Chem.Atom(0)
-            point.SetIntProp("place", place[outer])
-            rest.RemoveBond(*ends)
-            rest.AddBond(rest.AddAtom(point), ends[inside.index(False)], bond.GetBondType())
-    found: dict[tuple[int, ...], list[str]] = defaultdict(list)
-    for atoms in Chem.GetMolFrags(rest):
-        own = [atom for atom in atoms if atom not in place]
-        if own:
-            points = [one for one in map(rest.GetAtomWithIdx, own) if one.HasProp("place")]
-            found[tuple(sorted(one.GetIntProp("place") for one in points))].append(Chem.MolFragmentToSmiles(rest, own))
+def _joined(
+    molecule: Chem.Mol, kept: int, smiles: str, start: int | None = None, group: frozenset[int] = frozenset()
+) -> Chem.Mol | None:
+    """The molecule with a group at an atom, without the old group that begins at `start`."""
+    graph, count = Chem.RWMol(molecule), molecule.GetNumAtoms()
+    graph.BeginBatchEdit()
+    if start is not None:
+        graph.RemoveBond(kept, start)
+    for atom in group:
+        graph.RemoveAtom(atom)
+    graph.CommitBatchEdit()
+    kept -= sum(atom < kept for atom in group)
+    near = graph.GetAtomWithIdx(kept)
+    hydrogens = near.GetTotalNumHs() + (start is not None) - bool(smiles)
+    if smiles:
+        count = graph.GetNumAtoms()
+        graph.InsertMol(_group(smiles))
+        graph.AddBond(kept, count, Chem.BondType.SINGLE)
+        near, first = graph.GetAtomWithIdx(kept), graph.GetAtomWithIdx(count)
+        first.SetNumExplicitHs(max(0, first.GetNumExplicitHs() - 1))
+    if (near.GetIsAromatic() and near.GetAtomicNum() == NITROGEN) or near.GetNoImplicit():
+        near.SetNumExplicitHs(max(0, hydrogens))
+    near.UpdatePropertyCache(strict=False)
+    return graph.GetMol()
+
+
+def _sides(molecule: Chem.Mol, bond: Bond) -> Iterator[frozenset[int]]:
+    """The atoms on each side of a bond outside rings."""
+    for start, end in (bond, bond[::-1]):
+        reached, ahead = {start}, [start]
+        while ahead:
+            for neighbour in molecule.GetAtomWithIdx(ahead.pop()).GetNeighbors():
+                there = neighbour.GetIdx()
+                if there not in reached and there != end:
+                    reached.add(there)
+                    ahead.append(there)
+        yield frozenset(reached)
+
+
+def place_of(molecule: Chem.Mol, atom: int) -> int | None:
+    """The number of an atom in the lead; None for a new one."""
+    found = molecule.GetAtomWithIdx(atom)
+    return found.GetIntProp(_PLACE) if found.HasProp(_PLACE) else None
+
+
+# Configurations of the lead. A centre keeps its own where it has the same neighbours, or one other in place of one of
+# them, which may be its hydrogen. Double bonds keep theirs where both ends and what defines it stand.
+
+
+def with_configurations(lead: Chem.Mol, molecule: Chem.Mol, places: Mapping[int, int]) -> Chem.Mol:
+    """The molecule with the lead's configurations. places: atom of the lead -> atom of the molecule."""
+    made = Chem.Mol(molecule)
+    for atom in lead.GetAtoms():
+        if atom.GetChiralTag() in _SWAPPED and atom.GetIdx() in places:
+            centre = made.GetAtomWithIdx(places[atom.GetIdx()])
+            tag = _tag(atom, centre, places)
+            if tag is not None:
+                centre.SetChiralTag(tag)
+    Chem.AssignStereochemistry(made, cleanIt=True, force=True)  # which would take away those of double bonds below
+    for bond in lead.GetBonds():
+        if bond.GetStereo() > Chem.BondStereo.STEREOANY:
+            atoms = [places.get(one) for one in (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *bond.GetStereoAtoms())]
+            _set_double(made, atoms, bond.GetStereo())
+    return made
+
+
+_CW, _CCW = Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW
+_SWAPPED = {_CW: _CCW, _CCW: _CW}
+_HYDROGEN = -1
+
+
+def _tag(atom: Chem.Atom, centre: Chem.Atom, places: Mapping[int, int]) -> Chem.ChiralType | None:
+    """The tag of a centre by that of the lead's atom: tags say how neighbours turn, in the order of the atom's bonds, a
+    hydrogen without an own atom last."""
+    own = [places.get(one.GetIdx()) for one in atom.GetNeighbors()]
+    if atom.GetTotalNumHs():
+        own.append(_HYDROGEN)
+    now = [one.GetIdx() for one in centre.GetNeighbors()]
+    if centre.GetTotalNumHs():
+        now.append(_HYDROGEN)
+    lost = [slot for slot, one in enumerate(own) if one not in now]
+    fresh = [one for one in now if one not in own]
+    if len(own) != len(now) or len(lost) > 1:
+        return None
+    for slot, one in zip(lost, fresh, strict=True):
+        own[slot] = one
+    order = [own.index(one) for one in now]
+    swaps = sum(first > second for place, first in enumerate(order) for second in order[place + 1 :])
+    return _SWAPPED[atom.GetChiralTag()] if swaps % 2 else atom.GetChiralTag()
+
+
+def _set_double(molecule: Chem.Mol, atoms: Sequence[int | None], stereo: Chem.BondStereo) -> None:
+    """Set the configuration of a double bond. atoms: its ends, and the neighbour of each that defines it."""
+    begin, end, first, second = (-1 if one is None else one for one in atoms)
+    if min(begin, end, first, second) < 0:
+        return
+    bonds = [molecule.GetBondBetweenAtoms(*pair) for pair in ((begin, end), (begin, first), (end, second))]
+    if any(one is None for one in bonds) or bonds[0].GetBondType() != Chem.BondType.DOUBLE:
+        return
+    ends = (first, second) if bonds[0].GetBeginAtomIdx() == begin else (second, first)
+    bonds[0].SetStereoAtoms(*ends)
+    trans = stereo in (Chem.BondStereo.STEREOE, Chem.BondStereo.STEREOTRANS)
+    bonds[0].SetStereo(stereo if stereo > Chem.BondStereo.STEREOE else _CIS_TRANS[trans])
+
+
+_CIS_TRANS = (Chem.BondStereo.STEREOCIS, Chem.BondStereo.STEREOTRANS)
+RADIUS = 6
+_AROUND = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, includeRedundantEnvironments=True)
+
+
+def same_atoms(lead: Chem.Mol, molecule: Chem.Mol) -> dict[int, int]:
+    """Atom of the lead -> atom of another molecule with the same surroundings, the largest ones first; from these on
+    along bonds, where one neighbour is left that is the same element with as many hydrogens."""
+    tables = [_environments(one) for one in (lead, molecule)]
+    found: dict[int, int] = {}
+    for radius in range(RADIUS, 0, -1):
+        _join_equal(found, [{atom: ids[radius] for atom, ids in table.items()} for table in tables])
+        _extend(found, lead, molecule)
     return found
 
 
-ANALOGUES = Analogues(
-    changes=changes_of,
-    cores=shared_cores,
-    alerts=lambda molecule: alert_catalog().matches(molecule),
-    limits={"logp": 5.0, "mw": math.inf},
-    difference=difference,
-)
+def _environments(molecule: Chem.Mol) -> dict[int, list[int]]:
+    """Atom -> identifiers of its surroundings of each radius, without stereochemistry."""
+    output = rdFingerprintGenerator.AdditionalOutput()
+    output.AllocateBitInfoMap()
+    _AROUND.GetSparseCountFingerprint(molecule, additionalOutput=output)
+    found = {atom.GetIdx(): [0] * (RADIUS + 1) for atom in molecule.GetAtoms()}
+    for identifier, places in output.GetBitInfoMap().items():
+        for atom, radius in places:
+            found[atom][radius] = identifier
+    return found
+
+
+def _join_equal(found: dict[int, int], tables: Sequence[Mapping[int, int]]) -> None:
+    """Add pairs of atoms whose identifier no other atom that is left has."""
+    taken = set(found), set(found.values())
+    left: list[dict[int, list[int]]] = [{}, {}]
+    for table, used, atoms in zip(tables, taken, left, strict=True):
+        for atom, identifier in table.items():
+            if atom not in used and identifier:
+                atoms.setdefault(identifier, []).append(atom)
+    for identifier, own in left[0].items():
+        others = left[1].get(identifier, [])
+        if len(own) == len(others) == 1:
+            found[own[0]] = others[0]
+
+
+def _extend(found: dict[int, int], lead: Chem.Mol, molecule: Chem.Mol) -> None:
+    ahead = list(found)
+    while ahead:
+        atom = ahead.pop()
+        used = set(found.values())
+        free = [one for one in lead.GetAtomWithIdx(atom).GetNeighbors() if one.GetIdx() not in found]
+        others = [one for one in molecule.GetAtomWithIdx(found[atom]).GetNeighbors() if one.GetIdx() not in used]
+        for one in free:
+            like = [other for other in others if _sketch(other) == _sketch(one)]
+            if len(like) == 1 and sum(_sketch(each) == _sketch(one) for each in free) == 1:
+                found[one.GetIdx()] = like[0].GetIdx()
+                ahead.append(one.GetIdx())
+
+
+def _sketch(atom: Chem.Atom) -> tuple[int, bool, int]:
+    return atom.GetAtomicNum(), atom.GetIsAromatic(), atom.GetDegree()
+
+
+# A lead, and analogues of it in a window of similarity.
+
+
+class Lead:
+    """A molecule to vary.
+
+    Parameters
+    ----------
+    molecule : Chem.Mol
+    fixed : frozenset of int
+        Atoms that stay.
+    accept : (molecule) -> bool
+        Whether an analogue may be kept.
+    """
+
+    def __init__(self, molecule: Chem.Mol, fixed: frozenset[int], accept: Accept) -> None:
+        self.molecule, self.fixed, self.accept = molecule, fixed, accept
+        self.fingerprint = fingerprints([molecule])[0]
+        self.undefined = undefined_stereocentres(molecule)  # centres and double bonds without a configuration
+        self.growth = max(LEAST_GROWTH, round(GROWTH * molecule.GetNumAtoms()))
+
+    def similarity(self, molecule: Chem.Mol) -> float:
+        return DataStructs.TanimotoSimilarity(self.fingerprint, fingerprints([molecule])[0])
+
+    def analogue(self, window: Window, target: float, generator: Generator) -> Chem.Mol | Refusal:
+        """An analogue by changes of the lead, in the window and near the target if it can be.
+
+        Examples
+        --------
+        >>> lead = Lead(parse("CC(=O)Nc1ccc(O)cc1"), frozenset(), lambda molecule: True)
+        >>> made = lead.analogue((0.4, 0.7), 0.5, np.random.default_rng(1))
+        >>> 0.4 <= lead.similarity(made) <= 0.7
+        True
+        """
+        now, similarity = Chem.Mol(self.molecule), 1.0
+        undefined = self.undefined + (generator.random() < RACEMIC)
+        for atom in now.GetAtoms():
+            atom.SetIntProp(_PLACE, atom.GetIdx())
+        with rdBase.BlockLogs():
+            for _ in range(CHANGES):
+                if found := self._step(now, similarity, target, undefined, generator):
+                    now, similarity = found
+                if abs(similarity - target) <= NEAR:
+                    break
+            if similarity == 1.0 or not window[0] <= similarity <= window[1]:
+                return Refusal(f"{CHANGES} changes gave a similarity of {similarity:.2f}")
+            places = {at: atom.GetIdx() for atom in now.GetAtoms() if (at := place_of(now, atom.GetIdx())) is not None}
+            return self.finished(now, places, window, undefined)
+
+    def _step(
+        self, now: Chem.Mol, similarity: float, target: float, undefined: int, generator: Generator
+    ) -> tuple[Chem.Mol, float] | None:
+        """The best of a few changes, if it is closer to the target."""
+        options = [made for _ in range(OPTIONS) if (made := change(now, self.fixed, generator)) is not None]
+        alike = [self.similarity(one) for one in options]
+        for place in sorted(range(len(options)), key=lambda at: abs(alike[at] - target)):
+            if abs(alike[place] - target) >= abs(similarity - target):
+                return None
+            if self._holds(options[place], undefined):
+                return options[place], alike[place]
+        return None
+
+    def _holds(self, molecule: Chem.Mol, undefined: int) -> bool:
+        atoms = molecule.GetNumAtoms()
+        if atoms > MAX_HEAVY_ATOMS or abs(atoms - self.molecule.GetNumAtoms()) > self.growth:
+            return False
+        return undefined_stereocentres(molecule) <= undefined and self.accept(molecule)
+
+    def finished(
+        self, molecule: Chem.Mol, places: Mapping[int, int], window: Window, undefined: int | None = None
+    ) -> Chem.Mol | Refusal:
+        """The molecule with the lead's configurations, if it is an analogue. places: as in `with_configurations`.
+        undefined: centres that may be without a configuration, by default the lead's number."""
+        made = parse(Chem.MolToSmiles(with_configurations(self.molecule, molecule, places)))
+        if isinstance(made, Refusal):
+            return made
+        if not window[0] <= self.similarity(made) <= window[1] or key(made) == key(self.molecule):
+            return Refusal("outside of the window of similarity")
+        return (
+            made if self._holds(made, self.undefined if undefined is None else undefined) else Refusal("not acceptable")
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,22 +16,24 @@ from rdkit import Chem
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sciencegen.batch import Batch
+from sciencegen.batch import Batch, text_batch
 from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.molecules import DOMAIN as MOLECULES
 from sciencegen.domains.molecules import geometry_models, representations, smiles_representation
-from sciencegen.domains.molecules.items import key, parse
-from sciencegen.domains.molecules.patterns import Core, read_cores
+from sciencegen.domains.molecules.alerts import alert_catalog, familiar_beside
+from sciencegen.domains.molecules.analogues import Lead, Window, same_atoms
+from sciencegen.domains.molecules.items import MAX_CHARACTERS, key, parse, text
+from sciencegen.domains.molecules.patterns import Core, KeptPattern, read_cores
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
 from sciencegen.domains.molecules.representations import SelfiesRepresentation, TokenRepresentation
 from sciencegen.domains.molecules.smiles_representation import SmilesRepresentation
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Representation
-from sciencegen.errors import DataError
-from sciencegen.items import Refusal
+from sciencegen.errors import ConfigError, DataError
+from sciencegen.items import Cell, Refusal
 from sciencegen.latent.space import LatentModel
-from sciencegen.vae.autoregressive import END, shift
+from sciencegen.vae.autoregressive import shift
 from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.flows import FlowPrior
 from sciencegen.vae.latent_prior_vae import LatentPriorVAE, LatentPriorVAESettings
@@ -43,8 +45,10 @@ TRIES = 8
 """Draws of the model for each one around a core; linkers fit in one of eight."""
 TRIED = 100
 """Molecules to vary that are decoded again, to say how many come back."""
-LEVEL = 0.4
-"""Default noise level of variations."""
+WINDOW = (0.4, 0.8)
+"""Default similarity of variations: the molecules that a chemist calls analogues."""
+BY_STEP, BISECTIONS = 0.25, 5
+"""Share of variations for which a step in the latent space is tried, and levels that are tried for each."""
 BOUND_SAMPLES = 16
 """Latents by which log p of a molecule's SMILES is bounded."""
 Molecule = Chem.Mol | Refusal
@@ -72,7 +76,7 @@ class CoreTask:
             sources = self.representation.decode(self.model.generate(own).to("cpu"))
             for row, source, numbers in zip(rows, sources, own.cpu(), strict=True):
                 made[row] = self._joined(source, numbers)
-        return encoded(self.representation, made)
+        return texts(made)
 
     def _joined(self, source: Molecule, noise: Float[Tensor, " latent"]) -> Molecule:
         if isinstance(source, Refusal):
@@ -83,19 +87,82 @@ class CoreTask:
 
 @dataclass(frozen=True, eq=False)
 class VariationTask:
-    """Molecules near given ones: sqrt(1 - r^2) e + r noise, with their latents e. known: keys of the given ones."""
+    """Molecules near given ones: by a step in the latent space from their latents e, sqrt(1 - r^2) e + r noise, of a
+    given level r, or of the one at which a row's similarity is in a window; by changes of the molecule for the other
+    rows, and where no step ends in the window.
+
+    latents: of the leads. near: which of them the model gives back. level: None with a window.
+    """
 
     model: LatentModel
     representation: TokenRepresentation
-    latents: Float[Tensor, "item latent"]
-    known: frozenset[str]
-    level: float
+    leads: Sequence[Lead]
+    latents: Float[Tensor, "lead latent"]
+    near: Sequence[bool]
+    window: Window
+    level: float | None
+
+    @property
+    def known(self) -> frozenset[str]:
+        return frozenset(key(lead.molecule) for lead in self.leads)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("lead", "similarity") if len(self.leads) > 1 else ("similarity",)
+
+    def cells(self, item: Chem.Mol) -> tuple[Cell, ...]:
+        """Of several leads, the most similar one that has the item in its window, else the most similar one."""
+        alike = [lead.similarity(item) for lead in self.leads]
+        at = max(range(len(alike)), key=lambda one: (self.window[0] <= alike[one] <= self.window[1], alike[one]))
+        named = [key(self.leads[at].molecule)] if len(alike) > 1 else []
+        return (*named, float(f"{alike[at]:.6g}"))
 
     def draw(self, noise: Float[Tensor, "batch latent"], condition: Tensor | None = None) -> Batch:
         """Each row varies one of the molecules. The condition is not used, as in `CoreTask`."""
-        chosen = [int(generator_of(row).integers(len(self.latents))) for row in noise.cpu()]
-        moved = (1 - self.level**2) ** 0.5 * self.latents[chosen].to(noise) + self.level * noise
-        return encoded(self.representation, self.representation.decode(self.model.decode(moved).to("cpu")))
+        generators = [generator_of(row) for row in noise.cpu()]
+        chosen = [int(one.integers(len(self.leads))) for one in generators]
+        if self.level is not None:
+            return texts(self._moved(chosen, noise, [self.level] * len(chosen)))
+        targets = [one.uniform(*self.window) for one in generators]
+        by_step = [row for row, one in enumerate(generators) if one.random() < BY_STEP and self.near[chosen[row]]]
+        made: dict[int, Molecule] = {**self._stepped(by_step, chosen, noise, targets)}
+        for row, generator in enumerate(generators):
+            if row not in made:
+                made[row] = self.leads[chosen[row]].analogue(self.window, targets[row], generator)
+        return texts([made[row] for row in range(len(noise))])
+
+    def _stepped(
+        self, rows: Sequence[int], chosen: Sequence[int], noise: Tensor, targets: Sequence[float]
+    ) -> dict[int, Chem.Mol]:
+        """Row -> molecule in the window, of the rows for which one is found by bisection of the level."""
+        low, high, found = dict.fromkeys(rows, 0.0), dict.fromkeys(rows, 1.0), dict[int, Chem.Mol]()
+        for _ in range(BISECTIONS):
+            left = [row for row in rows if row not in found]
+            if not left:
+                break
+            levels = [(low[row] + high[row]) / 2 for row in left]
+            moved = self._moved([chosen[row] for row in left], noise[left], levels)
+            for row, level, made in zip(left, levels, moved, strict=True):
+                lead = self.leads[chosen[row]]
+                similarity = 0.0 if isinstance(made, Refusal) else lead.similarity(made)
+                if isinstance(made, Chem.Mol) and self.window[0] <= similarity <= self.window[1]:
+                    whole = lead.finished(made, same_atoms(lead.molecule, made), self.window)
+                    if isinstance(whole, Chem.Mol):
+                        found[row] = whole
+                        continue
+                (low if similarity > targets[row] else high)[row] = level
+        return found
+
+    def _moved(self, chosen: Sequence[int], noise: Tensor, levels: Sequence[float]) -> list[Molecule]:
+        level = torch.tensor(levels).to(noise)[:, None]
+        moved = (1 - level**2) ** 0.5 * self.latents[list(chosen)].to(noise) + level * noise
+        return self.representation.decode(self.model.decode(moved).to("cpu"))
+
+
+def texts(molecules: Sequence[Molecule]) -> Batch:
+    """Molecules as a batch of their SMILES; "" for refusals."""
+    written = ["" if isinstance(one, Refusal) else text(one) for one in molecules]
+    return text_batch([one if len(one) <= MAX_CHARACTERS else "" for one in written], MAX_CHARACTERS)
 
 
 def generator_of(noise: Float[Tensor, " latent"]) -> np.random.Generator:
@@ -103,34 +170,60 @@ def generator_of(noise: Float[Tensor, " latent"]) -> np.random.Generator:
     return np.random.default_rng(crc32(noise.numpy().tobytes()))
 
 
-def encoded(representation: TokenRepresentation, molecules: Sequence[Molecule]) -> Batch:
-    """Molecules as rows of tokens; a row without any for refusals."""
-    nothing = np.array([END], np.int16)
-    kept = [one for one in molecules if not isinstance(one, Refusal)]
-    arrays: Iterator[np.ndarray | Refusal] = iter(representation.encode(kept))
-    rows = [nothing if isinstance(one, Refusal) else next(arrays) for one in molecules]
-    return representation.batch([nothing if isinstance(row, Refusal) else row for row in rows])
-
-
 def resolve(model: LatentModel, representation: TokenRepresentation, settings: TaskSettings) -> DrawTask:
     """The one task of the settings."""
-    if settings.core is not None:
-        return CoreTask(model, representation, read_cores(settings.core))
+    if settings.vary is None:
+        return CoreTask(model, representation, read_cores(str(settings.core)))
+    leads = read_leads(settings)
+    items = [lead.molecule for lead in leads]
+    level, device = settings.noise_level, next(model.parameters()).device
+    arrays = representation.encode(items)
+    refused = [(one, array) for one, array in zip(items, arrays, strict=True) if isinstance(array, Refusal)]
+    if refused and level is not None:
+        item, refusal = refused[0]
+        raise DataError(
+            f"Expected molecules to `vary` that the model reads, got {Chem.MolToSmiles(item)}: {refusal.reason}. Leave "
+            "`noise_level` out: `similarity` needs no latent."
+        )
+    read = [row for row, array in enumerate(arrays) if not isinstance(array, Refusal)]
+    latents = torch.zeros(len(items), model.latent_size)
+    back: dict[int, Molecule] = {}
+    if read:
+        with torch.inference_mode():
+            batch = representation.batch([array for array in arrays if not isinstance(array, Refusal)])
+            latents[read] = model.encode(batch.to(device)).cpu()
+            decoded = representation.decode(model.decode(latents[read[:TRIED]].to(device)).to("cpu"))
+        back = dict(zip(read, decoded, strict=False))
+    if level is not None:
+        _warn_of_lost(items, list(back.values()))
+    near = [isinstance(one := back.get(row), Chem.Mol) and lead.similarity(one) == 1 for row, lead in enumerate(leads)]
+    return VariationTask(model, representation, leads, latents, near, settings.similarity or WINDOW, level)
+
+
+def read_leads(settings: TaskSettings) -> list[Lead]:
+    """The molecules to vary, with the atoms of each that patterns to keep hold fast. A plausible analogue has few atom
+    environments that nobody has made, and no more structural alerts than its lead."""
     items = read_given(str(settings.vary))
-    arrays: list[np.ndarray] = []
-    for item, array in zip(items, representation.encode(items), strict=True):
-        if isinstance(array, Refusal):
+    kept = [KeptPattern.compile(pattern) for pattern in settings.keep]
+    for pattern, one in zip(settings.keep, kept, strict=True):
+        if lacking := next((item for item in items if not one.holds(item)), None):
             raise DataError(
-                f"Expected molecules to `vary` that the model reads, got {Chem.MolToSmiles(item)}: {array.reason}."
+                f"Expected molecules to `vary` that hold what is to be kept, '{pattern}', got "
+                f"{Chem.MolToSmiles(lacking)}, which doesn't. Change one of the two."
             )
-        arrays.append(array)
-    level = LEVEL if settings.noise_level is None else settings.noise_level
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        latents = model.encode(representation.batch(arrays).to(device)).cpu()
-        reconstructed = representation.decode(model.decode(latents[:TRIED].to(device)).to("cpu"))
-    _warn_of_lost(items, reconstructed)
-    return VariationTask(model, representation, latents, frozenset(map(key, items)), level)
+    familiar, alerts = familiar_beside(items), alert_catalog()
+
+    def accept(most: int, item: Chem.Mol) -> bool:
+        return settings.accept(item) and (not settings.plausible or (familiar(item) and alerts.count(item) <= most))
+
+    return [
+        Lead(
+            item,
+            frozenset(atom for one in kept for atom in item.GetSubstructMatch(one.core)),
+            partial(accept, alerts.count(item)),
+        )
+        for item in items
+    ]
 
 
 def _warn_of_lost(items: Sequence[Chem.Mol], reconstructed: Sequence[Molecule]) -> None:
@@ -140,20 +233,22 @@ def _warn_of_lost(items: Sequence[Chem.Mol], reconstructed: Sequence[Molecule]) 
     lost = [(one, other) for one, other in pairs if isinstance(other, Refusal) or key(other) != key(one)]
     if lost:
         one, other = lost[0]
-        text = "no molecule" if isinstance(other, Refusal) else Chem.MolToSmiles(other)
+        decoded = "no molecule" if isinstance(other, Refusal) else Chem.MolToSmiles(other)
         warnings.warn(
             f"{len(lost)} of {which} molecules to vary are not reconstructed from their latents: the latent of "
-            f"{Chem.MolToSmiles(one)} decodes to {text}, and draws are variations of that. `core`, and `optimize` with "
-            "a goal `similarity to`, need no reconstruction.",
+            f"{Chem.MolToSmiles(one)} decodes to {decoded}, and draws are variations of that. `similarity` in place of "
+            "`noise_level` needs no reconstruction.",
             stacklevel=1,
         )
 
 
 def check(settings: TaskSettings) -> None:
     """Raise an error for a core, or molecules to vary, that can't be read."""
-    if settings.core is not None:
+    if settings.core is not None and settings.vary is None:
         read_cores(settings.core)
-    elif settings.vary is not None:
+    if settings.similarity is not None and settings.noise_level is not None:
+        raise ConfigError("Expected `similarity` or `noise_level`, got both. Leave out the latter.")
+    if settings.vary is not None:
         read_given(settings.vary)
 
 
@@ -169,7 +264,7 @@ def read_given(source: str) -> list[Chem.Mol]:
     return [item for item in items if not isinstance(item, Refusal)]
 
 
-TASKS = DrawTasks(settings=frozenset({"core", "vary", "noise_level"}), resolve=resolve, check=check)
+TASKS = DrawTasks(settings=frozenset({"core", "vary", "similarity", "noise_level"}), resolve=resolve, check=check)
 
 CONDITIONS = ("logp", "qed", "sa", "tpsa", "mw", "hbd", "hba", "rotatable_bonds", "rings")
 """Default conditions."""

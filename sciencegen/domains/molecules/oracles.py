@@ -16,6 +16,7 @@ from sciencegen.domains.molecules.alerts import (
     alert_catalog,
     large_rings,
     reactive_groups,
+    ring_frequency,
     unknown_environments,
     unstable_groups,
 )
@@ -274,6 +275,7 @@ COUNTS: dict[str, Callable[[Chem.Mol], int]] = {
     UNDEFINED: undefined_stereocentres,
 }
 """Names -> functions that count what a molecule has."""
+RING_FREQUENCY = "ring_frequency"
 OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in PREFIXES))
 """Names with a part that the user chooses."""
 
@@ -291,6 +293,8 @@ def oracle(name: str) -> Oracle:
         return alerts_oracle()
     if name in COUNTS:
         return FunctionOracle(name, COUNTS[name], direction="minimize")
+    if name == RING_FREQUENCY:
+        return FunctionOracle(name, ring_frequency, direction="maximize")
     if name.startswith(ALERTS_PREFIX):
         return alerts_oracle(name.removeprefix(ALERTS_PREFIX).split(","), name)
     if name in CLASSIFIERS:
@@ -307,7 +311,7 @@ def oracle(name: str) -> Oracle:
 def oracle_names() -> list[str]:
     """Names of properties, counts and PMO tasks; `similarity to ...`, chosen catalogs and docking are not listed."""
     tasks = (f"{PMO_PREFIX}{name}" for name in TASKS)
-    return [*PROPERTIES, "alerts", *COUNTS, *tasks, *CLASSIFIERS]
+    return [*PROPERTIES, "alerts", *COUNTS, RING_FREQUENCY, *tasks, *CLASSIFIERS]
 
 
 def no_classifier(name: str) -> ConfigError:

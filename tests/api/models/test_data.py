@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from sciencegen.api.models import data as models_data
-from sciencegen.api.models.data import fit_representation, read_training_data, rows_to_fit, with_parts
+from sciencegen.api.models.data import fit_representation, read_training_data, requested_conditions, rows_to_fit
 from sciencegen.api.science import domain_of
 from sciencegen.api.sources.preparation import prepare_source
 from sciencegen.config import PrepareSettings
 from sciencegen.data.prepared import PackedArrays
+from sciencegen.errors import ConfigError
 from sciencegen.training import TrainingSettings
 from tests.domains.tables.known_table import table
 
@@ -58,9 +59,10 @@ def test_many_rare_numbers_add_no_more_rows_than_are_looked_at(monkeypatch):
 
 def test_a_column_of_texts_stands_for_its_indicators():
     known = ("age", "city:Bergen", "city:Oslo", "cityscape:x")
-    assert with_parts(("city", "age"), known) == ("city:Bergen", "city:Oslo", "age")
-    assert with_parts(("city:Oslo",), known) == ("city:Oslo",)
-    assert with_parts(("town",), known) == ("town",)
+    assert requested_conditions(("city", "age"), known) == ("city:Bergen", "city:Oslo", "age")
+    assert requested_conditions(("city:Oslo",), known) == ("city:Oslo",)
+    with pytest.raises(ConfigError, match=r"condition .* 'town'"):
+        requested_conditions(("town",), known)
 
 
 def test_batches_are_those_of_arrays_in_memory(prepared, tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.science import domain_of
-from sciencegen.api.sources.preparation import check_measured_table, with_measured
+from sciencegen.api.sources.preparation import resolve_prepare, with_measured
 from sciencegen.config import PrepareSettings
 from sciencegen.errors import ConfigError, DataError
 
@@ -11,13 +11,16 @@ FAMILY = domain_of("proteins/aligned")
 
 
 def test_a_table_needs_a_family_and_a_file(tmp_path):
-    check_measured_table(FAMILY, PrepareSettings())
+    def resolved(form, **settings):
+        return resolve_prepare("proteins", PrepareSettings(source="family.a2m", form=form, **settings))[0]
+
+    assert resolved("aligned") is FAMILY
     with pytest.raises(ConfigError, match="`measured` with `target`"):
-        check_measured_table(FAMILY, PrepareSettings(target="y"))
+        resolved("aligned", target="y")
     with pytest.raises(ConfigError, match="pass `form` aligned"):
-        check_measured_table(domain_of("proteins"), PrepareSettings(measured="x.csv"))
+        resolved("", measured="x.csv")
     with pytest.raises(DataError, match="found no file"):
-        check_measured_table(FAMILY, PrepareSettings(measured=str(tmp_path / "x.csv")))
+        resolved("aligned", measured=str(tmp_path / "x.csv"))
 
 
 def test_rows_by_split_are_no_alignment():

@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen.api.science import domain_of
-from sciencegen.api.sources.preparation import prepare_source, property_names, reference_of_source
+from sciencegen.api.sources.preparation import prepare_source, reference_of_source, resolve_prepare
 from sciencegen.config import PrepareSettings
 from sciencegen.errors import ConfigError, SciencegenError
 from tests.toy import write_clouds
@@ -26,8 +26,8 @@ def test_without_a_source_or_with_an_unknown_property_nothing_is_written(tmp_pat
     with pytest.raises(ConfigError, match="a source to prepare"):
         prepare_source("pointclouds", tmp_path / "data", PrepareSettings())
     with pytest.raises(SciencegenError, match="Did you mean 'height'"):
-        property_names(domain_of("pointclouds"), PrepareSettings(properties=("hieght",)))
-    assert property_names(domain_of("pointclouds"), PrepareSettings()) == ("radius", "height")
+        resolve_prepare("pointclouds", PrepareSettings(source="x.csv", properties=("hieght",)))
+    assert resolve_prepare("pointclouds", PrepareSettings(source="x.csv"))[2] == ("radius", "height")
     assert not (tmp_path / "data").exists()
 
 

@@ -1,116 +1,132 @@
-"""Analogues: changes are those of the series, cores are what good molecules share, differences say what changed."""
-
-from __future__ import annotations
+"""Analogues of leads: changes, configurations that stay, and the window of similarity."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from rdkit import Chem
 
-from sciencegen.api.propose import propose
-from sciencegen.domains.molecules.alerts import alert_catalog
-from sciencegen.domains.molecules.analogues import changes_of, difference, linkers, shared_cores, substituents
-from sciencegen.domains.molecules.items import parse, text, undefined_stereocentres
-from sciencegen.domains.molecules.properties import log_p
+from sciencegen.domains.molecules import analogues
+from sciencegen.domains.molecules.analogues import (
+    EXCHANGES,
+    SUBSTITUENTS,
+    Lead,
+    kind_of,
+    same_atoms,
+    with_configurations,
+)
+from sciencegen.domains.molecules.items import key, parse
 from sciencegen.items import Refusal
 
-CORE = "c1ccc(Nc2ncnc3ccccc23)cc1"
-SERIES = [
-    f"COc1cc2ncnc(Nc3cccc({halogen})c3{beside})c2cc1{chain}"
-    for halogen in ("Cl", "Br", "C#C", "C")
-    for beside in ("", "F")
-    for chain in ("OC", "OCCOC", "OCCCN1CCOCC1", "OCC1CCN(C)CC1")
+MONTELUKAST = "CC(C)(O)c1ccccc1CC[C@@H](SCC1(CC(=O)O)CC1)c1cccc(/C=C/c2ccc3ccc(Cl)cc3n2)c1"
+MORPHINE = "CN1CC[C@]23c4c5ccc(O)c4O[C@H]2[C@@H](O)C=C[C@H]3[C@H]1C5"
+STEROID = "C[C@]12CC[C@H]3[C@@H](CCC4=CC(=O)CC[C@@]43C)[C@@H]1CC[C@@H]2O"
+CHIRAL = [
+    MONTELUKAST,
+    MORPHINE,
+    STEROID,
+    "CC[C@H](C)[C@H](N)C(=O)N1CCC[C@@H]1C(=O)O",
+    "C/C=C(/C)C(=O)N[C@@H](C)c1ccccc1",
 ]
-MOLECULES = [parse(one) for one in SERIES]
-LINKED = [parse(f"Clc1ccc({link}c2ccncc2)cc1") for link in ("O", "CO", "C(=O)N", "NC(=O)", "CCN")]
 
 
-def children(name, count=60, molecules=MOLECULES, parents=MOLECULES):
-    change, generator = changes_of(molecules)[name], np.random.default_rng(0)
-    made = [change(parents[k % len(parents)], generator) for k in range(count)]
-    return [one for one in made if not isinstance(one, Refusal)]
+def lead_of(smiles):
+    return Lead(parse(smiles), frozenset(), lambda item: True)
 
 
-@pytest.mark.parametrize("name", ["substituent", "matched pair", "replacement"])
-def test_a_change_is_one_place_of_the_molecule(name):
-    made = children(name)
-    assert len({text(one) for one in made}) > 3
-    assert all(min(difference(one, known).count(">") for known in MOLECULES) <= 1 for one in made[:12])
-    assert [text(one) for one in made] == [text(one) for one in children(name)]
+def made_of(lead, window, count=30):
+    generator = np.random.default_rng(2)
+    found = [lead.analogue(window, generator.uniform(*window), generator) for _ in range(count)]
+    return [one for one in found if not isinstance(one, Refusal)]
 
 
-def test_a_linker_is_exchanged_between_the_same_ends():
-    made = {text(one) for one in children("linker", 30, LINKED, LINKED[:1])}
-    assert made == {text(one) for one in LINKED[1:]}
+@pytest.mark.parametrize("where", SUBSTITUENTS)
+def test_groups_join_to_atoms_of_their_kind(where):
+    sites = {
+        "aromatic carbon": ("c1ccccc1", 0), "azine carbon": ("c1ccncc1", 2), "amine": ("CNC", 1),
+        "amide nitrogen": ("CC(=O)NC", 3), "oxygen": ("CO", 1), "ester oxygen": ("CC(=O)O", 3), "acyl": ("CC=O", 1),
+        "sulfonyl": ("CS(=O)(=O)C", 1), "alkyl carbon": ("CCC", 0), "activated alkyl carbon": ("CCOC", 1),
+    }  # fmt: skip
+    smiles, atom = sites[where]
+    molecule = Chem.MolFromSmiles(smiles)
+    assert kind_of(molecule.GetAtomWithIdx(atom), 4 if where == "sulfonyl" else None) == where
+    for group in filter(None, SUBSTITUENTS[where]):
+        gone = (4, frozenset({4})) if where == "sulfonyl" else ()
+        made = analogues._joined(molecule, atom, group, *gone)
+        assert Chem.SanitizeMol(made, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE, group
+        assert made.GetNumAtoms() == molecule.GetNumAtoms() + Chem.MolFromSmiles(group).GetNumAtoms() - bool(gone)
+        assert not any(one.GetNumRadicalElectrons() for one in made.GetAtoms()), group
 
 
-def test_the_parts_of_a_series_are_recombined_at_their_places():
-    left_out = parse(SERIES[5])
-    rest = [one for one in MOLECULES if text(one) != text(left_out)]
-    assert text(left_out) in {text(one) for one in children("substituent", 400, rest, rest)}
-    core = Chem.MolFromSmarts(CORE)
-    assert all(one.HasSubstructMatch(core) for one in children("substituent", 100))
+def test_every_exchange_is_applicable_and_gives_molecules(drugs):
+    molecules = [*drugs, *map(parse, CHIRAL), *map(parse, EXAMPLES)]
+    reactions, _ = analogues._exchanges()
+    for text, reaction in zip(EXCHANGES, reactions, strict=True):
+        template, good = reaction.GetReactantTemplate(0), 0
+        for molecule in molecules:
+            if match := molecule.GetSubstructMatch(template):
+                made = analogues._reacted(molecule, reaction, set(match))
+                good += made is not None and not Chem.SanitizeMol(made, catchErrors=True)
+        assert good, text
 
 
-def test_a_hydrogen_is_replaced_only_where_the_series_has_a_substituent():
-    pair = [parse("Cc1ccc(C(=O)NC2CC2)cc1"), parse("Cc1ccc(C(=O)NC2CC2)c(F)c1")]
-    assert {text(one) for one in children("matched pair", 30, pair, pair)} == set(map(text, pair))
+EXAMPLES = [
+    "Cc1ccc(F)cc1Cl", "COc1ccccc1C#N", "Cn1cccc1", "c1ccsc1", "c1ccoc1", "CSc1ccccc1", "CCSCC", "CNC(=O)c1ccccc1",
+    "CNS(=O)(=O)c1ccccc1", "COC(=O)CC", "CC(=O)O", "CCC(N)=O", "C1CCCCC1", "C1CCOCC1", "CN1CCCCC1", "CC(C)(C)CC",
+    "CC(C)CC", "CCO", "NCC", "c1ccccc1CCN", "COC(F)F", "CNc1ccccc1", "C1CCC1", "c1ccccc1CN1CCCC1", "COCC",
+    "CC(=O)Nc1ccccc1", "c1ccc(OC)cc1", "c1cc[nH]c1",
+]  # fmt: skip
 
 
-def test_no_stereocentre_is_left_open_that_was_defined_or_none():
-    racemic = [parse("CC(N)c1ccccc1Nc1ccncc1"), parse("C[C@H](O)c1ccccc1Nc1ccncc1"), parse("NCc1ccccc1Nc1ccncc1")]
-    made = children("matched pair", 60, racemic, racemic[1:])
-    assert made
-    assert not any(undefined_stereocentres(one) for one in made)
+@pytest.mark.parametrize("smiles", ["CCCCN", "CC(=O)Nc1ccc(O)cc1", *CHIRAL])
+def test_analogues_are_in_the_window_and_spread_in_it(smiles):
+    lead, window = lead_of(smiles), (0.45, 0.75)
+    alike = [lead.similarity(one) for one in made_of(lead, window)]
+    assert len(alike) > 10
+    assert min(alike) >= 0.45
+    assert max(alike) <= 0.75
+    if lead.molecule.GetNumAtoms() > 15:
+        assert np.ptp(alike) > 0.15
 
 
-def test_places_join_to_the_molecule_again():
-    molecule = MOLECULES[3]
-    for place in [*substituents(molecule), *linkers(molecule)]:
-        part = Chem.MolFromSmiles(place.part, sanitize=False)
-        part.UpdatePropertyCache()
-        joined = Chem.molzip(place.rest, part)
-        assert text(parse(Chem.MolToSmiles(joined))) == text(molecule)
+@pytest.mark.parametrize("smiles", CHIRAL)
+def test_analogues_of_the_mirror_image_are_the_mirror_images(smiles):
+    def mirrored(molecule):
+        other = Chem.Mol(molecule)
+        for atom in other.GetAtoms():
+            atom.InvertChirality()
+        return parse(Chem.MolToSmiles(other))
+
+    lead, window = lead_of(smiles), (0.45, 0.8)
+    other = Lead(Chem.RenumberAtoms(lead.molecule, list(range(lead.molecule.GetNumAtoms()))), frozenset(), lead.accept)
+    for atom in other.molecule.GetAtoms():
+        atom.InvertChirality()
+    pairs = zip(made_of(lead, window), made_of(other, window), strict=True)
+    assert all(key(mirrored(one)) == key(two) for one, two in pairs)
 
 
-def test_the_core_of_the_good_is_found_and_none_where_they_share_none():
-    (core,) = shared_cores(MOLECULES)
-    assert text(parse(core)) == text(parse(CORE))
-    assert shared_cores([parse(one) for one in ("CCO", "CCN", "c1ccccc1", "C1CCCC1", "OC(=O)C")]) == []
+@pytest.mark.parametrize("smiles", CHIRAL)
+def test_configurations_are_set_again(smiles):
+    lead = parse(smiles)
+    flat = Chem.Mol(lead)
+    Chem.RemoveStereochemistry(flat)
+    order = np.random.default_rng(4).permutation(flat.GetNumAtoms()).tolist()
+    flat = Chem.MolFromSmiles(Chem.MolToSmiles(Chem.RenumberAtoms(flat, order)))
+    again = with_configurations(lead, flat, same_atoms(lead, flat))
+    assert Chem.MolToSmiles(again) == key(lead)
 
 
-@pytest.mark.parametrize(
-    ("molecule", "reference", "said"),
-    [
-        ("Cc1ccncc1Cl", "Cc1ccncc1F", "*F > *Cl"),
-        ("Cc1ccncc1", "Cc1ccncc1F", "*F > *"),
-        ("C[C@H](O)c1ccccc1", "C[C@@H](O)c1ccccc1", "stereochemistry"),
-    ],
-)
-def test_a_difference_names_both_parts(molecule, reference, said):
-    assert difference(parse(molecule), parse(reference)) == said
+def test_a_group_in_place_of_another_takes_its_side():
+    lead = parse("C[C@H](N)c1ccccc1")
+    made = Chem.MolFromSmiles("CC(O)c1ccccc1")
+    again = with_configurations(lead, made, {0: 0, 1: 1, **{at: at for at in range(3, 9)}})
+    assert Chem.MolToSmiles(again) == "C[C@H](O)c1ccccc1"
 
 
-def test_a_plate_holds_what_a_chemist_would_order(tmp_path):
-    values = [7 + 0.8 * ("Cl" in one) + 0.4 * ("F" in one) + 0.1 * one.count("O") for one in SERIES]
-    pd.DataFrame({"item": SERIES, "value": values}).to_csv(tmp_path / "series.csv", index=False)
-    options = dict(batch=6, threads=1, breeding={"children": 60})
-    made = propose("molecules", str(tmp_path / "series.csv"), **options)
-    items = [parse(one) for one in made.table["item"]]
-    core, catalog = Chem.MolFromSmarts(CORE), alert_catalog()
-    assert len(items) == 6
-    assert all(one.HasSubstructMatch(core) for one in items)
-    assert max(map(log_p, items)) <= np.quantile([log_p(one) for one in MOLECULES], 0.95)
-    known = {name for one in MOLECULES for name in catalog.matches(one)}
-    assert all(known.issuperset(catalog.matches(one)) for one in items)
-    assert (made.table["similarity"] >= 0.4).all()
-    assert set(made.table["nearest"]) <= set(map(text, MOLECULES))
-    assert made.table["changed"].str.contains(" > ").all()
-    assert made.table["nearest_value"].between(7, 9).all()
-    assert any("keep_core" in note for note in made.notes)
-    free = propose(
-        "molecules", str(tmp_path / "series.csv"), **options, random_moves=True, keep_core=False, new_alerts=True,
-        property_quantile=0, minimum_similarity=0, maximum_changes=1,
-    )  # fmt: skip
-    assert not any("candidates " in note for note in free.notes)
-    assert set(free.table["source"]) & {"mutation", "edit", "recombination"}
+def test_fixed_atoms_stay():
+    lead = Lead(parse("CC(=O)Nc1ccc(O)cc1"), frozenset(range(4)), lambda item: True)
+    for one in made_of(lead, (0.3, 0.8)):
+        assert one.HasSubstructMatch(Chem.MolFromSmarts("CC(=O)N"))
+
+
+def test_the_same_seed_gives_the_same_analogues():
+    first, second = ([key(one) for one in made_of(lead_of(MORPHINE), (0.4, 0.8), 8)] for _ in range(2))
+    assert first == second

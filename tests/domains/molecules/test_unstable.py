@@ -78,6 +78,15 @@ EXAMPLES = {
     "cyclopentadiene": "CC1=CC=CC1",
     "enehydrazine": "CC(=O)NC=CNN=Cc1ccccc1",
     "alkylamine and azole": "CN1CCCC1n1ccnc1",
+    "imidazolidine": "CN1CCN(C)C1",
+    "amine beside": "CC(=O)N1CCCCC1N1CCCC1",
+    "hydrazine and oxygen": "NNC1CCCCO1",
+    "azetine": "CN1C=CC1",
+    "3H-pyrrole": "CC1(C)C=CC=N1",
+    "alkyl azo": "CN=NC1CCCCC1",
+    "cyclohexa-1,3-diene": "CC1=CC=CCC1",
+    "quinodimethane": "c1c2c(ccc1)=CCC=2",
+    "ketene aminal": "C=C(Nc1ccccc1)Nc1ccccc1",
 }
 MAKEABLE = [
     "OC1CCCCO1", "OCC1OC(O)C(O)C(O)C1O", "OC(O)C(Cl)(Cl)Cl", "CN1CN(C)CN(C)C1", "OB(O)c1ccccc1", "CC(=O)CC(C)=O",
@@ -92,6 +101,11 @@ MAKEABLE = [
     "COC(OC)=CC(C)=O", "CSC(SC)=C[N+](=O)[O-]", "O=C1OC=CO1", "COc1ccco1", "CN1C(=O)N(C)C1=O", "NCCS(N)(=O)=O",
     "c1ccc2c(c1)-c1ccccc1-2", "CC(C)=NNc1ccccc1", "CC(=O)C=CNN(C)C", "CC1=NNC=CC1", "C=CNC(C)=O",
     "CN1CCc2nccn2C1", "CN(C)CCn1ccnc1",
+    "NC(C1=CCC=CC1)C(=O)O", "C1N2CN3CN1CN(C2)C3", "CCCCC(CC)CN1CN(CC(CC)CCCC)CC(C)(N)C1",
+    "NS(=O)(=O)c1cc2c(cc1Cl)NCNS2(=O)=O",
+    "CNC(=O)Oc1ccc2c(c1)C1(C)CCN(C)C1N2C", "O=C1NCN(c2ccccc2)C12CCNCC2", "c1ccc(N=Nc2ccccc2)cc1", "CN1CCC=C1C#N",
+    "CN(C)c1ccc(N=NC(C)=O)cc1", "CC1=NC(C)(C)C2CCCCC12", "CC1C=CC(=O)N1", "NC(N)=NN=C(C)C",
+    "CC(=O)c1cccc(NC2c3ccccc3C(=O)N2C)c1",
 ]  # fmt: skip
 
 
@@ -123,6 +137,12 @@ def test_what_no_pattern_describes_is_found(smiles, name):
         ("CN1CCCC1Nc1ccccc1", "aminal"),
         ("CC(=O)NCNc1ccccc1", "amine and amide"),
         ("OC1Cc2ccccc2N1", "hemiaminal"),
+        ("CN1CCCN(C)C1", "imidazolidine or hexahydropyrimidine"),
+        ("CS(=O)(=O)N1CCCC1Nc1ccccc1", "amine beside the acylated nitrogen"),
+        ("CN1NCCNC1", "hydrazine and oxygen or amine"),
+        ("C1=NCC1", "azetine"),
+        ("CC1=NCC=C1", "3H-pyrrole"),
+        ("COC1=CC=CCC=C1", "cyclohexa-1,3-diene or cycloheptatriene"),
         ("CC(=O)N=O", "aliphatic, vinylic or acyl nitroso"),
         ("CNC(=O)c1nn[nH]cc2cnc1-2", "aromatic ring of four"),
     ],

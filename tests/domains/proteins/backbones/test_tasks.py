@@ -69,7 +69,7 @@ def test_variations_and_oligomers(draw, folder, tmp_path):
     assert made.code == 0, made.err
     assert len(pd.read_csv(tmp_path / "v.csv")) == 2
     assert {len(item) for item in items_of(tmp_path / "v.pdb")} == {24}
-    made = draw("--symmetry", "C3", "-o", tmp_path / "s.pdb")
+    made = draw("--set", "symmetry=C3", "-o", tmp_path / "s.pdb")
     assert made.code == 0, made.err
     assert {item.symmetry for item in items_of(tmp_path / "s.pdb")} == {"C3"}
     lines = (tmp_path / "s.pdb").read_text().splitlines()
@@ -89,7 +89,9 @@ def test_python_draws_the_same(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "given", [{"symmetry": "C3"}, {"vary": "mine/chain2.pdb"}, {"scaffold": "motif.pdb", "contigs": CONTIGS}], ids=str
+    "given",
+    [{"settings": {"symmetry": "C3"}}, {"vary": "mine/chain2.pdb"}, {"scaffold": "motif.pdb", "contigs": CONTIGS}],
+    ids=str,
 )
 def test_a_draw_does_not_depend_on_their_number(folder, monkeypatch, given):
     """All of a chain's digits: rows of one part are computed together, which changes the rounding."""
@@ -103,7 +105,7 @@ def test_a_draw_does_not_depend_on_their_number(folder, monkeypatch, given):
     [
         ("--scaffold", "motif.pdb", "--set", f"contigs={CONTIGS}"),
         ("--vary", "motif.pdb", "--set", "noise_level=0.9", "--set", "sampler=ancestral"),
-        ("--symmetry", "C2", "--set", "sampler=churn"),
+        ("--set", "symmetry=C2", "--set", "sampler=churn"),
     ],
 )
 def test_step_noise_reaches_every_task(draw, tmp_path, flags):
@@ -128,11 +130,11 @@ def test_step_noise_reaches_every_task(draw, tmp_path, flags):
         ),
         (("--scaffold", "none.pdb"), "none.pdb"),
         (("--set", f"contigs={CONTIGS}"), "Expected --scaffold with --set contigs"),
-        (("--vary", "motif.pdb", "--symmetry", "C2"), "one of --vary and --symmetry"),
+        (("--vary", "motif.pdb", "--set", "symmetry=C2"), "one of --vary and --set symmetry"),
         (("--vary", "motif.pdb", "--set", "noise_level=2"), "noise_level"),
         (("--vary", "motif.pdb", "--where", "length=20"), "a chain of 30 residues"),
-        (("--symmetry", "C9"), "of at most C3"),
-        (("--symmetry", "C2", "--steer", "maximize helix"), "Expected no --steer with --symmetry"),
+        (("--set", "symmetry=C9"), "of at most C3"),
+        (("--set", "symmetry=C2", "--steer", "maximize helix"), "Expected no --steer with --set symmetry"),
     ],
 )
 def test_wrong_settings_are_named_before_any_draw(draw, tmp_path, flags, message):
