@@ -117,7 +117,7 @@ class Draws:
     def parts(self) -> Iterator[Part]:
         """(compute chunk, rows in it) for each batch. Only with `few` the last batch ends at the last wanted row."""
         together = self.settings.best_of * self.particles
-        if not self.few and together == 1 and (self.task is None or self.model.device == "cpu"):
+        if not self.few and together == 1 and self.task is None:
             yield from self.model.space.parts(self.wanted)
             return
         alone = together == 1 and self.task is None
