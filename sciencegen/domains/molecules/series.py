@@ -5,6 +5,7 @@ hydrogen is a substituent too. A part may take the place of another where it was
 and bonds within some bonds of the cut (matched pairs: Hussain & Rea, J. Chem. Inf. Model. 2010, 50, 339; contexts:
 Polishchuk, J. Cheminform. 2020, 12, 28). The widest environment tells the position on a series' core, so that its
 substituents are recombined (Free & Wilson, J. Med. Chem. 1964, 7, 395); a narrow one carries them to another series.
+Changes that chemists make in any series are those of `analogues`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdChemReactions, rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 
 from sciencegen.domains.capabilities import Analogues
 from sciencegen.domains.molecules.alerts import alert_catalog
+from sciencegen.domains.molecules.analogues import Lead
 from sciencegen.domains.molecules.edits import Bond, chain_bonds
 from sciencegen.domains.molecules.items import key, parse, undefined_stereocentres
 from sciencegen.domains.molecules.patterns import murcko_scaffold
@@ -46,7 +48,7 @@ _POINT = Chem.MolFromSmarts("[#0]")
 _PARTLY = Chem.SanitizeFlags.SANITIZE_PROPERTIES | Chem.SanitizeFlags.SANITIZE_SYMMRINGS
 
 
-class Place(NamedTuple):
+class Site(NamedTuple):
     """Where a molecule can be changed. rest: the other atoms, with numbered attachment points. part: what is there now,
     as SMILES. keys: its environments, by `SAME_POSITION`, `SAME_SITE` and `SAME_KIND`."""
 
@@ -71,14 +73,14 @@ def _is_cut(one: Chem.Atom, other: Chem.Atom) -> bool:
     return (numbers[0] == 6) != (numbers[1] == 6)
 
 
-def substituents(molecule: Chem.Mol) -> Iterator[Place]:
+def substituents(molecule: Chem.Mol) -> Iterator[Site]:
     """The places of substituents and of hydrogens, but those of stereocentres."""
     whole = molecule.GetNumHeavyAtoms()
     for bond in cut_bonds(molecule):
         pieces = _pieces(molecule, [bond])
         for part, rest in (pieces, pieces[::-1]):
             if part.GetNumHeavyAtoms() <= min(LARGEST_PART, whole // 2):
-                yield Place(rest, Chem.MolToSmiles(part), _keys(rest))
+                yield Site(rest, Chem.MolToSmiles(part), _keys(rest))
     ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
     for index in {rank: index for index, rank in enumerate(ranks)}.values():
         atom = molecule.GetAtomWithIdx(index)
@@ -90,10 +92,10 @@ def substituents(molecule: Chem.Mol) -> Iterator[Place]:
             near = rest.GetAtomWithIdx(index)
             near.SetNumExplicitHs(max(0, near.GetNumExplicitHs() - 1))
             if Chem.SanitizeMol(rest, _PARTLY, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
-                yield Place(rest.GetMol(), _HYDROGEN, _keys(rest))
+                yield Site(rest.GetMol(), _HYDROGEN, _keys(rest))
 
 
-def linkers(molecule: Chem.Mol) -> Iterator[Place]:
+def linkers(molecule: Chem.Mol) -> Iterator[Site]:
     """The places of parts between atoms of two rings."""
     ends = [
         cut for bond in cut_bonds(molecule) for cut in (bond, bond[::-1]) if molecule.GetAtomWithIdx(cut[0]).IsInRing()
@@ -115,7 +117,7 @@ def linkers(molecule: Chem.Mol) -> Iterator[Place]:
                     for (index,) in piece.GetSubstructMatches(_POINT):
                         piece.GetAtomWithIdx(index).SetAtomMapNum(3 - piece.GetAtomWithIdx(index).GetAtomMapNum())
             keys = {reach: (sides[0][reach], sides[1][reach]) for reach in sides[0]}
-            yield Place(Chem.CombineMols(one, other), Chem.MolToSmiles(part), keys)
+            yield Site(Chem.CombineMols(one, other), Chem.MolToSmiles(part), keys)
 
 
 def _pieces(molecule: Chem.Mol, bonds: Sequence[Bond]) -> tuple[Chem.Mol, ...]:
@@ -170,7 +172,7 @@ class SeriesChanges:
         self._parts: dict[Hashable, Counter[str]] = defaultdict(Counter)
         self._linkers: dict[Hashable, Counter[str]] = defaultdict(Counter)
         self._pairs: dict[tuple[str, Hashable], Counter[str]] = defaultdict(Counter)
-        self._places: dict[str, tuple[list[Place], list[Place]]] = {}
+        self._places: dict[str, tuple[list[Site], list[Site]]] = {}
         beside: dict[str, dict[str, Hashable]] = defaultdict(dict)
         with rdBase.BlockLogs():
             for molecule in molecules[:MOST_LEARNED]:
@@ -185,7 +187,7 @@ class SeriesChanges:
             for part, kind in parts.items():
                 self._pairs[part, kind].update(one for one in parts if one != part)
 
-    def _of(self, molecule: Chem.Mol) -> tuple[list[Place], list[Place]]:
+    def _of(self, molecule: Chem.Mol) -> tuple[list[Site], list[Site]]:
         """The places of a molecule, found once."""
         name = key(molecule)
         if name not in self._places:
@@ -213,7 +215,7 @@ class SeriesChanges:
         )
 
     def _changed(
-        self, molecule: Chem.Mol, places: Sequence[Place], known: Callable[[Place], Counter[str]],
+        self, molecule: Chem.Mol, places: Sequence[Site], known: Callable[[Site], Counter[str]],
         generator: np.random.Generator,
     ) -> Chem.Mol | Refusal:  # fmt: skip
         """The molecule with another part at one of the places. Parts that were seen more often are drawn more often."""
@@ -234,9 +236,7 @@ class SeriesChanges:
 
 @cache
 def _read_part(text: str) -> Chem.Mol:
-    options = Chem.SmilesParserParams()
-    options.removeHs = False
-    return Chem.MolFromSmiles(text, options)
+    return Chem.MolFromSmiles(text)
 
 
 def joined(rest: Chem.Mol, part: str) -> Chem.Mol | Refusal:
@@ -250,62 +250,11 @@ def joined(rest: Chem.Mol, part: str) -> Chem.Mol | Refusal:
             return Refusal(f"RDKit refuses the molecule: {str(error).strip()}")
 
 
-# Replacements that chemists try in any series: the operational scheme for aromatic substitution (Topliss, J. Med. Chem.
-# 1972, 15, 1006), classical isosteres (Patani & LaVoie, Chem. Rev. 1996, 96, 3147; Meanwell, J. Med. Chem. 2011, 54,
-# 2529), and nitrogen in place of CH (Pennington & Moustakas, J. Med. Chem. 2017, 60, 3552). They matter where the
-# measured molecules are few.
-
-REPLACEMENTS = (
-    *(f"[cH:1]>>[c:1]{group}" for group in ("F", "Cl", "C", "OC", "C#N", "C(F)(F)F")),
-    *(f"[c:1][Cl]>>[c:1]{group}" for group in ("F", "Br", "C", "C(F)(F)F", "C#N")),
-    *(f"[c:1]F>>[c:1]{group}" for group in ("Cl", "[H]", "C")),
-    *(f"[c:1][CH3]>>[c:1]{group}" for group in ("Cl", "CC", "C1CC1", "OC", "C(F)(F)F")),
-    *(
-        f"[c:1][O:2][CH3]>>{group}"
-        for group in ("[c:1][O:2]CC", "[c:1][O:2]C(F)F", "[c:1][O:2]C(F)(F)F", "[c:1][OH:2]")
-    ),
-    "[c:1]C(F)(F)F>>[c:1]C(F)F",
-    "[c:1]Br>>[c:1]Cl",
-    "[c:3][cH;r6:1][c:2]>>[c:3][n;H0:1][c:2]",
-    "[c:3][n;H0;D2;r6:1][c:2]>>[c:3][cH:1][c:2]",
-    "[CX3:1](=[O:2])[NX3;H1:3][CX4,c:4]>>[C:1](=[O:2])[N:3](C)[C:4]",
-    "[NX3;H0;R;!$(N[C,S]=[O,S]):1][CH3]>>[N:1]CC",
-    "[NX3;H0;R;!$(N[C,S]=[O,S]):1][CH3]>>[N:1]C(C)C",
-    "[NX3;H0;R;!$(N[C,S]=[O,S]):1][CH3]>>[NH:1]",
-    "[CX4:1][OH:2]>>[C:1][O:2]C",
-    "[O;R:1]1[CH2:2][CH2:3][N:4][CH2:5][CH2:6]1>>[CH2:1]1[CH2:2][CH2:3][N:4][CH2:5][CH2:6]1",
-    "[CH2;R:1]1[CH2:2][CH2:3][N:4][CH2:5][CH2:6]1>>[O:1]1[CH2:2][CH2:3][N:4][CH2:5][CH2:6]1",
-    "[CH2;R:1]1[CH2:2][CH2:3][N:4][CH2:5]1>>[CH2:1]1[CH2:2][CH2:3][N:4][CH2:5]C1",
-    "[c:1][C:2](=[O:3])[OH]>>[c:1][C:2](=[O:3])N",
-    "[C:2](=[O:3])[NH2:1]>>[C:2](=[O:3])[NH:1]C",
-    "[S:1](=[O:2])(=[O:3])[CH3]>>[S:1](=[O:2])(=[O:3])CC",
-    "[CX4;H1:1]([CH3:2])[CH3:3]>>[CH:1]1[CH2:2][CH2:3]1",
-    "[CH2;!R:1]([c:2])[NX3:3]>>[CH2:1]([c:2])C[N:3]",
-    "[c:1]1[cH:2][cH:3][cH:4][cH:5][cH:6]1>>[c:1]1[cH:2][cH:3][cH:4]s1",
-)
-"""Reaction SMARTS of one molecule."""
-
-
-@cache
-def _replacements() -> list[rdChemReactions.ChemicalReaction]:
-    return [rdChemReactions.ReactionFromSmarts(text) for text in REPLACEMENTS]
-
-
 def replacement(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
-    """The molecule after one of `REPLACEMENTS`."""
-    before, undefined, reactions = key(molecule), undefined_stereocentres(molecule), _replacements()
-    with rdBase.BlockLogs():
-        for place in generator.permutation(len(reactions)).tolist():
-            products = [one for one, *_ in reactions[place].RunReactants((molecule,))]
-            if not products:
-                continue
-            chosen = products[int(generator.integers(len(products)))]
-            if Chem.SanitizeMol(chosen, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
-                continue
-            made = parse(Chem.MolToSmiles(chosen))
-            if not isinstance(made, Refusal) and key(made) != before and undefined_stereocentres(made) <= undefined:
-                return made
-    return Refusal("no standard replacement fits")
+    """One of the changes that chemists make in any series. They matter where the measured molecules are few."""
+    lead = Lead(molecule, frozenset(), lambda made: True)
+    found = (lead.changed(generator) for _ in range(ATTEMPTS))
+    return next((one for one in found if not isinstance(one, Refusal)), Refusal("no replacement fits"))
 
 
 def changes_of(
@@ -343,7 +292,7 @@ def shared_cores(molecules: Sequence[Chem.Mol]) -> list[str]:
     """
     from rdkit.Chem.Scaffolds import rdScaffoldNetwork  # on use: imports all of AllChem
 
-    options = rdScaffoldNetwork.ScaffoldNetworkParams()
+    options: Any = rdScaffoldNetwork.ScaffoldNetworkParams()  # RDKit's type stubs lack its settable attributes
     options.includeGenericScaffolds = options.includeScaffoldsWithAttachments = False
     options.keepOnlyFirstFragment = False
     parts: dict[str, Chem.Mol] = {}
