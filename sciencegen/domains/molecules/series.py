@@ -165,7 +165,7 @@ class SeriesChanges:
     >>> series = [Chem.MolFromSmiles(one) for one in ("Cc1ccncc1F", "COc1ccncc1F", "COc1ccncc1Cl")]
     >>> seen, generator = SeriesChanges(series), np.random.default_rng(0)
     >>> sorted({Chem.MolToSmiles(seen.matched_pair(series[0], generator)) for _ in range(20)})
-    ['COc1ccncc1F', 'Cc1ccncc1Cl']
+    ['COc1ccncc1F']
     """
 
     def __init__(self, molecules: Sequence[Chem.Mol]) -> None:
