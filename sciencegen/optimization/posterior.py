@@ -625,7 +625,7 @@ def plate_error(values: Sequence[float], ends: Sequence[Errors], minimize: bool)
     >>> import numpy as np
     >>> ends = np.array([10.0, 10.0]), np.array([1.0, 1.0]), np.array([100.0, 100.0])
     >>> plate_error([100.0, 1.0], ends, minimize=False)  # both by one interval's half on a logarithmic scale
-    PlateError(mean=0.0, items=2)
+    PlateError(mean=0.0, items=2, variance=1.0)
     """
     median, lower, upper = ends
     error, below, above = np.asarray(values, float) - median, median - lower, upper - median
