@@ -18,6 +18,7 @@ from sciencegen.api.campaign.candidates import (
     Features,
     Makeable,
     accepting,
+    analogue_tests,
     candidate_pool,
     check_controls,
     cost_column,
@@ -29,6 +30,7 @@ from sciencegen.api.campaign.candidates import (
     marks_for,
     material_notes,
     moves_of,
+    nearest_measured,
     reference_of_space,
     space_options,
     suggested_items,
@@ -94,7 +96,7 @@ from sciencegen.optimization.journal import Entry, Journal, read_journal
 from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.objective import resolve_oracles, score_safely
 from sciencegen.optimization.plate import PlateSettings
-from sciencegen.optimization.posterior import SurrogatePosterior, misfit_after
+from sciencegen.optimization.posterior import SurrogatePosterior
 from sciencegen.optimization.targets import Targets, dominated_volume, front_ranks
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
@@ -191,6 +193,7 @@ class Bench:
         log: Log = lambda text: None, report: Report = silent,
     ) -> None:  # fmt: skip
         science = self.science = domain_of(domain)
+        self.analogues = None if science.moves is None else science.moves.analogues
         self.settings, self.log, self.report = settings, log, report
         self.journal = Journal() if settings.journal is None else read_journal(settings.journal)
         self.targets = read_targets(science, settings, self.journal)
@@ -237,7 +240,11 @@ class Bench:
             cost_limit=math.inf if settings.cost_limit is None else settings.cost_limit,
             sharing=further.sharing if settings.blocks is not None else 0.0,
         )
-        breeding = to_record(BreedingSettings, further.breeding, "breeding")
+        moves = self.science.moves
+        usual = (
+            None if moves is None or moves.analogues is None else BreedingSettings(generations=further.maximum_changes)
+        )
+        breeding = to_record(BreedingSettings, further.breeding, "breeding", usual)
         made = CampaignSettings(batch - controls, further.surrogate, further.scale, plate, breeding, settings.hit)
         return batch, made
 
@@ -405,7 +412,7 @@ class Bench:
         """The space of candidates, what the user supplies to them, and notes."""
         settings, (pool, suggested, _), notes = self.settings, self.supplied, list[str]()
         sources = CandidateSources(pool, self.start, suggested)
-        space = self._campaign_space(whole=pool is not None and settings.pool is None)
+        space, expected = self._campaign_space(whole=pool is not None and settings.pool is None)
         if self.blocks is not None:
             given = (*settings.measured, *settings.also, *([] if settings.pool is None else [settings.pool]))
             for source in given:  # tables that say how their items are made are believed after a check
@@ -416,6 +423,7 @@ class Bench:
                 sources = replace(sources, start=())
             sources, left_out = makeable.only(sources)
             space, notes = makeable.space(space, self.best_first), [*self.blocks.notes, *left_out]
+        notes += expected
         if pool is None and not (space.draws or self.known or sources.start or sources.suggestions):
             raise ConfigError(
                 "Expected measured items, a pool, a model or start items to propose from, got none. "
@@ -423,9 +431,9 @@ class Bench:
             )
         return replace(space, report=self.report), sources, notes
 
-    def _campaign_space(self, whole: bool) -> CampaignSpace:
-        """The functions that a campaign needs of the domain and the model. whole: candidates are all items of the
-        space, so that only patterns and constraints are tested."""
+    def _campaign_space(self, whole: bool) -> tuple[CampaignSpace, list[str]]:
+        """The functions that a campaign needs of the domain and the model, and notes on what is expected of candidates.
+        whole: candidates are all items of the space, so that only patterns and constraints are tested."""
         science, model, settings, space = self.science, self.model, self.settings, self.space
         features, unlike = self.features
         tests: list[Callable[[Item], bool]] = [] if whole else [lambda item: unlike(item) is None]
@@ -436,17 +444,24 @@ class Bench:
             known = None if given else [*self.items, *self.named_start, *self.controls]
             origin = reference_of_space(science, space)
             tests.insert(0, constraint_of(science, settings.keep, settings.forbid, origin, settings.plausible, known))
+        notes, changes = list[str](), None
+        if settings.pool is None and not whole:
+            own_tests, notes = analogue_tests(science, settings.further, self.best_first, self.blocks is None)
+            tests += own_tests
+            if self.analogues is not None and self.blocks is None:
+                changes = self.analogues.changes(self.best_first or self.start)
         own = model.oracles if model is not None and self.goals else {}
         book = OracleBook(science.name, own={**own, **self.predictors}, threads=settings.threads)
         met = constraint_test(self.goals, resolve_oracles(self.goals, book.resolve))
         found = CampaignSpace(
             science.items.key, features, science.similarity.matrix, accepting(tests, met),
-            moves_of(science.moves, space), marks=marks_for(science, space, settings.further.maximum_share),
+            moves_of(science.moves, space, changes, changes is None or settings.further.random_moves),
+            marks=marks_for(science, space, settings.further.maximum_share),
         )  # fmt: skip
         if model is None or self.blocks is not None:
-            return found
+            return found, notes
         near, draw = latent_moves(model)
-        return replace(found, moves={**found.moves, "latent": near}, draws={"prior": draw})
+        return replace(found, moves={**found.moves, "latent": near}, draws={"prior": draw}), notes
 
     # The plate.
 
@@ -459,9 +474,9 @@ class Bench:
         first += self._told(notes)
         check_controls(space, self.controls)
         options = without_controls(self.settings_of(number), self.science, self.supplied[0], self.controls)
-        if not self.several:  # the misfit that earlier plates tell
+        if not self.several:  # how far earlier plates were off
             errors = plate_errors(self.history.journal, self.history.keys, self.minimize)
-            options = replace(options, misfit=misfit_after(errors))
+            options = replace(options, earlier=tuple(errors))
         sources = replace(sources, priors=[one.measured for one in self.priors])
         picked = next_plate(
             space, Targets(self.targets, self.measured), [*self.waiting, *self.controls], options,
@@ -510,6 +525,7 @@ class Bench:
         table["round"] = [number] * count
         for name, numbers in plate.predicted.items():
             table |= dict(zip(self._foretold(name), numbers.tolist(), strict=True))
+        table |= nearest_measured(science, plate.items, [one.item for one in self.known], self.values)
         if any(goal.is_constraint for goal in self.targets):
             table["feasible"] = plate.feasible.tolist()
         for name, oracle in self.predictors.items():

@@ -236,6 +236,32 @@ class ProposeFurther(PickingFurther):
     breeding: Annotated[dict[str, Any], NO_FLAG] = Field(
         {}, description="Options of candidates without a pool: children, generations, parents, draws."
     )
+    maximum_changes: int = Field(
+        2,
+        ge=1,
+        description="Molecules: most changes (a substituent, a linker) that lead from a measured item to a candidate.",
+    )
+    random_moves: bool = Field(
+        False,
+        description="Molecules: candidates also come from random changes of atoms and bonds and from crossover.",
+    )
+    keep_core: bool = Field(
+        True,
+        description="Molecules: candidates hold a core that the best tenth of the measured items share, if they do.",
+    )
+    new_alerts: bool = Field(
+        False, description="Molecules: candidates may have structural alerts that no good measured item has."
+    )
+    property_quantile: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="Molecules: logp and mw of candidates are at most this quantile of the measured items; logp also "
+        "at most 5, unless most good items exceed that. 0 is no limit.",
+    )
+    minimum_similarity: float = Field(
+        0.4, ge=0, le=1, description="Molecules: least similarity of a candidate to a measured item."
+    )
     maximum_steps: int = MAXIMUM_STEPS
     fill: str = Field("rows", description="Order of the wells: rows, columns, or random, rows in random order.")
     edge_wells: Annotated[bool, Flag("--no-edge-wells")] = Field(

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float
 
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.optimization.candidates import (
     POOL,
     CampaignSettings,
@@ -26,11 +27,11 @@ from sciencegen.optimization.candidates import (
     CandidateSources,
     Item,
 )
-from sciencegen.optimization.forecast import Forecast, forecast
+from sciencegen.optimization.forecast import MOST_ITEMS, Forecast, forecast, newness, series_errors, series_of
 from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.pareto_plate import ByHypervolume, by_hypervolume
 from sciencegen.optimization.plate import ByAcquisition, first_pickable, pick_by_prior
-from sciencegen.optimization.posterior import GP, WIDER, SurrogatePosterior
+from sciencegen.optimization.posterior import GP, WIDER, SurrogatePosterior, misfit_after
 from sciencegen.optimization.targets import Targets, fit_target
 
 Predicted = Mapping[str, Float[np.ndarray, "3 item"]]
@@ -158,10 +159,18 @@ def next_plate(
         )  # fmt: skip
         if targets.is_one:
             ((name, posterior),) = models.posteriors.items()
-            minimize = targets.signs[name] < 0
+            own, minimize = targets.measured[name], targets.signs[name] < 0
+            exact = [place for place, one in enumerate(own) if one.limits is None]
+            exact = [exact[place] for place in evenly_spaced(len(exact), MOST_ITEMS)]
+            known = [own[place].item for place in exact]
+            series = series_errors(
+                posterior, rows[places[name][exact]], targets.signs[name] * np.array([own[one].value for one in exact]),
+                series_of(np.asarray(space.similarity(known, known))),
+            )  # fmt: skip
+            new = newness(np.asarray(space.similarity([candidates.items[place] for place in picked], known)))
             hits = forecast(
-                chosen, posterior, settled_values(targets.measured[name], minimize), generator, hit=settings.hit,
-                minimize=minimize, misfit=settings.misfit,
+                chosen, posterior, settled_values(own, minimize), generator, hit=settings.hit, minimize=minimize,
+                misfit=misfit_after(settings.earlier).towards(misfit_after(settings.earlier, series), new),
             )  # fmt: skip
             plate = replace(plate, forecast=hits)
     return replace(

@@ -14,7 +14,7 @@ from sciencegen.metrics.numbers import SHAPES
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows, distinct_rows
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import Candidates, Materials, PlateSettings
-from sciencegen.optimization.posterior import MODELS, PICKED, Misfit, SurrogatePosterior, names_for
+from sciencegen.optimization.posterior import MODELS, PlateError, SurrogatePosterior, names_for
 from sciencegen.optimization.selection import Marks, first_within_quota
 from sciencegen.progress import Report, silent
 
@@ -259,8 +259,8 @@ class CampaignSettings:
     breeding : BreedingSettings
     hit : float, optional
         A value at least as good counts as a hit in forecasts; by default that of the best tenth of the measured items.
-    misfit : Misfit
-        Of items that are picked for their predictions.
+    earlier : sequence of PlateError
+        Errors of earlier plates, which tell how far the next one will be off.
     """
 
     count: int = 96
@@ -269,7 +269,7 @@ class CampaignSettings:
     plate: PlateSettings = field(default_factory=PlateSettings)
     breeding: BreedingSettings = field(default_factory=BreedingSettings)
     hit: float | None = None
-    misfit: Misfit = PICKED
+    earlier: Sequence[PlateError] = ()
 
     def __post_init__(self) -> None:
         names_for("surrogate", self.surrogate, MODELS)

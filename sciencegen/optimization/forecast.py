@@ -2,14 +2,14 @@
 
     f ~ N(m, K)                                           the joint posterior of the plate, on the model's scale
     z_i = (f_i - m_i + s n_i) / sqrt(K_ii + s^2)          errors of items are correlated, noise n_i is not
-    y_i = t^-1(m_i + d_i q_i(sqrt(1 - c) z_i + sqrt(c) e - b))
+    y_i = t^-1(m_i + d_i q_i(v (sqrt(1 - c) z_i + sqrt(c) e) - b))
     N = sum_i [y_i is at least as good as the threshold]
 
 m, K, s^2: mean, covariance and noise. t: the scale. d_i: the calibrated deviation of a measurement. q_i gives errors
 the shape of left-out residuals (`ResidualCalibration.shaped`). n_i, e ~ N(0, 1). b: picked items are worse than
 predicted on average, since the best predictions out of many are those with the luckiest errors. c: share of an error
 that the whole plate has in common beyond the posterior's correlations, as if the model were wrong about all that it
-likes. Earlier plates tell b and c (`posterior.Misfit`).
+likes. v: widening. Earlier plates, and series that are left out, tell b, c and v (`posterior.Misfit`).
 
 N is a linear pool of the surrogates on the chosen scale with equal weights (Stone 1961): the most likely one, of which
 all other predictions are, picked the plate, and the other one doesn't share its errors.
@@ -23,12 +23,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sciencegen.errors import DataError
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.normals import draws_of
-from sciencegen.optimization.posterior import LEVEL, PICKED, Misfit, SurrogatePosterior
+from sciencegen.optimization.posterior import LEVEL, MOST, PICKED, Misfit, PlateError, SurrogatePosterior
 
 DRAWS = 2000
 BLOCK = 1000
@@ -185,7 +185,93 @@ def drawn_measurements(
     noise = math.sqrt(joint.noise) * generator.standard_normal((DRAWS, len(rows)))
     own = np.sqrt(np.diag(joint.covariance).clip(1e-12) + joint.noise)
     errors = (draws_of(joint, DRAWS, generator) - joint.mean + noise) / own
-    errors = math.sqrt(1 - misfit.common) * errors + math.sqrt(misfit.common) * common - misfit.bias
+    errors = math.sqrt(1 - misfit.common) * errors + math.sqrt(misfit.common) * common
+    errors = misfit.widening * errors - misfit.bias
     calibration = posterior.calibration
     errors = calibration.deviation(joint.mean, own) * calibration.shaped(joint.mean, errors)
     return posterior.warp.inverse(joint.mean + errors)
+
+
+# How far picks are off in series that the model doesn't know. A plate is near the measured items, or in new territory;
+# left-out items have near relatives among the measured ones, so that they tell nothing of the latter. Whole series do:
+#
+#     P = (K + S)^-1                                        of all items, with the kernel fitted to them
+#     m_G = y_G - P_GG^-1 (P (y - mu))_G,   C_G = P_GG^-1   of a series G, from all others (Rasmussen & Williams 2006,
+#                                                           eq. 5.12, in blocks)
+#
+# The best predictions of each series are as if picked for a plate. Their errors, in calibrated deviations, are those of
+# a `PlateError`. The misfit of a plate lies between that of plates near the measured items and that of new series, in
+# proportion to how new its items are (`newness`).
+
+ALIKE = 0.4
+"""Similarity from which an item is of the series of another one."""
+FEWEST, FEWEST_SERIES = 8, 3
+"""Items of a series that is left out, and series that tell anything. Smaller series are left out together."""
+MOST_ITEMS = 1000
+"""Items whose series are left out; of more, evenly spaced ones."""
+PICKED_SHARE, MOST_PICKED = 0.25, 24
+"""Best predictions of a series that count as picked."""
+
+
+def series_of(similarity: Float[np.ndarray, "item item"]) -> list[Int[np.ndarray, " member"]]:
+    """Places of the items of each series: the item with most neighbours and all of them, and so on (Butina, J. Chem.
+    Inf. Comput. Sci. 1999, 39, 747). Series of few items are put together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> near = np.kron(np.eye(2), np.ones((8, 8)))
+    >>> [one.tolist() for one in series_of(near)]
+    [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13, 14, 15]]
+    """
+    near, free = (similarity >= ALIKE) | np.eye(len(similarity), dtype=bool), np.ones(len(similarity), bool)
+    found, few = list[np.ndarray](), list[int]()
+    while free.any():
+        centre = int(np.argmax((near & free).sum(1) * free))
+        own = np.flatnonzero(near[centre] & free)
+        free[own] = False
+        if len(own) >= FEWEST:
+            found.append(own)
+        else:
+            few += own.tolist()
+    rest = np.array(few, int)
+    return [*found, *(np.array_split(rest, len(rest) // (2 * FEWEST)) if len(rest) >= 2 * FEWEST else [])]
+
+
+def newness(similarity: Float[np.ndarray, "item measured"]) -> float:
+    """How new the items of a plate are: 0 if they are measured, 1 if they belong to none of the measured series.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> round(newness(np.array([[1.0, 0.2], [0.3, 0.4]])), 2)
+    0.5
+    """
+    return float(np.clip((1 - similarity.max(1)) / (1 - ALIKE), 0, 1).mean())
+
+
+def series_errors(
+    posterior: SurrogatePosterior,
+    rows: FeatureRows,
+    values: Float[np.ndarray, " item"],
+    series: Sequence[Int[np.ndarray, " member"]],
+) -> list[PlateError]:
+    """The errors of the best predictions in each series when it is left out; [] for a model that isn't a Gaussian
+    process, and with few series. values: measured, of which more is better."""
+    from sciencegen.optimization.gaussian_process import GaussianProcess  # on use: imports BoTorch
+
+    model = next((one for one in (posterior, *posterior.others) if isinstance(one.model, GaussianProcess)), None)
+    if len(series) < FEWEST_SERIES or model is None or not isinstance(model.model, GaussianProcess):
+        return []
+    targets = model.warp.forward(values)
+    covariance = model.model.kernel(model.points(rows)) + model.noise * np.eye(len(rows))
+    precision = np.linalg.inv(covariance + 1e-8 * np.eye(len(rows)))
+    weights, found = precision @ (targets - model.model.constant), list[PlateError]()
+    for own in series:
+        block = np.linalg.inv(precision[np.ix_(own, own)])
+        mean, deviation = targets[own] - block @ weights[own], np.sqrt(np.diag(block))
+        errors = (targets[own] - mean) / model.calibration.deviation(mean, deviation)
+        count = min(MOST_PICKED, max(FEWEST // 2, round(PICKED_SHARE * len(own))))
+        picked = np.clip(errors[np.argsort(-mean, kind="stable")[:count]], -MOST, MOST)
+        found.append(PlateError(float(picked.mean()), count, float(picked.var(ddof=1))))
+    return found

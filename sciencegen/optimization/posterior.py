@@ -523,6 +523,9 @@ def _subset(values: np.ndarray, generator: np.random.Generator) -> slice | np.nd
 #     E(b | e) = b_0 - w sum_k (e_k + b_0) / (c + 1 / n_k)
 #
 # The next plate has this bias, and c + w of the variance of its errors in common.
+#
+# Series that the model doesn't know count as plates before the first one. How much their e_k differ gives c, and the
+# variance of errors within them plus c + w widens the deviations.
 
 WIDER = 1.2
 """Factor of the 90% intervals of a plate's items, which were picked for what the model may be wrong about: plates of
@@ -533,6 +536,8 @@ values. The hit counts of these four are most likely at biases of 0.57, 0.25, 0.
 or less; v is their variance with Student's t of four. With a pool of surrogates (`forecast`) shares of 0.03 to 0.1 are
 equally likely, and one of 0.05 gives intervals as wide as 0.1 did without."""
 
+SERIES_WEIGHT = 3.0
+"""Weight, in series, of the assumption that series are as plates of replayed campaigns."""
 MOST = 5.0
 """Largest error of an item that counts, in calibrated deviations."""
 LINEAR, TINY = 1e-4, 1e-12
@@ -550,10 +555,24 @@ class Misfit:
         b: how much worse they are on average.
     common : float
         c: share of the variance of an error that all items of the plate have in common.
+    widening : float
+        Factor of the deviations, 1 or more.
     """
 
     bias: float = 0.0
     common: float = 0.0
+    widening: float = 1.0
+
+    def towards(self, other: Misfit, share: float) -> Misfit:
+        """The misfit between this one and another, whose share is from 0 to 1.
+
+        Examples
+        --------
+        >>> Misfit(0.0, 0.1).towards(Misfit(1.0, 0.3, 2.0), 0.5)
+        Misfit(bias=0.5, common=0.2, widening=1.5)
+        """
+        pairs = ((self.bias, other.bias), (self.common, other.common), (self.widening, other.widening))
+        return Misfit(*(one + share * (two - one) for one, two in pairs))
 
 
 PICKED = Misfit(BIAS, COMMON + AMONG)
@@ -563,14 +582,16 @@ PICKED = Misfit(BIAS, COMMON + AMONG)
 @dataclass(frozen=True)
 class PlateError:
     """mean: error of a plate's measured items on average, in calibrated deviations, above 0 if they are better than
-    predicted. items: how many they are."""
+    predicted. items: how many they are. variance: of their errors around that mean."""
 
     mean: float
     items: int
+    variance: float = 1.0
 
 
-def misfit_after(plates: Sequence[PlateError]) -> Misfit:
-    """The misfit of the plate after these ones; `PICKED` after none.
+def misfit_after(plates: Sequence[PlateError], series: Sequence[PlateError] = ()) -> Misfit:
+    """The misfit of the plate after these ones; `PICKED` after none. series: errors of plates that would have been
+    picked from series that the model didn't know (`forecast.series_errors`).
 
     Examples
     --------
@@ -580,10 +601,19 @@ def misfit_after(plates: Sequence[PlateError]) -> Misfit:
     >>> round(found.bias, 2), round(found.common, 2)
     (-0.01, 0.07)
     """
-    precision = [1 / (COMMON + 1 / one.items) for one in plates]
+    common, within = COMMON, 1.0
+    if series:  # how much they differ among each other, and how wide their errors are
+        middle = float(np.mean([one.mean for one in series]))
+        apart = [max(0.0, (one.mean - middle) ** 2 - one.variance / one.items) for one in series]
+        common = (SERIES_WEIGHT * COMMON + sum(apart)) / (SERIES_WEIGHT + max(len(series) - 1, 1))
+        within = (SERIES_WEIGHT + sum(one.variance for one in series)) / (SERIES_WEIGHT + len(series))
+    every = [*series, *plates]
+    precision = [1 / (common + 1 / one.items) for one in every]
     left = 1 / (1 / AMONG + sum(precision))
-    told = sum((one.mean + BIAS) * own for one, own in zip(plates, precision, strict=True))
-    return Misfit(BIAS - left * told, COMMON + left)
+    told = sum((one.mean + BIAS) * own for one, own in zip(every, precision, strict=True))
+    shared = common + left
+    whole = max(1.0, within + shared) if series else 1.0
+    return Misfit(BIAS - left * told, min(1.0, shared / whole), math.sqrt(whole))
 
 
 def plate_error(values: Sequence[float], ends: Sequence[Errors], minimize: bool) -> PlateError | None:
@@ -595,7 +625,7 @@ def plate_error(values: Sequence[float], ends: Sequence[Errors], minimize: bool)
     >>> import numpy as np
     >>> ends = np.array([10.0, 10.0]), np.array([1.0, 1.0]), np.array([100.0, 100.0])
     >>> plate_error([100.0, 1.0], ends, minimize=False)  # both by one interval's half on a logarithmic scale
-    PlateError(mean=0.0, items=2)
+    PlateError(mean=0.0, items=2, variance=1.0)
     """
     median, lower, upper = ends
     error, below, above = np.asarray(values, float) - median, median - lower, upper - median

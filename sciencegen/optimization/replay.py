@@ -18,7 +18,7 @@ from sciencegen.errors import DataError
 from sciencegen.optimization.campaign import Plate, next_plate
 from sciencegen.optimization.candidates import CampaignSettings, CampaignSpace, CandidatePool, CandidateSources
 from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement, settled_values
-from sciencegen.optimization.posterior import PlateError, misfit_after, plate_error
+from sciencegen.optimization.posterior import PlateError, plate_error
 from sciencegen.optimization.targets import one_target
 
 PROPOSE, GREEDY, ONE_SHOT, RANDOM = "propose", "greedy", "one-shot", "random"
@@ -127,7 +127,7 @@ def replay(
     errors: list[PlateError] = []
     minimize = landscape.minimize
     for number in range(1, rounds + 1):
-        settings = replace(settings_of(number), misfit=misfit_after(errors))
+        settings = replace(settings_of(number), earlier=tuple(errors))
         acquisition = acquisition_of(method, number, rounds, settings.plate.acquisition)
         settings = replace(settings, plate=replace(settings.plate, acquisition=acquisition or GREEDY))
         differ = len({one.value for one in known}) > 1 and any(one.limits is None for one in known)

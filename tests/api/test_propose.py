@@ -11,7 +11,7 @@ from sciencegen.config import ProposeSettings
 from sciencegen.optimization import journal as journals
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.journal import read_journal
-from sciencegen.optimization.posterior import PICKED
+from sciencegen.optimization.posterior import PICKED, misfit_after
 
 FIRST_PLATE = dict(wild_type="MKVLA", space={"positions": "2-4"}, batch=3, threads=1)
 
@@ -151,11 +151,11 @@ def test_a_forecast_is_kept_in_the_journal_and_compared_with_what_was_measured(m
     assert (plate.summary["forecast"]["items"], plate.summary["forecast"]["threshold"]) == (12, 2.0)
     assert plate.summary["past_forecasts"] == []
     assert any("are expected to be hits (value >= 2)" in note for note in plate.notes)
-    misfits = []
-    monkeypatch.setattr(api, "next_plate", lambda *given: (misfits.append(given[3].misfit), next_plate(*given))[1])
+    earlier = []
+    monkeypatch.setattr(api, "next_plate", lambda *given: (earlier.append(given[3].earlier), next_plate(*given))[1])
     third = sg.propose("proteins", **settings)
-    (misfit,) = misfits
-    assert misfit.common < PICKED.common  # the second plate's errors tell the bias
+    (errors,) = earlier
+    assert misfit_after(errors).common < PICKED.common  # the second plate's errors tell the bias
     (past,) = third.summary["past_forecasts"]
     assert (past["round"], past["hits"], past["pending"]) == (2, hits, 0)
     assert past["expected"] == plate.summary["forecast"]["expected"]

@@ -16,7 +16,7 @@ from sciencegen.optimization.candidates import (
 )
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import ACQUISITIONS, PlateSettings
-from sciencegen.optimization.posterior import WIDER, Misfit
+from sciencegen.optimization.posterior import WIDER, PlateError
 from sciencegen.optimization.targets import one_target
 from tests.optimization.word_space import (
     BEST,
@@ -170,14 +170,14 @@ def test_intervals_of_picked_items_are_wider_than_those_of_others():
     assert picked[2] - picked[1] == pytest.approx(WIDER * (upper - lower))
 
 
-def test_the_misfit_of_the_settings_is_that_of_the_forecast():
+def test_the_errors_of_earlier_plates_move_the_forecast():
     expected = [
         next_plate(
             SPACE, one_target(known(first())), [],
-            CampaignSettings(6, surrogate="gp", scale="linear", misfit=Misfit(bias)),
+            CampaignSettings(6, surrogate="gp", scale="linear", earlier=[PlateError(error, 96)]),
             np.random.default_rng(0), FROM_POOL,
         ).forecast.expected
-        for bias in (-1.0, 0.0, 1.0)
+        for error in (1.0, 0.0, -1.0)
     ]  # fmt: skip
     assert expected == sorted(set(expected), reverse=True)
 

@@ -5,7 +5,19 @@ import pytest
 from scipy import integrate, stats
 
 from sciencegen.metrics.numbers import SHAPES, fit_warp
-from sciencegen.optimization.posterior import AMONG, BIAS, COMMON, PICKED, WIDER, PlateError, misfit_after, plate_error
+from sciencegen.optimization.forecast import series_errors, series_of
+from sciencegen.optimization.posterior import (
+    AMONG,
+    BIAS,
+    COMMON,
+    PICKED,
+    WIDER,
+    Measured,
+    PlateError,
+    fit_posterior,
+    misfit_after,
+    plate_error,
+)
 
 
 def test_the_bias_is_the_mean_of_the_posterior():
@@ -54,3 +66,43 @@ def test_what_was_not_predicted_has_no_error():
     nothing = np.full(2, np.nan)
     assert plate_error([1.0, 2.0], [nothing, nothing, nothing], minimize=False) is None
     assert plate_error([2.0], [np.ones(1), np.ones(1), np.ones(1)], minimize=False) is None
+
+
+def test_series_that_differ_make_the_next_plate_uncertain():
+    apart = [PlateError(error, 24, 1.5) for error in (-1.5, 0.2, 1.0, -0.9, 1.2)]
+    found, usual = misfit_after([], apart), misfit_after([])
+    assert found.common > 2 * usual.common
+    assert found.widening > 1.2
+    worse = misfit_after([], [PlateError(one.mean - 1, 24, 1.5) for one in apart])
+    assert worse.bias > found.bias + 0.2
+    assert misfit_after([], [PlateError(-BIAS, 24)] * 9).common < usual.common
+
+
+def test_a_left_out_series_is_predicted_as_by_a_model_without_it():
+    """The blocks of the inverse covariance give what a process conditioned on the other series gives."""
+    generator = np.random.default_rng(0)
+    rows = np.concatenate([centre + generator.standard_normal((12, 2)) for centre in (-4, 0, 4)])
+    values = np.sin(rows[:, 0]) + rows[:, 1] + 0.1 * generator.standard_normal(36)
+    found = fit_posterior(rows, Measured(values, np.full(36, np.nan)), generator, surrogate="gp", scale="linear")
+    series = [np.arange(start, start + 12) for start in (0, 12, 24)]
+    errors = series_errors(found, rows, values, series)
+    assert [one.items for one in errors] == [4, 4, 4]
+    own, points, targets = series[1], found.points(rows), found.warp.forward(values)
+    rest = np.setdiff1d(np.arange(36), own)
+    kernel = found.model.kernel(points)
+    known = kernel[np.ix_(rest, rest)] + found.model.noise * np.eye(24)
+    gain = np.linalg.solve(known, kernel[np.ix_(rest, own)]).T
+    mean = found.model.constant + gain @ (targets[rest] - found.model.constant)
+    variance = np.diag(kernel)[own] + found.model.noise - np.einsum("ij,ji->i", gain, kernel[np.ix_(rest, own)])
+    error = (targets[own] - mean) / found.calibration.deviation(mean, np.sqrt(variance))
+    assert errors[1].mean == pytest.approx(np.clip(error[np.argsort(-mean)[:4]], -5, 5).mean(), rel=1e-4)
+    assert series_errors(found, rows, values, series[:2]) == []
+
+
+def test_series_hold_every_item_once_but_few_that_are_alone():
+    similarity = np.eye(60)
+    similarity[:20, :20] = similarity[20:32, 20:32] = 1.0
+    found = series_of(similarity)
+    assert [len(one) for one in found] == [20, 12, 28]
+    assert sorted(np.concatenate(found).tolist()) == list(range(60))
+    assert series_of(np.eye(5)) == series_of(np.zeros((5, 5))) == []

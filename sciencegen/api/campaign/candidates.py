@@ -21,11 +21,13 @@ from sciencegen.api.search import drawn_items, makeable_starts, unrefused
 from sciencegen.api.sources.blocks import ANALOGUES, Blocks
 from sciencegen.api.sources.tables import all_rows, open_source, reference_of_card
 from sciencegen.config import PrepareSettings, ProposeSettings
+from sciencegen.config.search import ProposeFurther
 from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, DesignSpace, Edits, Moves, Reference
 from sciencegen.domains.capabilities.design import Crossover
+from sciencegen.domains.capabilities.design import Move as Change
 from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
 from sciencegen.items import Cell, Item, Refusal, Row
 from sciencegen.optimization.campaign import Plate
@@ -195,8 +197,14 @@ def aligned_features(science: Domain) -> Callable[[Sequence[Item], Item | None],
     return None if science.design is None else science.design.features
 
 
-def moves_of(moves: Moves | BlockMoves | None, space: DesignSpace | None = None) -> dict[str, Move]:
-    """The domain's moves as functions of many parents; mutation is that of the design space, if there is one."""
+def moves_of(
+    moves: Moves | BlockMoves | None, space: DesignSpace | None = None, changes: Mapping[str, Change] | None = None,
+    random: bool = True,
+) -> dict[str, Move]:  # fmt: skip
+    """The domain's moves as functions of many parents; mutation is that of the design space, if there is one.
+
+    changes: moves to analogues. random: whether the others are moves too.
+    """
 
     def lifted(move: Callable[[Item, np.random.Generator], Item | Refusal]) -> Move:
         return lambda parents, generator: [unrefused(move(parent, generator)) for parent in parents]
@@ -209,13 +217,83 @@ def moves_of(moves: Moves | BlockMoves | None, space: DesignSpace | None = None)
         return move
 
     found = {} if space is None else {"mutation": lifted(space.mutate)}
-    if moves is None:
+    found |= {name: lifted(change) for name, change in (changes or {}).items()}
+    if moves is None or not random:
         return found
     found.setdefault("mutation", lifted(moves.mutate))
     if moves.edit is not None:
         found["edit"] = lifted(moves.edit)
     if moves.recombine is not None:
         found["recombination"] = crossed(moves.recombine)
+    return found
+
+
+GOOD, MOST_GOOD = 10, 50
+"""Measured items that count as good: the best tenth, but from `GOOD` to `MOST_GOOD`."""
+
+
+def good_items(best_first: Sequence[Item]) -> Sequence[Item]:
+    """The good ones of the measured items."""
+    return best_first[: min(MOST_GOOD, max(GOOD, len(best_first) // 10))]
+
+
+def analogue_tests(
+    science: Domain, further: ProposeFurther, best_first: Sequence[Item], within_series: bool
+) -> tuple[list[Callable[[Item], bool]], list[str]]:
+    """What experts expect of the analogues of measured items (`Moves.analogues`), as tests of an item, and notes.
+
+    within_series: whether candidates are analogues, so that they have a measured item's core and are similar to one.
+    """
+    moves, analogues = science.moves, None if science.moves is None else science.moves.analogues
+    if moves is None or analogues is None or not best_first:
+        return [], []
+    good, tests, said = good_items(best_first), list[Callable[[Item], bool]](), list[str]()
+    if within_series and further.keep_core and (cores := analogues.cores(good)):
+        holds = [moves.constraint([core], [], None) for core in cores]
+        tests.append(lambda item: any(held(item) for held in holds))
+        share = sum(map(tests[-1], good))
+        which = "this core" if len(cores) == 1 else "one of these cores"
+        said.append(f"hold {which}, as {share} of the best {len(good)} do (`keep_core`): {', '.join(cores)}")
+    if further.property_quantile:
+        values = science.measure(best_first, list(analogues.limits))
+        most = dict(
+            zip(analogues.limits, np.nanquantile(values, further.property_quantile, axis=0).tolist(), strict=True)
+        )
+        for column, (name, usual) in enumerate(analogues.limits.items()):
+            if np.nanmedian(values[: len(good), column]) <= usual:
+                most[name] = min(most[name], usual)
+        limits = np.array(list(most.values()))
+        tests.append(lambda item: bool((science.measure([item], list(most))[0] <= limits).all()))
+        said.append(f"have {', '.join(f'{name} <= {most[name]:.3g}' for name in most)} (`property_quantile`)")
+    if within_series and further.minimum_similarity:
+        tests.append(
+            lambda item: bool(science.similarity.matrix([item], best_first).max() >= further.minimum_similarity)
+        )
+        said.append(
+            f"have a similarity of {further.minimum_similarity:g} or more to a measured item (`minimum_similarity`)"
+        )
+    if not further.new_alerts:
+        known = {name for item in good for name in analogues.alerts(item)}
+        tests.append(lambda item: known.issuperset(analogues.alerts(item)))
+        said.append("have no structural alert that the best don't have (`new_alerts`)")
+    return tests, [f"candidates {text}" for text in said]
+
+
+def nearest_measured(
+    science: Domain, items: Sequence[Item], measured: Sequence[Item], values: Mapping[str, Mapping[str, float]]
+) -> dict[str, list[Cell]]:
+    """Columns that say of each item which measured one is nearest, its values by target (by its key in `values`), the
+    similarity, and what differs; {} if the domain has no analogues."""
+    analogues = None if science.moves is None else science.moves.analogues
+    if analogues is None or not measured or not items:
+        return {}
+    similarities = np.asarray(science.similarity.matrix(items, measured))
+    near = [measured[place] for place in similarities.argmax(1)]
+    found: dict[str, list[Cell]] = {"nearest": [science.items.text(item) for item in near]}
+    for target in next(iter(values.values())):
+        found[f"nearest_{target}"] = [values[science.items.key(item)].get(target) for item in near]
+    found["similarity"] = similarities.max(1).tolist()
+    found["changed"] = [analogues.difference(item, other) for item, other in zip(items, near, strict=True)]
     return found
 
 

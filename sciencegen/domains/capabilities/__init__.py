@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sciencegen.domains.capabilities.design import (
+    Analogues,
     BlockMoves,
     Columns,
     DescribesDraws,
@@ -53,10 +54,10 @@ from sciencegen.items import Reference
 from sciencegen.report.letters import Letters
 
 __all__ = [
-    "BlockMoves", "Cells", "CodedFiles", "Columns", "Compared", "Cut", "Cutouts", "DescribesDraws", "Design",
-    "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Edits", "Family", "Form", "FromBlocks", "Instrument",
-    "Letters", "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders", "Pictures",
-    "Points", "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold", "SequenceDraws",
-    "Sequences", "SharedPart", "Sidecar", "Structures", "TaskSettings", "VariantNames", "VariantStructure",
-    "Variants",
+    "Analogues", "BlockMoves", "Cells", "CodedFiles", "Columns", "Compared", "Cut", "Cutouts", "DescribesDraws",
+    "Design", "DesignSpace", "DrawTask", "DrawTasks", "DrawsGiven", "Edits", "Family", "Form", "FromBlocks",
+    "Instrument", "Letters", "Materials", "MetricNote", "Moves", "Objects", "Observation", "OrderOptions", "Orders",
+    "Pictures", "Points", "Predictions", "Reference", "ReferenceSets", "Restoration", "Restored", "Scaffold",
+    "SequenceDraws", "Sequences", "SharedPart", "Sidecar", "Structures", "TaskSettings", "VariantNames",
+    "VariantStructure", "Variants",
 ]  # fmt: skip

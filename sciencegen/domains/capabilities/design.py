@@ -171,6 +171,34 @@ class SharedPart(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Analogues:
+    """How experts vary measured items, and what they expect of the variants: the candidates of a plate.
+
+    Parameters
+    ----------
+    changes : (items) -> moves by name
+        Changes that are seen among measured items, which come best first. Each makes one change of an item, or says
+        why there is none.
+    cores : (items) -> patterns
+        What the best items share, in the syntax of `Moves.constraint`: each of most items holds one of the patterns.
+        Empty if they share nothing.
+    alerts : (item) -> names
+        What experts avoid in new items, though it may be among the measured ones.
+    limits : mapping
+        Property -> value that most good items don't exceed; infinity for none. New items don't exceed the greater
+        part of the measured ones.
+    difference : (item, reference) -> text
+        What differs from a reference, for an expert to read.
+    """
+
+    changes: Callable[[Sequence[Item]], Mapping[str, Move]]
+    cores: Callable[[Sequence[Item]], Sequence[str]]
+    alerts: Callable[[Item], Sequence[str]]
+    limits: Mapping[str, float]
+    difference: Callable[[Item, Item], str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Moves:
     """Moves of a domain.
 
@@ -195,6 +223,8 @@ class Moves:
         What makes every item that holds a pattern to keep implausible; empty if that isn't certain.
     from_blocks : (blocks, names, steps) -> BlockMoves, optional
         Moves over items that are made from building blocks in a limited number of steps (molecules: synthesis routes).
+    analogues : Analogues, optional
+        The candidates of plates. Without it they come from `mutate`, `edit` and `recombine`.
     shared : (start, end) -> SharedPart or Refusal, optional
         What two items share, which the items of a path from one to the other keep (molecules: the largest common
         substructure).
@@ -208,6 +238,7 @@ class Moves:
     familiar: Callable[[Sequence[Item]], Test] | None = None
     implausible_groups: Callable[[str], list[str]] = lambda pattern: []
     from_blocks: FromBlocks | None = None
+    analogues: Analogues | None = None
     shared: Callable[[Item, Item], SharedPart | Refusal] | None = None
 
 

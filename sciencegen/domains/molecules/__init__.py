@@ -14,6 +14,7 @@ from sciencegen.domains.molecules import (
     metrics,
     oracles,
     patterns,
+    series,
     structure_files,
 )
 from sciencegen.domains.molecules.properties import PROPERTIES, measure
@@ -67,6 +68,7 @@ DOMAIN = Domain(
         familiar=alerts.familiar_beside,
         implausible_groups=alerts.implausible_groups,
         from_blocks=later("sciencegen.domains.molecules.synthesis.space:block_moves"),
+        analogues=series.ANALOGUES,
         shared=later("sciencegen.domains.molecules.paths:shared_core"),
     ),
     structures=Structures(records=files.structure_records, read_scaffold=structure_files.read_scaffold),

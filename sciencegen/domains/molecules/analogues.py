@@ -516,6 +516,19 @@ def _sketch(atom: Chem.Atom) -> tuple[int, bool, int]:
 # A lead, and analogues of it in a window of similarity.
 
 
+def _numbered(lead: Chem.Mol) -> Chem.Mol:
+    """The lead whose atoms have their numbers."""
+    found = Chem.Mol(lead)
+    for atom in found.GetAtoms():
+        atom.SetIntProp(_PLACE, atom.GetIdx())
+    return found
+
+
+def _places(molecule: Chem.Mol) -> dict[int, int]:
+    """Atom of the lead -> atom of the molecule."""
+    return {at: atom.GetIdx() for atom in molecule.GetAtoms() if (at := place_of(molecule, atom.GetIdx())) is not None}
+
+
 class Lead:
     """A molecule to vary.
 
@@ -547,10 +560,8 @@ class Lead:
         >>> 0.4 <= lead.similarity(made) <= 0.7
         True
         """
-        now, similarity = Chem.Mol(self.molecule), 1.0
+        now, similarity = _numbered(self.molecule), 1.0
         undefined = self.undefined + (generator.random() < RACEMIC)
-        for atom in now.GetAtoms():
-            atom.SetIntProp(_PLACE, atom.GetIdx())
         with rdBase.BlockLogs():
             for _ in range(CHANGES):
                 if found := self._step(now, similarity, target, undefined, generator):
@@ -559,8 +570,13 @@ class Lead:
                     break
             if similarity == 1.0 or not window[0] <= similarity <= window[1]:
                 return Refusal(f"{CHANGES} changes gave a similarity of {similarity:.2f}")
-            places = {at: atom.GetIdx() for atom in now.GetAtoms() if (at := place_of(now, atom.GetIdx())) is not None}
-            return self.finished(now, places, window, undefined)
+            return self.finished(now, _places(now), window, undefined)
+
+    def changed(self, generator: Generator) -> Chem.Mol | Refusal:
+        """The lead after one random change, at any similarity."""
+        with rdBase.BlockLogs():
+            made = change(_numbered(self.molecule), self.fixed, generator)
+            return Refusal("not applicable") if made is None else self.finished(made, _places(made), (0.0, 1.0))
 
     def _step(
         self, now: Chem.Mol, similarity: float, target: float, undefined: int, generator: Generator

@@ -53,4 +53,4 @@ def test_a_plate_of_moves_beats_the_measured_and_holds_the_patterns(tables):
     assert all(map(DOMAIN.moves.constraint(options["keep"], options["forbid"], None), items))
     alike = DOMAIN.similarity.matrix(items, items)[~np.eye(len(items), dtype=bool)]
     assert alike.max() <= 0.6
-    assert set(table["source"]) <= {"mutation", "edit", "recombination"}
+    assert set(table["source"]) <= {"substituent", "matched pair", "linker", "replacement"}

@@ -1,0 +1,390 @@
+"""Analogues of measured molecules: the changes that medicinal chemists make, learned from the molecules themselves.
+
+A molecule is cut at single bonds outside rings. What is on one side is a substituent, between two cuts a linker; a
+hydrogen is a substituent too. A part may take the place of another where it was seen at the same environment, the atoms
+and bonds within some bonds of the cut (matched pairs: Hussain & Rea, J. Chem. Inf. Model. 2010, 50, 339; contexts:
+Polishchuk, J. Cheminform. 2020, 12, 28). The widest environment tells the position on a series' core, so that its
+substituents are recombined (Free & Wilson, J. Med. Chem. 1964, 7, 395); a narrow one carries them to another series.
+Changes that chemists make in any series are those of `analogues`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
+
+from sciencegen.domains.capabilities import Analogues
+from sciencegen.domains.molecules.alerts import alert_catalog
+from sciencegen.domains.molecules.analogues import Lead
+from sciencegen.domains.molecules.edits import Bond, chain_bonds
+from sciencegen.domains.molecules.items import key, parse, undefined_stereocentres
+from sciencegen.domains.molecules.patterns import murcko_scaffold
+from sciencegen.items import Refusal
+
+ATTEMPTS = 10
+"""Changes that are tried, since one may give no new molecule."""
+MOST_LEARNED = 600
+"""Molecules whose parts are used, the best ones: each takes 20 ms."""
+HALOGENS = (9, 17, 35, 53)
+LONGEST_LINKER = 6
+"""Bonds between the ends of a linker."""
+LARGEST_PART = 16
+"""Heavy atoms of a substituent or linker; a substituent is no larger than the rest of its molecule."""
+SAME_POSITION, SAME_SITE, SAME_KIND = 6, 4, 3
+"""Bonds from an attachment point that an environment reaches: a position of one core; a ring and the groups beside the
+point; the atom, its neighbours and theirs."""
+_ENVIRONMENTS = rdFingerprintGenerator.GetMorganGenerator(
+    radius=SAME_POSITION, includeRedundantEnvironments=True, includeChirality=False
+)
+_HYDROGEN = "[H][*:1]"
+_POINT = Chem.MolFromSmarts("[#0]")
+_PARTLY = Chem.SanitizeFlags.SANITIZE_PROPERTIES | Chem.SanitizeFlags.SANITIZE_SYMMRINGS
+
+
+class Site(NamedTuple):
+    """Where a molecule can be changed. rest: the other atoms, with numbered attachment points. part: what is there now,
+    as SMILES. keys: its environments, by `SAME_POSITION`, `SAME_SITE` and `SAME_KIND`."""
+
+    rest: Chem.Mol
+    part: str
+    keys: Mapping[int, Hashable]
+
+
+def cut_bonds(molecule: Chem.Mol) -> list[Bond]:
+    """Single bonds outside rings at which chemists think of parts: to a ring, or between carbon or sulfur and a
+    heteroatom. A trifluoromethyl group is one part."""
+    return [bond for bond in chain_bonds(molecule) if _is_cut(*map(molecule.GetAtomWithIdx, bond))]
+
+
+def _is_cut(one: Chem.Atom, other: Chem.Atom) -> bool:
+    for atom, end in ((one, other), (other, one)):
+        if end.GetAtomicNum() in HALOGENS:
+            return sum(near.GetAtomicNum() in HALOGENS for near in atom.GetNeighbors()) == 1
+    numbers = one.GetAtomicNum(), other.GetAtomicNum()
+    if one.IsInRing() or other.IsInRing():
+        return 6 in numbers or 16 in numbers
+    return (numbers[0] == 6) != (numbers[1] == 6)
+
+
+def substituents(molecule: Chem.Mol) -> Iterator[Site]:
+    """The places of substituents and of hydrogens, but those of stereocentres."""
+    whole = molecule.GetNumHeavyAtoms()
+    for bond in cut_bonds(molecule):
+        pieces = _pieces(molecule, [bond])
+        for part, rest in (pieces, pieces[::-1]):
+            if part.GetNumHeavyAtoms() <= min(LARGEST_PART, whole // 2):
+                yield Site(rest, Chem.MolToSmiles(part), _keys(rest))
+    ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
+    for index in {rank: index for index, rank in enumerate(ranks)}.values():
+        atom = molecule.GetAtomWithIdx(index)
+        if atom.GetTotalNumHs() and atom.GetChiralTag() == Chem.ChiralType.CHI_UNSPECIFIED and atom.GetDegree():
+            rest = Chem.RWMol(molecule)
+            point = rest.AddAtom(Chem.Atom(0))
+            rest.AddBond(index, point, Chem.BondType.SINGLE)
+            rest.GetAtomWithIdx(point).SetAtomMapNum(1)
+            near = rest.GetAtomWithIdx(index)
+            near.SetNumExplicitHs(max(0, near.GetNumExplicitHs() - 1))
+            if Chem.SanitizeMol(rest, _PARTLY, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
+                yield Site(rest.GetMol(), _HYDROGEN, _keys(rest))
+
+
+def linkers(molecule: Chem.Mol) -> Iterator[Site]:
+    """The places of parts between atoms of two rings."""
+    ends = [
+        cut for bond in cut_bonds(molecule) for cut in (bond, bond[::-1]) if molecule.GetAtomWithIdx(cut[0]).IsInRing()
+    ]
+    distances = Chem.GetDistanceMatrix(molecule)
+    for place, (outer, inner) in enumerate(ends):
+        for second in ends[place + 1 :]:
+            apart = distances[inner, second[1]]
+            if apart > LONGEST_LINKER or distances[outer, second[0]] != apart + 2:  # or they don't face each other
+                continue
+            pieces = {_points(piece): piece for piece in _pieces(molecule, [(outer, inner), second])}
+            part, one, other = (pieces.get(points) for points in ((1, 2), (1,), (2,)))
+            if part is None or one is None or other is None or part.GetNumHeavyAtoms() > LARGEST_PART:
+                continue
+            sides = [_keys(one), _keys(other)]
+            if sides[0][SAME_SITE] > sides[1][SAME_SITE]:  # the first point is that of the lesser environment
+                sides.reverse()
+                for piece in (part, one, other):
+                    for (index,) in piece.GetSubstructMatches(_POINT):
+                        piece.GetAtomWithIdx(index).SetAtomMapNum(3 - piece.GetAtomWithIdx(index).GetAtomMapNum())
+            keys = {reach: (sides[0][reach], sides[1][reach]) for reach in sides[0]}
+            yield Site(Chem.CombineMols(one, other), Chem.MolToSmiles(part), keys)
+
+
+def _pieces(molecule: Chem.Mol, bonds: Sequence[Bond]) -> tuple[Chem.Mol, ...]:
+    """The pieces after the cuts, whose points have the numbers of the bonds, from 1."""
+    labels = [(number, number) for number in range(1, len(bonds) + 1)]
+    cut = Chem.FragmentOnBonds(
+        molecule, [molecule.GetBondBetweenAtoms(*bond).GetIdx() for bond in bonds], dummyLabels=labels
+    )
+    for index in range(molecule.GetNumAtoms(), cut.GetNumAtoms()):
+        point = cut.GetAtomWithIdx(index)
+        point.SetAtomMapNum(point.GetIsotope())
+        point.SetIsotope(0)
+    return Chem.GetMolFrags(cut, asMols=True)
+
+
+def _points(piece: Chem.Mol) -> tuple[int, ...]:
+    """The numbers of a piece's points."""
+    return tuple(sorted(piece.GetAtomWithIdx(index).GetAtomMapNum() for (index,) in piece.GetSubstructMatches(_POINT)))
+
+
+def _keys(rest: Chem.Mol) -> dict[int, tuple[int, int]]:
+    """The environments of the only attachment point, by their reach."""
+    (point,) = rest.GetSubstructMatch(_POINT)
+    found = rdFingerprintGenerator.AdditionalOutput()
+    found.AllocateBitInfoMap()
+    _ENVIRONMENTS.GetSparseCountFingerprint(rest, fromAtoms=[point], additionalOutput=found)
+    by_reach = {reach: bit for bit, places in found.GetBitInfoMap().items() for _, reach in places}
+    widest = by_reach[max(by_reach)]
+    return {reach: (reach, by_reach.get(reach, widest)) for reach in (SAME_POSITION, SAME_SITE, SAME_KIND)}
+
+
+NONE = Counter[str]()
+
+
+class SeriesChanges:
+    """Changes that are seen among measured molecules.
+
+    Parameters
+    ----------
+    molecules : sequence of Mol
+        The best first; parts of `MOST_LEARNED` are used.
+
+    Examples
+    --------
+    >>> series = [Chem.MolFromSmiles(one) for one in ("Cc1ccncc1F", "COc1ccncc1F", "COc1ccncc1Cl")]
+    >>> seen, generator = SeriesChanges(series), np.random.default_rng(0)
+    >>> sorted({Chem.MolToSmiles(seen.matched_pair(series[0], generator)) for _ in range(20)})
+    ['COc1ccncc1F']
+    """
+
+    def __init__(self, molecules: Sequence[Chem.Mol]) -> None:
+        self._parts: dict[Hashable, Counter[str]] = defaultdict(Counter)
+        self._linkers: dict[Hashable, Counter[str]] = defaultdict(Counter)
+        self._pairs: dict[tuple[str, Hashable], Counter[str]] = defaultdict(Counter)
+        self._places: dict[str, tuple[list[Site], list[Site]]] = {}
+        beside: dict[str, dict[str, Hashable]] = defaultdict(dict)
+        with rdBase.BlockLogs():
+            for molecule in molecules[:MOST_LEARNED]:
+                for place in substituents(molecule):
+                    for one in place.keys.values():
+                        self._parts[one][place.part] += 1
+                    beside[Chem.MolToSmiles(place.rest)][place.part] = place.keys[SAME_KIND]
+                for place in linkers(molecule):
+                    for one in place.keys.values():
+                        self._linkers[one][place.part] += 1
+        for parts in beside.values():
+            for part, kind in parts.items():
+                self._pairs[part, kind].update(one for one in parts if one != part)
+
+    def _of(self, molecule: Chem.Mol) -> tuple[list[Site], list[Site]]:
+        """The places of a molecule, found once."""
+        name = key(molecule)
+        if name not in self._places:
+            with rdBase.BlockLogs():
+                self._places[name] = list(substituents(molecule)), list(linkers(molecule))
+        return self._places[name]
+
+    def substituent(self, molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        """Another substituent, or a hydrogen, that was seen at this position or one like it."""
+        reach = SAME_POSITION if generator.random() < 0.5 else SAME_SITE
+        places = self._of(molecule)[0]
+        return self._changed(molecule, places, lambda place: self._parts.get(place.keys[reach], NONE), generator)
+
+    def matched_pair(self, molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        """A substituent exchanged as in a pair of molecules that differ by it alone."""
+        places = self._of(molecule)[0]
+        return self._changed(
+            molecule, places, lambda place: self._pairs.get((place.part, place.keys[SAME_KIND]), NONE), generator
+        )
+
+    def linker(self, molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+        """Another linker, which may hold a ring, that was seen between such ends."""
+        return self._changed(
+            molecule, self._of(molecule)[1], lambda place: self._linkers.get(place.keys[SAME_SITE], NONE), generator
+        )
+
+    def _changed(
+        self, molecule: Chem.Mol, places: Sequence[Site], known: Callable[[Site], Counter[str]],
+        generator: np.random.Generator,
+    ) -> Chem.Mol | Refusal:  # fmt: skip
+        """The molecule with another part at one of the places. Parts that were seen more often are drawn more often."""
+        open_to = [(place, others) for place in places if len(others := known(place)) > (place.part in others)]
+        if not open_to:
+            return Refusal("nothing else was seen at such places")
+        before, undefined = key(molecule), undefined_stereocentres(molecule)
+        for _ in range(ATTEMPTS):
+            place, others = open_to[int(generator.integers(len(open_to)))]
+            names = [name for name in others if name != place.part]
+            weight = np.sqrt([others[name] for name in names])
+            part = names[int(generator.choice(len(names), p=weight / weight.sum()))]
+            made = joined(place.rest, part)
+            if not isinstance(made, Refusal) and key(made) != before and undefined_stereocentres(made) <= undefined:
+                return made
+        return Refusal(f"{ATTEMPTS} changes gave no new molecule")
+
+
+@cache
+def _read_part(text: str) -> Chem.Mol:
+    return Chem.MolFromSmiles(text)
+
+
+def joined(rest: Chem.Mol, part: str) -> Chem.Mol | Refusal:
+    """The molecule of the rest and a part with the same attachment points."""
+    with rdBase.BlockLogs():
+        try:
+            made = Chem.molzip(rest, _read_part(part))
+            Chem.AssignStereochemistry(made, cleanIt=True, force=True)
+            return parse(Chem.MolToSmiles(made))
+        except (ValueError, RuntimeError) as error:
+            return Refusal(f"RDKit refuses the molecule: {str(error).strip()}")
+
+
+def replacement(molecule: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
+    """One of the changes that chemists make in any series. They matter where the measured molecules are few."""
+    lead = Lead(molecule, frozenset(), lambda made: True)
+    found = (lead.changed(generator) for _ in range(ATTEMPTS))
+    return next((one for one in found if not isinstance(one, Refusal)), Refusal("no replacement fits"))
+
+
+def changes_of(
+    molecules: Sequence[Chem.Mol],
+) -> dict[str, Callable[[Chem.Mol, np.random.Generator], Chem.Mol | Refusal]]:
+    """The moves to analogues of measured molecules, the best first, by name."""
+    seen = SeriesChanges(molecules)
+    return {
+        "substituent": seen.substituent,
+        "matched pair": seen.matched_pair,
+        "linker": seen.linker,
+        "replacement": replacement,
+    }
+
+
+# The core that good molecules share: what their activity may depend on.
+#
+# Candidates are the connected parts of scaffolds between ring systems (HierS: Wilkens, Janes & Su, J. Med. Chem. 2005,
+# 48, 3182). Of those that enough of the molecules hold, the largest is taken, then the next for the others.
+
+SHARED, COVERED = 0.1, 0.7
+"""Share of the molecules, at least `LEAST_HOLDERS`, that hold a core of two rings or more, and that hold one of the
+cores: with fewer, there is none to keep."""
+LEAST_HOLDERS = 3
+
+
+def shared_cores(molecules: Sequence[Chem.Mol]) -> list[str]:
+    """SMARTS of the cores one of which most of the molecules hold, in the order of how much they share; [] if they
+    share none.
+
+    Examples
+    --------
+    >>> shared_cores([Chem.MolFromSmiles(f"{end}c1ccc2[nH]ccc2c1") for end in ("C", "OC", "FC", "NC")])
+    ['c1ccc2nccc2c1']
+    """
+    from rdkit.Chem.Scaffolds import rdScaffoldNetwork  # on use: imports all of AllChem
+
+    options: Any = rdScaffoldNetwork.ScaffoldNetworkParams()  # RDKit's type stubs lack its settable attributes
+    options.includeGenericScaffolds = options.includeScaffoldsWithAttachments = False
+    options.keepOnlyFirstFragment = False
+    parts: dict[str, Chem.Mol] = {}
+    with rdBase.BlockLogs():
+        for molecule in molecules:
+            scaffold = murcko_scaffold(molecule)
+            if rdMolDescriptors.CalcNumRings(scaffold) > 1:
+                nodes = rdScaffoldNetwork.CreateScaffoldNetwork([scaffold], options).nodes
+                parts.update((node, Chem.MolFromSmiles(node)) for node in nodes if node not in parts)
+        whole = [one for one in parts.values() if rdMolDescriptors.CalcNumRings(one) > 1]
+        patterns = [_pattern(one) for one in whole if murcko_scaffold(one).GetNumAtoms() == one.GetNumAtoms()]
+    queries = {text: Chem.MolFromSmarts(text) for text in patterns}
+    found, left = list[str](), list(molecules)
+    least = max(LEAST_HOLDERS, math.ceil(SHARED * len(molecules)))
+    while len(left) >= least:
+        held = {
+            text: own
+            for text, query in queries.items()
+            if len(own := [one for one in left if one.HasSubstructMatch(query)]) >= least
+        }
+        if not held:
+            break
+        core = max(held, key=lambda text: (queries[text].GetNumAtoms() * len(held[text]), text))
+        found.append(core)
+        left = [one for one in left if one not in held[core]]
+    return found if len(molecules) - len(left) >= COVERED * len(molecules) else []
+
+
+def _pattern(scaffold: Chem.Mol) -> str:
+    """A SMARTS that also matches where the scaffold's N-H is substituted."""
+    return Chem.MolToSmiles(scaffold, isomericSmiles=False).replace("[nH]", "n")
+
+
+# What differs between a molecule and a measured one, for a chemist to read.
+
+SECONDS = 2
+"""Longest search for a common substructure."""
+
+
+def difference(molecule: Chem.Mol, reference: Chem.Mol) -> str:
+    """The parts of a reference that a molecule has others for, such as "*OC > *F; * > *C"; an attachment point alone is
+    a hydrogen.
+
+    Examples
+    --------
+    >>> difference(Chem.MolFromSmiles("Cc1ccncc1Cl"), Chem.MolFromSmiles("Cc1ccncc1F"))
+    '*F > *Cl'
+    """
+    from rdkit.Chem import rdFMCS
+
+    common = rdFMCS.FindMCS(
+        [reference, molecule], ringMatchesRingOnly=True, completeRingsOnly=True, timeout=SECONDS
+    )  # fmt: skip
+    query = common.queryMol
+    if query is None or not query.GetNumAtoms():
+        return f"{Chem.MolToSmiles(reference)} > {Chem.MolToSmiles(molecule)}"
+    before, after = (_outside(one, query) for one in (reference, molecule))
+    if not before and not after:
+        return "stereochemistry"
+    return "; ".join(
+        f"{'.'.join(before.get(place, ['*']))} > {'.'.join(after.get(place, ['*']))}"
+        for place in sorted({*before, *after})
+    )
+
+
+def _outside(molecule: Chem.Mol, query: Chem.Mol) -> dict[tuple[int, ...], list[str]]:
+    """Places on the common part (atoms of the query) -> SMILES of the parts there that aren't common."""
+    match = molecule.GetSubstructMatch(query)
+    place = {atom: number for number, atom in enumerate(match)}
+    rest = Chem.RWMol(molecule)
+    for bond in molecule.GetBonds():
+        ends = [bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()]
+        inside = [end in place for end in ends]
+        if inside[0] != inside[1]:
+            outer = ends[inside.index(True)]
+            point = Chem.Atom(0)
+            point.SetIntProp("place", place[outer])
+            rest.RemoveBond(*ends)
+            rest.AddBond(rest.AddAtom(point), ends[inside.index(False)], bond.GetBondType())
+    found: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for atoms in Chem.GetMolFrags(rest):
+        own = [atom for atom in atoms if atom not in place]
+        if own:
+            points = [one for one in map(rest.GetAtomWithIdx, own) if one.HasProp("place")]
+            found[tuple(sorted(one.GetIntProp("place") for one in points))].append(Chem.MolFragmentToSmiles(rest, own))
+    return found
+
+
+ANALOGUES = Analogues(
+    changes=changes_of,
+    cores=shared_cores,
+    alerts=lambda molecule: alert_catalog().matches(molecule),
+    limits={"logp": 5.0, "mw": math.inf},
+    difference=difference,
+)

@@ -1,0 +1,121 @@
+"""Analogues of a series: changes that it has, the core that good molecules share, and what differs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from rdkit import Chem
+
+from sciencegen.api.propose import propose
+from sciencegen.domains.molecules.alerts import alert_catalog
+from sciencegen.domains.molecules.items import parse, text, undefined_stereocentres
+from sciencegen.domains.molecules.properties import log_p
+from sciencegen.domains.molecules.series import changes_of, difference, linkers, shared_cores, substituents
+from sciencegen.items import Refusal
+
+CORE = "c1ccc(Nc2ncnc3ccccc23)cc1"
+SERIES = [
+    f"COc1cc2ncnc(Nc3cccc({halogen})c3{beside})c2cc1{chain}"
+    for halogen in ("Cl", "Br", "C#C", "C")
+    for beside in ("", "F")
+    for chain in ("OC", "OCCOC", "OCCCN1CCOCC1", "OCC1CCN(C)CC1")
+]
+MOLECULES = [parse(one) for one in SERIES]
+LINKED = [parse(f"Clc1ccc({link}c2ccncc2)cc1") for link in ("O", "CO", "C(=O)N", "NC(=O)", "CCN")]
+
+
+def families(name, count=60, molecules=MOLECULES, parents=MOLECULES):
+    """Pairs of a parent and its child."""
+    change, generator = changes_of(molecules)[name], np.random.default_rng(0)
+    made = [(parent := parents[k % len(parents)], change(parent, generator)) for k in range(count)]
+    return [(parent, child) for parent, child in made if not isinstance(child, Refusal)]
+
+
+def children(*args):
+    return [child for _, child in families(*args)]
+
+
+@pytest.mark.parametrize(("name", "places"), [("matched pair", 1), ("substituent", 2), ("replacement", 2)])
+def test_a_change_is_at_one_place_of_its_parent_or_exchanges_a_ring_with_its_groups(name, places):
+    made = families(name)
+    assert len({text(child) for _, child in made}) > 3
+    assert all(1 <= difference(child, parent).count(">") <= places for parent, child in made[:12])
+    assert [text(child) for _, child in made] == [text(child) for child in children(name)]
+
+
+def test_a_linker_is_exchanged_between_the_same_ends():
+    made = {text(one) for one in children("linker", 30, LINKED, LINKED[:1])}
+    assert made == {text(one) for one in LINKED[1:]}
+
+
+def test_the_parts_of_a_series_are_recombined_at_their_places():
+    left_out = parse(SERIES[5])
+    rest = [one for one in MOLECULES if text(one) != text(left_out)]
+    assert text(left_out) in {text(one) for one in children("substituent", 400, rest, rest)}
+    core = Chem.MolFromSmarts(CORE)
+    assert all(one.HasSubstructMatch(core) for one in children("substituent", 100))
+
+
+def test_a_hydrogen_is_replaced_only_where_the_series_has_a_substituent():
+    pair = [parse("Cc1ccc(C(=O)NC2CC2)cc1"), parse("Cc1ccc(C(=O)NC2CC2)c(F)c1")]
+    assert {text(one) for one in children("matched pair", 30, pair, pair)} == set(map(text, pair))
+
+
+def test_no_stereocentre_is_left_open_that_was_defined_or_none():
+    racemic = [parse("CC(N)c1ccccc1Nc1ccncc1"), parse("C[C@H](O)c1ccccc1Nc1ccncc1"), parse("NCc1ccccc1Nc1ccncc1")]
+    made = children("matched pair", 60, racemic, racemic[1:])
+    assert made
+    assert not any(undefined_stereocentres(one) for one in made)
+
+
+def test_places_join_to_the_molecule_again():
+    molecule = MOLECULES[3]
+    for place in [*substituents(molecule), *linkers(molecule)]:
+        part = Chem.MolFromSmiles(place.part, sanitize=False)
+        part.UpdatePropertyCache()
+        joined = Chem.molzip(place.rest, part)
+        assert text(parse(Chem.MolToSmiles(joined))) == text(molecule)
+
+
+def test_the_core_of_the_good_is_found_and_none_where_they_share_none():
+    (core,) = shared_cores(MOLECULES)
+    assert text(parse(core)) == text(parse(CORE))
+    assert shared_cores([parse(one) for one in ("CCO", "CCN", "c1ccccc1", "C1CCCC1", "OC(=O)C")]) == []
+
+
+@pytest.mark.parametrize(
+    ("molecule", "reference", "said"),
+    [
+        ("Cc1ccncc1Cl", "Cc1ccncc1F", "*F > *Cl"),
+        ("Cc1ccncc1", "Cc1ccncc1F", "*F > *"),
+        ("C[C@H](O)c1ccccc1", "C[C@@H](O)c1ccccc1", "stereochemistry"),
+    ],
+)
+def test_a_difference_names_both_parts(molecule, reference, said):
+    assert difference(parse(molecule), parse(reference)) == said
+
+
+def test_a_plate_holds_what_a_chemist_would_order(tmp_path):
+    values = [7 + 0.8 * ("Cl" in one) + 0.4 * ("F" in one) + 0.1 * one.count("O") for one in SERIES]
+    pd.DataFrame({"item": SERIES, "value": values}).to_csv(tmp_path / "series.csv", index=False)
+    options = dict(batch=6, threads=1, breeding={"children": 60})
+    made = propose("molecules", str(tmp_path / "series.csv"), **options)
+    items = [parse(one) for one in made.table["item"]]
+    core, catalog = Chem.MolFromSmarts(CORE), alert_catalog()
+    assert len(items) == 6
+    assert all(one.HasSubstructMatch(core) for one in items)
+    assert max(map(log_p, items)) <= np.quantile([log_p(one) for one in MOLECULES], 0.95)
+    known = {name for one in MOLECULES for name in catalog.matches(one)}
+    assert all(known.issuperset(catalog.matches(one)) for one in items)
+    assert (made.table["similarity"] >= 0.4).all()
+    assert set(made.table["nearest"]) <= set(map(text, MOLECULES))
+    assert made.table["changed"].str.contains(" > ").all()
+    assert made.table["nearest_value"].between(7, 9).all()
+    assert any("keep_core" in note for note in made.notes)
+    free = propose(
+        "molecules", str(tmp_path / "series.csv"), **options, random_moves=True, keep_core=False, new_alerts=True,
+        property_quantile=0, minimum_similarity=0, maximum_changes=1,
+    )  # fmt: skip
+    assert not any("candidates " in note for note in free.notes)
+    assert set(free.table["source"]) & {"mutation", "edit", "recombination"}
