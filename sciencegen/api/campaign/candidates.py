@@ -232,11 +232,6 @@ GOOD, MOST_GOOD = 10, 50
 """Measured items that count as good: the best tenth, but from `GOOD` to `MOST_GOOD`."""
 
 
-def good_items(best_first: Sequence[Item]) -> Sequence[Item]:
-    """The good ones of the measured items."""
-    return best_first[: min(MOST_GOOD, max(GOOD, len(best_first) // 10))]
-
-
 def analogue_tests(
     science: Domain, further: ProposeFurther, best_first: Sequence[Item], within_series: bool
 ) -> tuple[list[Callable[[Item], bool]], list[str]]:
@@ -247,7 +242,8 @@ def analogue_tests(
     moves, analogues = science.moves, None if science.moves is None else science.moves.analogues
     if moves is None or analogues is None or not best_first:
         return [], []
-    good, tests, said = good_items(best_first), list[Callable[[Item], bool]](), list[str]()
+    good = best_first[: min(MOST_GOOD, max(GOOD, len(best_first) // 10))]
+    tests, said = list[Callable[[Item], bool]](), list[str]()
     if within_series and further.keep_core and (cores := analogues.cores(good)):
         holds = [moves.constraint([core], [], None) for core in cores]
         tests.append(lambda item: any(held(item) for held in holds))

@@ -48,7 +48,7 @@ _POINT = Chem.MolFromSmarts("[#0]")
 _PARTLY = Chem.SanitizeFlags.SANITIZE_PROPERTIES | Chem.SanitizeFlags.SANITIZE_SYMMRINGS
 
 
-class Site(NamedTuple):
+class ExitVector(NamedTuple):
     """Where a molecule can be changed. rest: the other atoms, with numbered attachment points. part: what is there now,
     as SMILES. keys: its environments, by `SAME_POSITION`, `SAME_SITE` and `SAME_KIND`."""
 
@@ -73,14 +73,14 @@ def _is_cut(one: Chem.Atom, other: Chem.Atom) -> bool:
     return (numbers[0] == 6) != (numbers[1] == 6)
 
 
-def substituents(molecule: Chem.Mol) -> Iterator[Site]:
+def substituents(molecule: Chem.Mol) -> Iterator[ExitVector]:
     """The places of substituents and of hydrogens, but those of stereocentres."""
     whole = molecule.GetNumHeavyAtoms()
     for bond in cut_bonds(molecule):
         pieces = _pieces(molecule, [bond])
         for part, rest in (pieces, pieces[::-1]):
             if part.GetNumHeavyAtoms() <= min(LARGEST_PART, whole // 2):
-                yield Site(rest, Chem.MolToSmiles(part), _keys(rest))
+                yield ExitVector(rest, Chem.MolToSmiles(part), _keys(rest))
     ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
     for index in {rank: index for index, rank in enumerate(ranks)}.values():
         atom = molecule.GetAtomWithIdx(index)
@@ -92,10 +92,10 @@ def substituents(molecule: Chem.Mol) -> Iterator[Site]:
             near = rest.GetAtomWithIdx(index)
             near.SetNumExplicitHs(max(0, near.GetNumExplicitHs() - 1))
             if Chem.SanitizeMol(rest, _PARTLY, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
-                yield Site(rest.GetMol(), _HYDROGEN, _keys(rest))
+                yield ExitVector(rest.GetMol(), _HYDROGEN, _keys(rest))
 
 
-def linkers(molecule: Chem.Mol) -> Iterator[Site]:
+def linkers(molecule: Chem.Mol) -> Iterator[ExitVector]:
     """The places of parts between atoms of two rings."""
     ends = [
         cut for bond in cut_bonds(molecule) for cut in (bond, bond[::-1]) if molecule.GetAtomWithIdx(cut[0]).IsInRing()
@@ -117,7 +117,7 @@ def linkers(molecule: Chem.Mol) -> Iterator[Site]:
                     for (index,) in piece.GetSubstructMatches(_POINT):
                         piece.GetAtomWithIdx(index).SetAtomMapNum(3 - piece.GetAtomWithIdx(index).GetAtomMapNum())
             keys = {reach: (sides[0][reach], sides[1][reach]) for reach in sides[0]}
-            yield Site(Chem.CombineMols(one, other), Chem.MolToSmiles(part), keys)
+            yield ExitVector(Chem.CombineMols(one, other), Chem.MolToSmiles(part), keys)
 
 
 def _pieces(molecule: Chem.Mol, bonds: Sequence[Bond]) -> tuple[Chem.Mol, ...]:
@@ -172,7 +172,7 @@ class SeriesChanges:
         self._parts: dict[Hashable, Counter[str]] = defaultdict(Counter)
         self._linkers: dict[Hashable, Counter[str]] = defaultdict(Counter)
         self._pairs: dict[tuple[str, Hashable], Counter[str]] = defaultdict(Counter)
-        self._places: dict[str, tuple[list[Site], list[Site]]] = {}
+        self._places: dict[str, tuple[list[ExitVector], list[ExitVector]]] = {}
         beside: dict[str, dict[str, Hashable]] = defaultdict(dict)
         with rdBase.BlockLogs():
             for molecule in molecules[:MOST_LEARNED]:
@@ -187,7 +187,7 @@ class SeriesChanges:
             for part, kind in parts.items():
                 self._pairs[part, kind].update(one for one in parts if one != part)
 
-    def _of(self, molecule: Chem.Mol) -> tuple[list[Site], list[Site]]:
+    def _of(self, molecule: Chem.Mol) -> tuple[list[ExitVector], list[ExitVector]]:
         """The places of a molecule, found once."""
         name = key(molecule)
         if name not in self._places:
@@ -215,7 +215,7 @@ class SeriesChanges:
         )
 
     def _changed(
-        self, molecule: Chem.Mol, places: Sequence[Site], known: Callable[[Site], Counter[str]],
+        self, molecule: Chem.Mol, places: Sequence[ExitVector], known: Callable[[ExitVector], Counter[str]],
         generator: np.random.Generator,
     ) -> Chem.Mol | Refusal:  # fmt: skip
         """The molecule with another part at one of the places. Parts that were seen more often are drawn more often."""
@@ -303,7 +303,10 @@ def shared_cores(molecules: Sequence[Chem.Mol]) -> list[str]:
                 nodes = rdScaffoldNetwork.CreateScaffoldNetwork([scaffold], options).nodes
                 parts.update((node, Chem.MolFromSmiles(node)) for node in nodes if node not in parts)
         whole = [one for one in parts.values() if rdMolDescriptors.CalcNumRings(one) > 1]
-        patterns = [_pattern(one) for one in whole if murcko_scaffold(one).GetNumAtoms() == one.GetNumAtoms()]
+        # [nH] as n, so that a scaffold also matches where its N-H is substituted
+        spelled = [Chem.MolToSmiles(one, isomericSmiles=False) for one in whole
+                   if murcko_scaffold(one).GetNumAtoms() == one.GetNumAtoms()]  # fmt: skip
+        patterns = [one.replace("[nH]", "n") for one in spelled]
     queries = {text: Chem.MolFromSmarts(text) for text in patterns}
     found, left = list[str](), list(molecules)
     least = max(LEAST_HOLDERS, math.ceil(SHARED * len(molecules)))
@@ -319,11 +322,6 @@ def shared_cores(molecules: Sequence[Chem.Mol]) -> list[str]:
         found.append(core)
         left = [one for one in left if one not in held[core]]
     return found if len(molecules) - len(left) >= COVERED * len(molecules) else []
-
-
-def _pattern(scaffold: Chem.Mol) -> str:
-    """A SMARTS that also matches where the scaffold's N-H is substituted."""
-    return Chem.MolToSmiles(scaffold, isomericSmiles=False).replace("[nH]", "n")
 
 
 # What differs between a molecule and a measured one, for a chemist to read.
