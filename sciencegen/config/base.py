@@ -22,8 +22,11 @@ CPU_CHUNK = 128
 ITEM_TIMEOUT_S = 30.0
 """Seconds that scoring one item may take."""
 
-ONLY_INSIDE = ("initial", "population", "batch", "screen", "generations", "patience", "step")
-"""Settings of search methods, which were never beside the field `settings`."""
+ONLY_INSIDE = (
+    "initial", "population", "batch", "screen", "generations", "patience", "step",
+    "maximum_changes", "random_moves", "keep_core", "new_alerts", "property_quantile", "minimum_similarity",
+)  # fmt: skip
+"""Settings that were never beside the field `settings`."""
 
 TEXTS = (tuple[str, ...], tuple[str, ...] | None)
 """Types of settings that accept several texts."""

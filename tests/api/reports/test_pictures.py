@@ -48,7 +48,7 @@ def loaded():
 
 
 def run_of(loaded, noise_free=True, **others):
-    generated = SimpleNamespace(settings=SimpleNamespace(noise_free=noise_free))
+    generated = SimpleNamespace(further=SimpleNamespace(noise_free=noise_free))
     latents = np.zeros((24, loaded.space.size))
     latents[:, :4] = np.random.default_rng(0).standard_normal((24, 4)) * [3, 2, 1, 0]
     record = dict(

@@ -99,8 +99,8 @@ def test_a_difference_names_both_parts(molecule, reference, said):
 def test_a_plate_holds_what_a_chemist_would_order(tmp_path):
     values = [7 + 0.8 * ("Cl" in one) + 0.4 * ("F" in one) + 0.1 * one.count("O") for one in SERIES]
     pd.DataFrame({"item": SERIES, "value": values}).to_csv(tmp_path / "series.csv", index=False)
-    options = dict(batch=6, threads=1, breeding={"children": 60})
-    made = propose("molecules", str(tmp_path / "series.csv"), **options)
+    options, breeding = dict(batch=6, threads=1), {"children": 60}
+    made = propose("molecules", str(tmp_path / "series.csv"), **options, settings={"breeding": breeding})
     items = [parse(one) for one in made.table["item"]]
     core, catalog = Chem.MolFromSmarts(CORE), alert_catalog()
     assert len(items) == 6
@@ -114,8 +114,13 @@ def test_a_plate_holds_what_a_chemist_would_order(tmp_path):
     assert made.table["nearest_value"].between(7, 9).all()
     assert any("keep_core" in note for note in made.notes)
     free = propose(
-        "molecules", str(tmp_path / "series.csv"), **options, random_moves=True, keep_core=False, new_alerts=True,
-        property_quantile=0, minimum_similarity=0, maximum_changes=1,
+        "molecules",
+        str(tmp_path / "series.csv"),
+        **options,
+        settings={
+            "breeding": breeding, "random_moves": True, "keep_core": False, "new_alerts": True, "property_quantile": 0,
+            "minimum_similarity": 0, "maximum_changes": 1,
+        },
     )  # fmt: skip
     assert not any("candidates " in note for note in free.notes)
     assert set(free.table["source"]) & {"mutation", "edit", "recombination"}
