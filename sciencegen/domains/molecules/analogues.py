@@ -10,14 +10,15 @@ REINVENT 4: Loeffler et al., J. Cheminformatics 2024, 16:20).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 
 import numpy as np
 from rdkit import Chem, DataStructs, rdBase
 from rdkit.Chem import rdChemReactions, rdFingerprintGenerator
 
-from sciencegen.domains.molecules.edits import Bond, chain_bonds
+from sciencegen.domains.molecules.edits import CIS, TURNS, beyond, chain_bonds, set_double_bond, turned
 from sciencegen.domains.molecules.features import fingerprints
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, key, parse, undefined_stereocentres
 from sciencegen.items import Refusal
@@ -171,8 +172,6 @@ EXCHANGES = {
     "[NX3;H0,H1;$(N[CX4]);!$(N-[C,S]=O):1]-!@[CH3]>>[N:1]": 0.8,
 }
 """Reaction SMARTS -> weight."""
-KINDS = {"exchange": 0.5, "replace": 0.3, "add": 0.2}
-"""Kind of change -> share of the random ones."""
 
 
 @cache
@@ -260,7 +259,7 @@ def change(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) -> C
 
     fixed: atoms of the lead that may get no other element, nor be removed.
     """
-    kind = KINDS_DRAWN[int(generator.choice(len(KINDS_DRAWN), p=KIND_SHARES))]
+    kind = KINDS[int(generator.choice(len(KINDS), p=KIND_SHARES))]
     try:
         made = kind(molecule, fixed, generator)
         if made is None or Chem.SanitizeMol(made, catchErrors=True) != Chem.SanitizeFlags.SANITIZE_NONE:
@@ -305,11 +304,16 @@ def _reacted(molecule: Chem.Mol, reaction: rdChemReactions.ChemicalReaction, mat
 def _replace(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) -> Chem.Mol | None:
     """Another group, or a hydrogen, in place of a group that is bound by a single bond outside rings."""
     most = min(LARGEST_GROUP, LARGEST_SHARE * molecule.GetNumAtoms())
-    cuts = [(bond, group) for bond in chain_bonds(molecule) for group in _sides(molecule, bond) if len(group) <= most]
+    cuts = [
+        (bond, group)
+        for bond in chain_bonds(molecule)
+        for cut in (bond[::-1], bond)
+        if len(group := beyond(molecule, cut)) <= most
+    ]
     held = {
         atom.GetIdx()
         for atom in molecule.GetAtoms()
-        if atom.GetChiralTag() in _SWAPPED or place_of(molecule, atom.GetIdx()) in fixed
+        if atom.GetChiralTag() in TURNS or place_of(molecule, atom.GetIdx()) in fixed
     }
     cuts = [one for one in cuts if held.isdisjoint(one[1])]
     if not cuts:
@@ -335,7 +339,9 @@ def _add(molecule: Chem.Mol, fixed: frozenset[int], generator: Generator) -> Che
     return _joined(molecule, atom.GetIdx(), _drawn(str(kind_of(atom)), generator))
 
 
-KINDS_DRAWN, KIND_SHARES = (_exchange, _replace, _add), list(KINDS.values())
+SHARES = {_exchange: 0.5, _replace: 0.3, _add: 0.2}
+"""Kind of change -> share of the random ones."""
+KINDS, KIND_SHARES = list(SHARES), list(SHARES.values())
 
 
 def _drawn(where: str, generator: Generator, atoms: int = 0, ring: bool = False) -> str:
@@ -349,7 +355,7 @@ def _drawn(where: str, generator: Generator, atoms: int = 0, ring: bool = False)
 
 
 def _joined(
-    molecule: Chem.Mol, kept: int, smiles: str, start: int | None = None, group: frozenset[int] = frozenset()
+    molecule: Chem.Mol, kept: int, smiles: str, start: int | None = None, group: AbstractSet[int] = frozenset()
 ) -> Chem.Mol | None:
     """The molecule with a group at an atom, without the old group that begins at `start`."""
     graph, count = Chem.RWMol(molecule), molecule.GetNumAtoms()
@@ -374,19 +380,6 @@ def _joined(
     return graph.GetMol()
 
 
-def _sides(molecule: Chem.Mol, bond: Bond) -> Iterator[frozenset[int]]:
-    """The atoms on each side of a bond outside rings."""
-    for start, end in (bond, bond[::-1]):
-        reached, ahead = {start}, [start]
-        while ahead:
-            for neighbour in molecule.GetAtomWithIdx(ahead.pop()).GetNeighbors():
-                there = neighbour.GetIdx()
-                if there not in reached and there != end:
-                    reached.add(there)
-                    ahead.append(there)
-        yield frozenset(reached)
-
-
 def place_of(molecule: Chem.Mol, atom: int) -> int | None:
     """The number of an atom in the lead; None for a new one."""
     found = molecule.GetAtomWithIdx(atom)
@@ -401,7 +394,7 @@ def with_configurations(lead: Chem.Mol, molecule: Chem.Mol, places: Mapping[int,
     """The molecule with the lead's configurations. places: atom of the lead -> atom of the molecule."""
     made = Chem.Mol(molecule)
     for atom in lead.GetAtoms():
-        if atom.GetChiralTag() in _SWAPPED and atom.GetIdx() in places:
+        if atom.GetChiralTag() in TURNS and atom.GetIdx() in places:
             centre = made.GetAtomWithIdx(places[atom.GetIdx()])
             tag = _tag(atom, centre, places)
             if tag is not None:
@@ -410,12 +403,12 @@ def with_configurations(lead: Chem.Mol, molecule: Chem.Mol, places: Mapping[int,
     for bond in lead.GetBonds():
         if bond.GetStereo() > Chem.BondStereo.STEREOANY:
             atoms = [places.get(one) for one in (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), *bond.GetStereoAtoms())]
-            _set_double(made, atoms, bond.GetStereo())
+            begin, end, first, second = (-1 if one is None else one for one in atoms)
+            if min(begin, end, first, second) >= 0:
+                set_double_bond(made, (begin, end), (first, second), bond.GetStereo() in CIS)
     return made
 
 
-_CW, _CCW = Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW
-_SWAPPED = {_CW: _CCW, _CCW: _CW}
 _HYDROGEN = -1
 
 
@@ -434,26 +427,9 @@ def _tag(atom: Chem.Atom, centre: Chem.Atom, places: Mapping[int, int]) -> Chem.
         return None
     for slot, one in zip(lost, fresh, strict=True):
         own[slot] = one
-    order = [own.index(one) for one in now]
-    swaps = sum(first > second for place, first in enumerate(order) for second in order[place + 1 :])
-    return _SWAPPED[atom.GetChiralTag()] if swaps % 2 else atom.GetChiralTag()
+    return turned(atom.GetChiralTag(), own, now)
 
 
-def _set_double(molecule: Chem.Mol, atoms: Sequence[int | None], stereo: Chem.BondStereo) -> None:
-    """Set the configuration of a double bond. atoms: its ends, and the neighbour of each that defines it."""
-    begin, end, first, second = (-1 if one is None else one for one in atoms)
-    if min(begin, end, first, second) < 0:
-        return
-    bonds = [molecule.GetBondBetweenAtoms(*pair) for pair in ((begin, end), (begin, first), (end, second))]
-    if any(one is None for one in bonds) or bonds[0].GetBondType() != Chem.BondType.DOUBLE:
-        return
-    ends = (first, second) if bonds[0].GetBeginAtomIdx() == begin else (second, first)
-    bonds[0].SetStereoAtoms(*ends)
-    trans = stereo in (Chem.BondStereo.STEREOE, Chem.BondStereo.STEREOTRANS)
-    bonds[0].SetStereo(stereo if stereo > Chem.BondStereo.STEREOE else _CIS_TRANS[trans])
-
-
-_CIS_TRANS = (Chem.BondStereo.STEREOCIS, Chem.BondStereo.STEREOTRANS)
 RADIUS = 6
 _AROUND = rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, includeRedundantEnvironments=True)
 

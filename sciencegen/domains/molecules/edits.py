@@ -301,6 +301,17 @@ def chain_bonds(molecule: Chem.Mol) -> list[Bond]:
     return [_ends(bond) for bond in molecule.GetBonds() if _is_single(bond) and not bond.IsInRing()]
 
 
+def beyond(molecule: Chem.Mol, bond: Bond) -> set[int]:
+    """The atoms on the side of a bond's second atom, outside rings."""
+    first, start = bond
+    reached, ahead = {start}, [start]
+    while ahead:
+        new = {one.GetIdx() for one in molecule.GetAtomWithIdx(ahead.pop()).GetNeighbors()} - reached - {first}
+        reached |= new
+        ahead += new
+    return reached
+
+
 def ring_cuts(molecule: Chem.Mol) -> list[list[Bond]]:
     """Pairs of single bonds of one ring, without a common atom, that belong to no other ring.
 
@@ -364,3 +375,28 @@ def _join(molecule: Chem.Mol, other: Chem.Mol, piece: Piece, second: Piece) -> C
             return parse(Chem.MolToSmiles(child))
         except (ValueError, RuntimeError) as error:
             return Refusal(f"RDKit refuses the child: {str(error).strip()}")
+
+
+# Configurations after an edit: those of centres and double bonds that keep their neighbours, in whatever order.
+
+TURNS = (Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW)
+CIS = (Chem.BondStereo.STEREOZ, Chem.BondStereo.STEREOCIS)
+
+
+def turned(tag: Chem.ChiralType, before: Sequence[int | None], after: Sequence[int]) -> Chem.ChiralType:
+    """The chirality for another order of the same neighbours; none if they aren't the same."""
+    if tag not in TURNS or len(before) != len(after) or {*before} != {*after}:
+        return Chem.ChiralType.CHI_UNSPECIFIED
+    order = [after.index(one) for one in before if one is not None]
+    odd = sum(first > second for place, first in enumerate(order) for second in order[place + 1 :]) % 2
+    return TURNS[(TURNS.index(tag) + odd) % 2]
+
+
+def set_double_bond(molecule: Chem.Mol, ends: Bond, sides: Bond, is_cis: bool) -> None:
+    """Set the configuration of the double bond of two atoms, if it is there. sides: the neighbour of each end that it
+    refers to."""
+    double, *single = (molecule.GetBondBetweenAtoms(*pair) for pair in (ends, *zip(ends, sides, strict=True)))
+    if double is None or None in single or double.GetBondType() != Chem.BondType.DOUBLE:
+        return
+    double.SetStereoAtoms(*(sides if double.GetBeginAtomIdx() == ends[0] else sides[::-1]))
+    double.SetStereo(Chem.BondStereo.STEREOCIS if is_cis else Chem.BondStereo.STEREOTRANS)

@@ -22,12 +22,13 @@ from rdkit.Chem import rdFMCS, rdMolDescriptors
 
 from sciencegen.domains.molecules.alerts import (
     AMINE,
+    environments,
     familiar_beside,
     reactive_groups,
     unknown_environments,
     unstable_groups,
 )
-from sciencegen.domains.molecules.edits import edit
+from sciencegen.domains.molecules.edits import CIS, TURNS, Bond, beyond, edit, set_double_bond, turned
 from sciencegen.domains.molecules.items import key, parse, undefined_stereocentres
 from sciencegen.domains.molecules.patterns import CARBON, KeptPattern, environment
 from sciencegen.domains.molecules.properties import measure
@@ -56,8 +57,6 @@ LOST, GAINED, UNKNOWN, OPEN, ATOM, HARDER = 0.4, 0.05, 0.05, 0.2, 0.06, 0.1
 left open, a heavy atom more or less than both have, and a unit of synthetic accessibility more."""
 MOST_AGAINST = 0.7
 """Molecules with more against them are left out."""
-_TURNS = (Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW)
-_CIS = (Chem.BondStereo.STEREOZ, Chem.BondStereo.STEREOCIS)
 _SINGLE = Chem.BondType.SINGLE
 _HETERO = Chem.MolFromSmarts("[#7,#8,$([#16X2])]-[#7,#8,$([#16X2]),F,Cl,Br,I]")
 _FEATURES = {
@@ -67,8 +66,8 @@ _FEATURES = {
 }
 _DOUBLE = Chem.MolFromSmarts("[#6,#7]=[#6,#7]")
 """Bonds that may be E or Z."""
-Cut = tuple[int, int]
-"""The atoms of a single bond outside rings; the second is farther from the core."""
+Cut = Bond
+"""A single bond outside rings; its second atom is farther from the core."""
 
 
 class Whole(NamedTuple):
@@ -88,15 +87,6 @@ class Variant(NamedTuple):
 def _order(molecule: Chem.Mol, atom: int) -> list[int]:
     """An atom's neighbours in the order that its chirality refers to."""
     return [bond.GetOtherAtomIdx(atom) for bond in molecule.GetAtomWithIdx(atom).GetBonds()]
-
-
-def _turned(tag: Chem.ChiralType, before: Sequence[int | None], after: Sequence[int]) -> Chem.ChiralType:
-    """The chirality for another order of the same neighbours; none if they aren't the same."""
-    if tag not in _TURNS or len(before) != len(after) or {*before} != {*after}:
-        return Chem.ChiralType.CHI_UNSPECIFIED
-    order = [after.index(one) for one in before if one is not None]
-    odd = sum(a > b for at, a in enumerate(order) for b in order[at + 1 :]) % 2
-    return _TURNS[(_TURNS.index(tag) + odd) % 2]
 
 
 def exchanged(
@@ -129,21 +119,21 @@ def exchanged(
     for inner in {inner for _, inner in joins}:
         tag = source.GetAtomWithIdx(inner).GetChiralTag()
         before = [there.get(one) for one in _order(source, inner)]
-        made.GetAtomWithIdx(rank[offset + inner]).SetChiralTag(_turned(tag, before, after(offset + inner)))
+        made.GetAtomWithIdx(rank[offset + inner]).SetChiralTag(turned(tag, before, after(offset + inner)))
     stands: dict[int, dict[int, int]] = {}
     for outer, here in places.items():
         gone, new = [one for one in _order(old, here) if one in lost], [one for one in after(here) if one >= offset]
         if not gone and not new:
             continue
         tag = old.GetAtomWithIdx(here).GetChiralTag()
-        if tag in _TURNS and len(gone) == len(new) == 1:
+        if tag in TURNS and len(gone) == len(new) == 1:
             stands[here] = {gone[0]: new[0]}
             before = [new[0] if one in lost else one for one in _order(old, here)]
         else:
             stands[here] = dict(zip(gone, new, strict=False)) if len(gone) == len(new) == 1 else {}
             tag = source.GetAtomWithIdx(outer).GetChiralTag()
             before = [there.get(one) for one in _order(source, outer)]
-        made.GetAtomWithIdx(rank[here]).SetChiralTag(_turned(tag, before, after(here)))
+        made.GetAtomWithIdx(rank[here]).SetChiralTag(turned(tag, before, after(here)))
     for whose, is_base in ((old, True), (source, False)):
         for bond in (whose.GetBondBetweenAtoms(*ends) for ends in whose.GetSubstructMatches(_DOUBLE)):
             ends, ligands = (bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()), list(bond.GetStereoAtoms())
@@ -157,11 +147,7 @@ def exchanged(
                 found = [there.get(one, -1) for one in (*ends, *ligands)]
             if all(one in rank for one in found):
                 first, second, *sides = (rank[one] for one in found)
-                again = made.GetBondBetweenAtoms(first, second)
-                if again is not None and all(map(made.GetBondBetweenAtoms, (first, second), sides)):
-                    again.SetStereoAtoms(*(sides if again.GetBeginAtomIdx() == first else sides[::-1]))
-                    is_cis = bond.GetStereo() in _CIS
-                    again.SetStereo(Chem.BondStereo.STEREOCIS if is_cis else Chem.BondStereo.STEREOTRANS)
+                set_double_bond(made, (first, second), (sides[0], sides[1]), bond.GetStereo() in CIS)
     return Whole(made.GetMol(), tuple(rank[atom] for atom in base.core))
 
 
@@ -177,19 +163,9 @@ def finished(whole: Whole) -> Chem.Mol | Refusal:
             return Refusal(f"RDKit refuses the molecule: {str(error).strip()}")
 
 
-def _beyond(molecule: Chem.Mol, cut: Cut) -> set[int]:
-    """The atoms beyond a bond outside rings, from its second atom on."""
-    reached, ahead = {cut[1]}, [cut[1]]
-    while ahead:
-        new = {*_order(molecule, ahead.pop())} - reached - {cut[0]}
-        reached |= new
-        ahead += new
-    return reached
-
-
 def _grafted(base: Whole, cut: Cut, source: Chem.Mol, other: Cut) -> Whole:
     """The base with what is beyond a bond of the source in place of what is beyond its own."""
-    return exchanged(base, _beyond(base.molecule, cut), source, _beyond(source, other), {other[0]: cut[0]})
+    return exchanged(base, beyond(base.molecule, cut), source, beyond(source, other), {other[0]: cut[0]})
 
 
 def _lengthened(base: Whole, cut: Cut) -> Whole:
@@ -208,7 +184,7 @@ def _opened(whole: Whole, ends: Cut) -> Whole:
         made.AddBond(end, hydrogen, _SINGLE)
         before = [hydrogen if one == other else one for one in _order(whole.molecule, end)]
         atom = made.GetAtomWithIdx(end)
-        atom.SetChiralTag(_turned(atom.GetChiralTag(), before, _order(made, end)))
+        atom.SetChiralTag(turned(atom.GetChiralTag(), before, _order(made, end)))
     return Whole(made.GetMol(), whole.core)
 
 
@@ -293,20 +269,12 @@ class SharedCore:
 
     @cached_property
     def _environments(self) -> frozenset[int]:
-        from sciencegen.domains.molecules.alerts import environments
-
         return frozenset(one for molecule in self.ends for one in environments(molecule))
 
     def _outside(self, whole: Whole, unit: AbstractSet[int]) -> set[int]:
         """Atoms of the groups at these places of the core."""
-        inside = {*whole.core}
-        reached = {one for place in unit for one in _order(whole.molecule, whole.core[place])} - inside
-        ahead = list(reached)
-        while ahead:
-            new = {*_order(whole.molecule, ahead.pop())} - reached - inside
-            reached |= new
-            ahead += new
-        return reached
+        near = {one for place in unit for one in _order(whole.molecule, whole.core[place])}
+        return {one for atoms in _groups(whole) if not near.isdisjoint(atoms) for one in atoms}
 
     @cached_property
     def units(self) -> list[frozenset[int]]:
@@ -363,7 +331,7 @@ class SharedCore:
                 specs += [(HYBRID, own, cut, other.molecule, one) for one in others
                           if _kind(own.molecule, cut[0], other.molecule, one[1]) in known]  # fmt: skip
                 specs += [(HYBRID, own, cut, own.molecule, one) for one in cuts
-                          if one != cut and one[0] != cut[0] and one[1] in _beyond(own.molecule, cut)
+                          if one != cut and one[0] != cut[0] and one[1] in beyond(own.molecule, cut)
                           and _kind(own.molecule, cut[0], own.molecule, one[1]) in known]  # fmt: skip
                 near = own.molecule.GetAtomWithIdx(cut[0])
                 if _is_chain(near) and _is_chain(own.molecule.GetAtomWithIdx(cut[1])):
@@ -592,7 +560,7 @@ def _surroundings(whole: Whole) -> Surroundings:
         numbers = {one: whole.molecule.GetAtomWithIdx(one).GetAtomicNum() for one in outside}
         fixed = sorted(order, key=lambda one: place.get(one, len(place) + (1000 - numbers.get(one, 0))))
         kinds = Counter((numbers[one], whole.molecule.GetAtomWithIdx(one).GetIsAromatic()) for one in outside)
-        found.append((kinds, sum(sizes[one] for one in outside), _turned(tag, order, fixed) if tag in _TURNS else None))
+        found.append((kinds, sum(sizes[one] for one in outside), turned(tag, order, fixed) if tag in TURNS else None))
     return found
 
 
