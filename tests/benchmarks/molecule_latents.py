@@ -6,6 +6,7 @@
     python tests/benchmarks/molecule_latents.py neighbours test.csv -n 200 --radius 0.3
     python tests/benchmarks/molecule_latents.py interpolated test.csv -n 200
     python tests/benchmarks/molecule_latents.py directions test.csv -n 250
+    python tests/benchmarks/molecule_latents.py restored chembl_drugs.csv --heavy-atoms 26 35 --without work/rows.csv
 
 Only the latent's semantic part counts: the decoder's noise, if a model has any, is at its median. A molecule counts as
 plausible if it is valid, its rings have at most 8 atoms, its aromatic rings 5 or 6, and its synthetic accessibility is
@@ -15,10 +16,12 @@ at most 6.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from rdkit import Chem, RDLogger
 from scipy.stats import spearmanr
 
@@ -51,10 +54,14 @@ def plausible(molecule: Chem.Mol | None) -> bool:
     return bool(measure([molecule], ["sa"])[0, 0] <= LARGEST_SA)
 
 
-def read(model: LoadedModel, path: Path, count: int | None) -> list[Chem.Mol]:
-    """The molecules of a file, `count` of them evenly spaced."""
+Wanted = Callable[[Chem.Mol], bool]
+
+
+def read(model: LoadedModel, path: Path, count: int | None, wanted: Wanted) -> list[Chem.Mol]:
+    """The molecules of a file that are wanted, each once; `count` of them evenly spaced."""
     found = [model.domain.items.parse(row.text) for row in model.domain.items.read(path, None)]
-    items = [item for item in found if not isinstance(item, Refusal)]
+    distinct = {model.domain.items.key(item): item for item in found if not isinstance(item, Refusal)}
+    items = [item for item in distinct.values() if wanted(item)]
     return items if count is None else items[:: max(1, len(items) // count)][:count]
 
 
@@ -65,10 +72,10 @@ def encoded(model: LoadedModel, molecules: list[Chem.Mol]) -> tuple[list[Chem.Mo
     return [m for m, _ in kept], model.space.encode_arrays([a for _, a in kept])
 
 
-def restored(model: LoadedModel, paths: list[Path], count: int | None) -> None:
+def restored(model: LoadedModel, paths: list[Path], count: int | None, wanted: Wanted) -> None:
     key = model.domain.items.key
     for path in paths:
-        molecules = read(model, path, count)
+        molecules = read(model, path, count, wanted)
         kept, latents = encoded(model, molecules)
         pairs = list(zip(decoded(model, latents), kept, strict=True))
         same = [back is not None and key(back) == key(m) for back, m in pairs]
@@ -142,20 +149,28 @@ def main() -> None:
     parser.add_argument("-n", type=int, help="number of molecules, or of pairs")
     parser.add_argument("--radius", type=float, default=0.3)
     parser.add_argument("--refinements", type=int, help="gradient steps of encode [default: the model's]")
+    parser.add_argument("--heavy-atoms", type=int, nargs=2, default=(1, 1000), metavar=("LEAST", "MOST"))
+    parser.add_argument("--without", type=Path, help="a table of molecules, of a column `smiles`, that are left out")
     chosen = parser.parse_args()
     model = load_model("molecules", chosen.model, "cpu")
     if chosen.refinements is not None:
         model.model.settings = replace(model.model.settings, refinements=chosen.refinements)
+    known = frozenset() if chosen.without is None else frozenset(pd.read_csv(chosen.without)["smiles"])
+    least, most = chosen.heavy_atoms
+
+    def wanted(molecule: Chem.Mol) -> bool:
+        return least <= molecule.GetNumHeavyAtoms() <= most and model.domain.items.text(molecule) not in known
+
     if chosen.what == "restored":
-        restored(model, chosen.files, chosen.n)
+        restored(model, chosen.files, chosen.n, wanted)
     elif chosen.what == "redrawn":
         redrawn(model, chosen.n or 64)
     elif chosen.what == "neighbours":
-        neighbours(model, read(model, chosen.files[0], chosen.n or 200), chosen.radius)
+        neighbours(model, read(model, chosen.files[0], chosen.n or 200, wanted), chosen.radius)
     elif chosen.what == "directions":
-        directions(model, read(model, chosen.files[0], chosen.n or 250))
+        directions(model, read(model, chosen.files[0], chosen.n or 250, wanted))
     else:
-        interpolated(model, read(model, chosen.files[0], 2 * (chosen.n or 200)))
+        interpolated(model, read(model, chosen.files[0], 2 * (chosen.n or 200), wanted))
 
 
 if __name__ == "__main__":

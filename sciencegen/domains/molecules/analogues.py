@@ -15,11 +15,11 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 
 import numpy as np
-from rdkit import Chem, DataStructs, rdBase
+from rdkit import Chem, rdBase
 from rdkit.Chem import rdChemReactions, rdFingerprintGenerator
 
 from sciencegen.domains.molecules.edits import CIS, TURNS, beyond, chain_bonds, set_double_bond, turned
-from sciencegen.domains.molecules.features import fingerprints
+from sciencegen.domains.molecules.features import similarity
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, key, parse, undefined_stereocentres
 from sciencegen.items import Refusal
 
@@ -519,12 +519,11 @@ class Lead:
 
     def __init__(self, molecule: Chem.Mol, fixed: frozenset[int], accept: Accept) -> None:
         self.molecule, self.fixed, self.accept = molecule, fixed, accept
-        self.fingerprint = fingerprints([molecule])[0]
         self.undefined = undefined_stereocentres(molecule)  # centres and double bonds without a configuration
         self.growth = max(LEAST_GROWTH, round(GROWTH * molecule.GetNumAtoms()))
 
     def similarity(self, molecule: Chem.Mol) -> float:
-        return DataStructs.TanimotoSimilarity(self.fingerprint, fingerprints([molecule])[0])
+        return float(similarity([molecule], [self.molecule])[0, 0])
 
     def analogue(self, window: Window, target: float, generator: Generator) -> Chem.Mol | Refusal:
         """An analogue by changes of the lead, in the window and near the target if it can be.
