@@ -247,7 +247,7 @@ class ProposeFurther(PickingFurther):
     )
     keep_core: bool = Field(
         True,
-        description="Molecules: candidates hold a core that the best tenth of the measured items share, if they do.",
+        description="Molecules: candidates needn't hold the core that the best tenth of the measured items share.",
     )
     new_alerts: bool = Field(
         False, description="Molecules: candidates may have structural alerts that no good measured item has."

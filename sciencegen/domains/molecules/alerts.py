@@ -351,7 +351,7 @@ REACTIVE = {
         f"[$([CX4;R](!@[{_RING_AMINE}])@[OX2H0]),$([CX4;R](@[{_RING_AMINE}])!@[OX2H0])]"
     ),
     "aryl ether of the hemiaminal of a cyclic amide [C, 11]": f"[CX4;R](@[{_ACYLATED}])[OX2H0;!R]a",
-    "oxazolidine [J]": f"[CX4;R1;r5]([{AMINE};H0;R1;!$(NC=C)])@[OX2H0;R1]@[CX4]",
+    "oxazolidine or oxazinane [C, 11; J]": f"[CX4;R1;r5,r6]([{AMINE};H0;R1;!$(NC=C)])@[OX2H0;R1]@[CX4]",
     "aminomethyl sulfide or sulfoxide [C, 11]": f"[CX4;!R]([{AMINE}])[SX2,SX3]",
     "thiol and sulfur at one carbon [C, 11]": "[CX4]([SX2H])[SX2,SX3,SX4]",
     "Mannich base of a pyridone or its like [B]": f"[CX4]([{AMINE}])!@[nX3;$(n:c=[O,S])]",

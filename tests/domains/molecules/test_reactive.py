@@ -94,6 +94,11 @@ def test_every_pattern_has_its_example(name, example):
     assert name in reactive_groups(Chem.MolFromSmiles(smiles))
 
 
+def test_an_oxazinane_is_one_as_an_oxazolidine():
+    (name,) = reactive_groups(Chem.MolFromSmiles("OC1(c2ccccc2)CCN(CCCN2CCCOC2)CC1"))
+    assert name.startswith("oxazolidine or oxazinane")
+
+
 @pytest.mark.parametrize("name", DRUGS)
 def test_drugs_have_none(name):
     assert reactive_groups(Chem.MolFromSmiles(DRUGS[name])) == []
