@@ -19,7 +19,14 @@ from sciencegen.api.sampling.judge import measure_all
 from sciencegen.api.sources.tables import given_source
 from sciencegen.api.writing.output_record import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
+from sciencegen.api.writing.writer import (
+    OutputOptions,
+    left_out_by_reason,
+    open_output,
+    write_latents,
+    write_lines,
+    write_rejected,
+)
 from sciencegen.config import DecodeSettings, EncodeSettings, build_settings
 from sciencegen.config.base import INCLUDE, MODEL, Batched, Flag, Include
 from sciencegen.data.workers import is_refusal
@@ -297,7 +304,7 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
             loaded.results, str(path), list(table), OutputOptions(origin=origin, overwrite=overwrite)
         ) as out:
             out.write(table)
-        summary.update({"written": steps - out.left_out.total(), **out.counts})
+        summary.update({"written": steps - out.left_out.total(), **left_out_by_reason(out.left_out)})
 
     empty = items.count("")
     summary: dict[str, Any] = {"steps": steps, "distinct": len({*items} - {""}), "empty": empty}
