@@ -19,7 +19,14 @@ from sciencegen.api.sampling.judge import measure_all
 from sciencegen.api.sources.tables import given_source
 from sciencegen.api.writing.output_record import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import OutputOptions, open_output, write_latents, write_lines, write_rejected
+from sciencegen.api.writing.writer import (
+    OutputOptions,
+    left_out_by_reason,
+    open_output,
+    write_latents,
+    write_lines,
+    write_rejected,
+)
 from sciencegen.config import DecodeSettings, EncodeSettings, build_settings
 from sciencegen.config.base import INCLUDE, MODEL, Batched, Flag, Include
 from sciencegen.data.workers import is_refusal
@@ -297,11 +304,11 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
             loaded.results, str(path), list(table), OutputOptions(origin=origin, overwrite=overwrite)
         ) as out:
             out.write(table)
-        summary.update({"written": steps - out.left_out.total(), **out.counts})
+        summary.update({"written": steps - out.left_out.total(), **left_out_by_reason(out.left_out)})
 
     empty = items.count("")
     summary: dict[str, Any] = {"steps": steps, "distinct": len({*items} - {""}), "empty": empty}
-    notes = _notes_on_ends(loaded, encoded, items)
+    notes = _notes_on_ends(loaded, encoded, items, are_given=not isinstance(core, Refusal))
     why, remedy = "their latents decode to no item", "Take other ends, or a model that reconstructs them."
     if not isinstance(core, Refusal):
         notes = (f"each step holds the core of both items: {core.text}", *notes)
@@ -338,18 +345,18 @@ def _even_steps(
     return [Refusal("no item is this far on the way") if at is None else candidates[at][0] for at in path]
 
 
-def _notes_on_ends(loaded: LoadedModel, encoded: Encoded, items: Sequence[str]) -> tuple[str, ...]:
-    """Notes on ends that the model can't encode, or doesn't reconstruct. items: of the path."""
-    science, notes = loaded.domain.items, list(encoded.notes)
+def _notes_on_ends(loaded: LoadedModel, encoded: Encoded, items: Sequence[str], are_given: bool) -> tuple[str, ...]:
+    """Notes on ends that the model can't encode, or doesn't reconstruct. items: of the path. are_given: whether the
+    first and the last of them are the given ones, not what their latents decode to."""
+    notes = list(encoded.notes)
     for line, text, reason in encoded.refused:
-        end, given = (("start", "end")[line - 1], plain_path(text))
-        notes.append(f"the {end}, {given}, has no latent ({reason}): no step is drawn from the model")
+        end = ("start", "end")[line - 1]
+        notes.append(f"the {end}, {plain_path(text)}, has no latent ({reason}): no step is drawn from the model")
     same = are_reconstructed(loaded, encoded.latent, encoded.item)
     for index, text, is_same in zip(encoded.index.tolist(), encoded.item, same, strict=True):
         if not is_same:
             end, step, item = (("start", "first", items[0]), ("end", "last", items[-1]))[index]
-            is_given = bool(item) and science.key(science.parse(item)) == science.key(science.parse(text))
-            what = "the item itself, not what the model makes of it" if is_given else f"{item or 'empty'}"
+            what = "the item itself, not what the model makes of it" if are_given else item or "empty"
             notes.append(
                 f"the {end}, {plain_path(text)}, is not reconstructed from its latent: the {step} step is {what}"
             )

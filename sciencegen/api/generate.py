@@ -13,7 +13,14 @@ from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.request import DrawRequest, drawing_words, given_task, resolve_draws, set_drawing
 from sciencegen.api.writing.output_record import Criteria, Ingredients, Written, check_record, ingredients_of, origin_of
 from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import OutputOptions, OutputWriter, open_output, with_cells, writes_structures
+from sciencegen.api.writing.writer import (
+    OutputOptions,
+    OutputWriter,
+    left_out_by_reason,
+    open_output,
+    with_cells,
+    writes_structures,
+)
 from sciencegen.config import GenerateSettings, build_settings
 from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.errors import DataError
@@ -75,7 +82,7 @@ class GenerateRequest:
                         writer.write(chunk)
                         rows += len(chunk["item"])
                     advance(len(chunk["item"]), f"{generation.drawn:,} draws")
-            summary = {**generation.summary(), **writer.counts}
+            summary = {**generation.summary(), **left_out_by_reason(writer.left_out)}
             summary["written"] -= writer.left_out.total()
             if not summary["written"]:
                 writer.remove()

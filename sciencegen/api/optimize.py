@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,7 +59,7 @@ from sciencegen.api.writing.writer import (
     check_complete,
     check_endings,
     csv_beside,
-    said_of_left_out,
+    left_out_by_reason,
     write_candidates,
     write_json,
     write_rejected,
@@ -411,7 +412,7 @@ class SearchRecord:
         refused = write_candidates(domain, files.output, self.table, complete, overwrite, suffixes, origin)
         for path in (files.output, *csv_beside(files.output)):
             self._record(path, refused)
-        self.summary.update(said_of_left_out(reason for _, _, reason in refused))
+        self.summary.update(left_out_by_reason(Counter(reason for _, _, reason in refused)))
         if files.structures is not None:
             lost = write_structures(domain, files.structures, self.table, complete, origin, suffixes)
             write_rejected(files.structures, lost)

@@ -240,10 +240,7 @@ class Bench:
             cost_limit=math.inf if settings.cost_limit is None else settings.cost_limit,
             sharing=further.sharing if settings.blocks is not None else 0.0,
         )
-        moves = self.science.moves
-        usual = (
-            None if moves is None or moves.analogues is None else BreedingSettings(generations=further.maximum_changes)
-        )
+        usual = None if self.analogues is None else BreedingSettings(generations=further.maximum_changes)
         breeding = to_record(BreedingSettings, further.breeding, "breeding", usual)
         made = CampaignSettings(batch - controls, further.surrogate, further.scale, plate, breeding, settings.hit)
         return batch, made
@@ -445,11 +442,12 @@ class Bench:
             origin = reference_of_space(science, space)
             tests.insert(0, constraint_of(science, settings.keep, settings.forbid, origin, settings.plausible, known))
         notes, changes = list[str](), None
-        if settings.pool is None and not whole:
-            own_tests, notes = analogue_tests(science, settings.further, self.best_first, self.blocks is None)
-            tests += own_tests
-            if self.analogues is not None and self.blocks is None:
-                changes = self.analogues.changes(self.best_first or self.start)
+        if self.analogues is not None and settings.pool is None and not whole:
+            within_series, best = self.blocks is None, self.best_first
+            expected, notes = analogue_tests(science, self.analogues, settings.further, best, within_series)
+            tests += expected
+            if within_series:
+                changes = self.analogues.changes(best or self.start)
         own = model.oracles if model is not None and self.goals else {}
         book = OracleBook(science.name, own={**own, **self.predictors}, threads=settings.threads)
         met = constraint_test(self.goals, resolve_oracles(self.goals, book.resolve))
@@ -525,7 +523,9 @@ class Bench:
         table["round"] = [number] * count
         for name, numbers in plate.predicted.items():
             table |= dict(zip(self._foretold(name), numbers.tolist(), strict=True))
-        table |= nearest_measured(science, plate.items, [one.item for one in self.known], self.values)
+        if self.analogues is not None:
+            known, difference = [one.item for one in self.known], self.analogues.difference
+            table |= nearest_measured(science, difference, plate.items, known, self.values, list(plate.predicted))
         if any(goal.is_constraint for goal in self.targets):
             table["feasible"] = plate.feasible.tolist()
         for name, oracle in self.predictors.items():

@@ -27,11 +27,11 @@ from sciencegen.optimization.candidates import (
     CandidateSources,
     Item,
 )
-from sciencegen.optimization.forecast import MOST_ITEMS, Forecast, forecast, newness, series_errors, series_of
+from sciencegen.optimization.forecast import MOST_ITEMS, Forecast, forecast, misfit_of_plate
 from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.pareto_plate import ByHypervolume, by_hypervolume
 from sciencegen.optimization.plate import ByAcquisition, first_pickable, pick_by_prior
-from sciencegen.optimization.posterior import GP, WIDER, SurrogatePosterior, misfit_after
+from sciencegen.optimization.posterior import GP, WIDER, SurrogatePosterior
 from sciencegen.optimization.targets import Targets, fit_target
 
 Predicted = Mapping[str, Float[np.ndarray, "3 item"]]
@@ -163,14 +163,14 @@ def next_plate(
             exact = [place for place, one in enumerate(own) if one.limits is None]
             exact = [exact[place] for place in evenly_spaced(len(exact), MOST_ITEMS)]
             known = [own[place].item for place in exact]
-            series = series_errors(
-                posterior, rows[places[name][exact]], targets.signs[name] * np.array([own[one].value for one in exact]),
-                series_of(np.asarray(space.similarity(known, known))),
+            values = targets.signs[name] * np.array([own[place].value for place in exact])
+            misfit = misfit_of_plate(
+                settings.earlier, posterior, rows[places[name][exact]], values,
+                np.asarray(space.similarity(known, known)), np.asarray(space.similarity(plate.items, known)),
             )  # fmt: skip
-            new = newness(np.asarray(space.similarity([candidates.items[place] for place in picked], known)))
             hits = forecast(
                 chosen, posterior, settled_values(own, minimize), generator, hit=settings.hit, minimize=minimize,
-                misfit=misfit_after(settings.earlier).towards(misfit_after(settings.earlier, series), new),
+                misfit=misfit,
             )  # fmt: skip
             plate = replace(plate, forecast=hits)
     return replace(

@@ -28,7 +28,7 @@ from jaxtyping import Float, Int
 from sciencegen.errors import DataError
 from sciencegen.optimization.feature_rows import FeatureRows
 from sciencegen.optimization.normals import draws_of
-from sciencegen.optimization.posterior import LEVEL, MOST, PICKED, Misfit, PlateError, SurrogatePosterior
+from sciencegen.optimization.posterior import LEVEL, MOST, PICKED, Misfit, PlateError, SurrogatePosterior, misfit_after
 
 DRAWS = 2000
 BLOCK = 1000
@@ -201,7 +201,7 @@ def drawn_measurements(
 #
 # The best predictions of each series are as if picked for a plate. Their errors, in calibrated deviations, are those of
 # a `PlateError`. The misfit of a plate lies between that of plates near the measured items and that of new series, in
-# proportion to how new its items are (`newness`).
+# proportion to how new its items are: 0 if they are measured, 1 if they belong to none of the measured series.
 
 ALIKE = 0.4
 """Similarity from which an item is of the series of another one."""
@@ -238,18 +238,6 @@ def series_of(similarity: Float[np.ndarray, "item item"]) -> list[Int[np.ndarray
     return [*found, *(np.array_split(rest, len(rest) // (2 * FEWEST)) if len(rest) >= 2 * FEWEST else [])]
 
 
-def newness(similarity: Float[np.ndarray, "item measured"]) -> float:
-    """How new the items of a plate are: 0 if they are measured, 1 if they belong to none of the measured series.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> round(newness(np.array([[1.0, 0.2], [0.3, 0.4]])), 2)
-    0.5
-    """
-    return float(np.clip((1 - similarity.max(1)) / (1 - ALIKE), 0, 1).mean())
-
-
 def series_errors(
     posterior: SurrogatePosterior,
     rows: FeatureRows,
@@ -275,3 +263,18 @@ def series_errors(
         picked = np.clip(errors[np.argsort(-mean, kind="stable")[:count]], -MOST, MOST)
         found.append(PlateError(float(picked.mean()), count, float(picked.var(ddof=1))))
     return found
+
+
+def misfit_of_plate(
+    earlier: Sequence[PlateError],
+    posterior: SurrogatePosterior,
+    rows: FeatureRows,
+    values: Float[np.ndarray, " item"],
+    alike: Float[np.ndarray, "item item"],
+    picked: Float[np.ndarray, "pick item"],
+) -> Misfit:
+    """The misfit of a plate after earlier ones. rows, values: of measured items; more is better. alike, picked:
+    similarities of these, and of the plate's items, to the measured ones."""
+    new = float(np.clip((1 - picked.max(1)) / (1 - ALIKE), 0, 1).mean())
+    series = series_errors(posterior, rows, values, series_of(alike))
+    return misfit_after(earlier).towards(misfit_after(earlier, series), new)

@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from sciencegen.metrics.numbers import SHAPES, fit_warp
-from sciencegen.optimization.forecast import series_errors, series_of
+from sciencegen.optimization.forecast import misfit_of_plate, series_errors, series_of
 from sciencegen.optimization.posterior import (
     AMONG,
     BIAS,
@@ -97,6 +97,19 @@ def test_a_left_out_series_is_predicted_as_by_a_model_without_it():
     error = (targets[own] - mean) / found.calibration.deviation(mean, np.sqrt(variance))
     assert errors[1].mean == pytest.approx(np.clip(error[np.argsort(-mean)[:4]], -5, 5).mean(), rel=1e-4)
     assert series_errors(found, rows, values, series[:2]) == []
+
+
+def test_the_misfit_of_a_plate_grows_with_how_new_its_items_are():
+    generator, alike = np.random.default_rng(0), np.kron(np.eye(3), np.ones((12, 12)))
+    rows = np.concatenate([centre + generator.standard_normal((12, 2)) for centre in (-4, 0, 4)])
+    values = np.sin(rows[:, 0]) + rows[:, 1]
+    found = fit_posterior(rows, Measured(values, np.full(36, np.nan)), generator, surrogate="gp", scale="linear")
+    told = misfit_after([], series_errors(found, rows, values, series_of(alike)))
+    measured, new = np.eye(36)[:1], np.full((1, 36), 0.2)
+    both = np.array([[1.0, 0.2], [0.3, 0.4]])[:, [0, *[1] * 35]]
+    misfits = [misfit_of_plate([], found, rows, values, alike, picked) for picked in (measured, both, new)]
+    assert misfits == [PICKED, PICKED.towards(told, 0.5), told]
+    assert told != PICKED
 
 
 def test_series_hold_every_item_once_but_few_that_are_alone():

@@ -16,7 +16,7 @@ from sciencegen.api.campaign.journal_items import CONTROL
 from sciencegen.api.criteria import ConstraintTest
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.predictors.folder import latents_of
-from sciencegen.api.science import ReadItems, describe, read_rows_of, reference_of
+from sciencegen.api.science import ReadItems, constraint_of, describe, read_rows_of, reference_of
 from sciencegen.api.search import drawn_items, makeable_starts, unrefused
 from sciencegen.api.sources.blocks import ANALOGUES, Blocks
 from sciencegen.api.sources.tables import all_rows, open_source, reference_of_card
@@ -25,7 +25,7 @@ from sciencegen.config.search import ProposeFurther
 from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import BlockMoves, DesignSpace, Edits, Moves, Reference
+from sciencegen.domains.capabilities import Analogues, BlockMoves, DesignSpace, Edits, Moves, Reference
 from sciencegen.domains.capabilities.design import Crossover
 from sciencegen.domains.capabilities.design import Move as Change
 from sciencegen.errors import ConfigError, DataError, ShapeError, unknown_name
@@ -233,19 +233,18 @@ GOOD, MOST_GOOD = 10, 50
 
 
 def analogue_tests(
-    science: Domain, further: ProposeFurther, best_first: Sequence[Item], within_series: bool
+    science: Domain, analogues: Analogues, further: ProposeFurther, best_first: Sequence[Item], within_series: bool
 ) -> tuple[list[Callable[[Item], bool]], list[str]]:
-    """What experts expect of the analogues of measured items (`Moves.analogues`), as tests of an item, and notes.
+    """What experts expect of the analogues of measured items, as tests of an item, and notes; none if none is measured.
 
     within_series: whether candidates are analogues, so that they have a measured item's core and are similar to one.
     """
-    moves, analogues = science.moves, None if science.moves is None else science.moves.analogues
-    if moves is None or analogues is None or not best_first:
+    if not best_first:
         return [], []
     good = best_first[: min(MOST_GOOD, max(GOOD, len(best_first) // 10))]
     tests, said = list[Callable[[Item], bool]](), list[str]()
     if within_series and further.keep_core and (cores := analogues.cores(good)):
-        holds = [moves.constraint([core], [], None) for core in cores]
+        holds = [constraint_of(science, [core], []) for core in cores]
         tests.append(lambda item: any(held(item) for held in holds))
         share = sum(map(tests[-1], good))
         which = "this core" if len(cores) == 1 else "one of these cores"
@@ -276,20 +275,20 @@ def analogue_tests(
 
 
 def nearest_measured(
-    science: Domain, items: Sequence[Item], measured: Sequence[Item], values: Mapping[str, Mapping[str, float]]
-) -> dict[str, list[Cell]]:
-    """Columns that say of each item which measured one is nearest, its values by target (by its key in `values`), the
-    similarity, and what differs; {} if the domain has no analogues."""
-    analogues = None if science.moves is None else science.moves.analogues
-    if analogues is None or not measured or not items:
+    science: Domain, difference: Callable[[Item, Item], str], items: Sequence[Item], measured: Sequence[Item],
+    values: Mapping[str, Mapping[str, float]], targets: Sequence[str],
+) -> dict[str, list[Cell]]:  # fmt: skip
+    """Columns that say of each item which measured one is nearest, its values of the targets (by its key in `values`),
+    the similarity, and what differs; {} if there is nothing to compare."""
+    if not measured or not items:
         return {}
     similarities = np.asarray(science.similarity.matrix(items, measured))
     near = [measured[place] for place in similarities.argmax(1)]
     found: dict[str, list[Cell]] = {"nearest": [science.items.text(item) for item in near]}
-    for target in next(iter(values.values())):
+    for target in targets:
         found[f"nearest_{target}"] = [values[science.items.key(item)].get(target) for item in near]
     found["similarity"] = similarities.max(1).tolist()
-    found["changed"] = [analogues.difference(item, other) for item, other in zip(items, near, strict=True)]
+    found["changed"] = [difference(item, other) for item, other in zip(items, near, strict=True)]
     return found
 
 

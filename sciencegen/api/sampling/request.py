@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -187,16 +186,16 @@ def similarity_window(given: float | str) -> tuple[float, float]:
     ((0.5, 0.8), (0.85, 1.0))
     """
     try:
-        low, high = (float(end) for end in str(given).split("..")) if ".." in str(given) else (float(given), math.nan)
+        ends = [float(end) for end in str(given).split("..")]
     except ValueError:
-        low = high = math.nan
-    if 0 <= low <= 1 and math.isnan(high):
-        low, high = max(0.0, round(low - WIDTH, 9)), min(1.0, round(low + WIDTH, 9))
-    if not 0 <= low < high <= 1:
+        ends = []
+    if len(ends) == 1 and 0 <= ends[0] <= 1:
+        ends = [max(0.0, round(ends[0] - WIDTH, 9)), min(1.0, round(ends[0] + WIDTH, 9))]
+    if len(ends) != 2 or not 0 <= ends[0] < ends[1] <= 1:
         raise ConfigError(
             f"Expected a `similarity` of 0 to 1, such as 0.6 (0.5 to 0.7) or 0.5..0.8, got '{given}'. Change it."
         )
-    return low, high
+    return ends[0], ends[1]
 
 
 def requested_tasks(

@@ -502,11 +502,6 @@ class OutputWriter:
                 self._rejects = self._stack.enter_context(RejectsWriter(rejects_path(self.output)))
             self._rejects.add(*row)
 
-    @property
-    def counts(self) -> dict[str, Any]:
-        """What a summary says of rows that are not in the output."""
-        return said_of_left_out(self.left_out.elements())
-
     def remove(self) -> None:
         """Call it after closing, if there are no usable rows: no empty file may block the next run, and no earlier file
         may be taken for this run's output."""
@@ -520,16 +515,15 @@ class OutputWriter:
         self._wanted = False
 
 
-def said_of_left_out(reasons: Iterable[str]) -> dict[str, Any]:
+def left_out_by_reason(left_out: Counter[str]) -> dict[str, Any]:
     """The entry of a summary for rows that an output could not hold: reason -> their number; none without such rows.
 
     Examples
     --------
-    >>> said_of_left_out(["no item was decoded", "no item was decoded"])
+    >>> left_out_by_reason(Counter(["no item was decoded", "no item was decoded"]))
     {'left_out': {'no item was decoded': 2}}
     """
-    counted = Counter(reasons)
-    return {"left_out": dict(counted.most_common())} if counted else {}
+    return {"left_out": dict(left_out.most_common())} if left_out else {}
 
 
 def _cell(domain: str, text: str) -> str:

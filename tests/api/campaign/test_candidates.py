@@ -3,7 +3,7 @@
 import pytest
 from pointclouds import DOMAIN
 
-from sciencegen.api.campaign.candidates import candidate_pool, suggested_items
+from sciencegen.api.campaign.candidates import candidate_pool, nearest_measured, suggested_items
 from sciencegen.config import ProposeSettings
 from sciencegen.errors import DataError
 
@@ -62,3 +62,16 @@ def test_further_tables_give_items_and_refusals(pool):
     items, refused = suggested_items(DOMAIN, supplied(pool, also=[pool, pool]), None, like)
     assert len(items) == 4
     assert len(refused) == 2
+
+
+def test_the_nearest_measured_item_has_a_column_for_each_target():
+    """Whatever the first measured one lacks."""
+    items = [DOMAIN.items.parse(text) for text in CLOUDS]
+    values = {DOMAIN.items.key(items[0]): {"a": 1.0}, DOMAIN.items.key(items[1]): {"a": 2.0, "b": 3.0}}
+    found = nearest_measured(
+        DOMAIN, lambda item, other: "" if item is other else "other", items, items, values, ["a", "b"]
+    )
+    assert found["nearest"] == [DOMAIN.items.text(item) for item in items]
+    assert (found["nearest_a"], found["nearest_b"]) == ([1.0, 2.0], [None, 3.0])
+    assert (found["similarity"], found["changed"]) == ([1.0, 1.0], ["", ""])
+    assert nearest_measured(DOMAIN, str.__add__, items, [], values, ["a"]) == {}
