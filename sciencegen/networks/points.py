@@ -119,11 +119,8 @@ class PointCloud(NamedTuple):
     pairs: Float[Tensor, "batch edge pair_width"]
 
 
-class Real(NamedTuple):
-    """1 for real points and for edges between two real points, else 0."""
-
-    points: Float[Tensor, "batch point 1"]
-    edges: Float[Tensor, "batch edge 1"]
+Real = tuple[Float[Tensor, "batch point 1"], Float[Tensor, "batch edge 1"]]
+"""1 for real points, and for edges between two real points, else 0."""
 
 
 class PairLayer(nn.Module):
@@ -159,7 +156,7 @@ class PairLayer(nn.Module):
         inner = self.pair(functional.layer_norm(pairs, pairs.shape[-1:])) + self.distance(distances)
         pairs = pairs + self.pair_out(functional.silu(inner + graph.incidence @ self.ends(normal)))
         if real is not None:
-            pairs = pairs * real.edges
+            pairs = pairs * real[1]
         attended = self._attend(normal, self.bias(pairs), graph, real)
         neighbours = graph.incidence.T @ pairs / NEIGHBOURS
         points = points + self.attention_out(torch.cat([attended, neighbours], -1))
@@ -167,7 +164,7 @@ class PairLayer(nn.Module):
         lengths = vectors.square().sum(-1).add(1).sqrt()
         inner = functional.silu(self.hidden(torch.cat([normal, lengths.to(normal.dtype)], -1)))
         changes, gates = self.hidden_out(inner).split([points.shape[-1], vectors.shape[2]], -1)
-        strength = self.pull(pairs) if real is None else self.pull(pairs) * real.edges
+        strength = self.pull(pairs) if real is None else self.pull(pairs) * real[1]
         return PointCloud(
             exactly(self._move, vectors, differences, strength / distances, gates, graph.gradient),
             points + changes,
@@ -181,7 +178,7 @@ class PairLayer(nn.Module):
         )
         bias = functional.pad(bias, (0, 0, 0, 1))[:, graph.edge].permute(0, 3, 1, 2)
         if real is not None:
-            bias = bias.masked_fill(real.points[:, None, None, :, 0] == 0, float("-inf"))
+            bias = bias.masked_fill(real[0][:, None, None, :, 0] == 0, float("-inf"))
         logits = query @ key.transpose(-1, -2) * key.shape[-1] ** -0.5 + bias
         return (logits.softmax(-1) @ value).transpose(1, 2).flatten(-2)
 
@@ -246,7 +243,7 @@ class PairNetwork(nn.Module):
 
 def _real(mask: Bool[Tensor, "batch point"], graph: CompleteGraph, dtype: torch.dtype) -> Real:
     edges = mask[:, graph.first] & mask[:, graph.second]
-    return Real(mask[..., None].to(dtype), edges[..., None].to(dtype))
+    return mask[..., None].to(dtype), edges[..., None].to(dtype)
 
 
 # A denoiser of points in space: E[x | z] of positions and of features of points and pairs, from noisy z.

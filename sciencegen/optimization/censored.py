@@ -41,12 +41,8 @@ class Limits:
         return self.low < self.high
 
 
-@dataclass(frozen=True)
-class Factors:
-    """Gaussian approximations of likelihoods: pseudo-measurements and their variances."""
-
-    value: Vector
-    variance: Vector
+Factors = tuple[Vector, Vector]
+"""Gaussian approximations of likelihoods: pseudo-measurements and their variances."""
 
 
 def log_interval_probability(mean: Vector, deviation: Vector, limits: Limits) -> Vector:
@@ -126,7 +122,7 @@ def propagate(
         if change < TOLERANCE:
             break
     centre, spread = _given(mean, covariance, precision, shift)
-    return Factors(shift / precision, 1 / precision), *_cavity(centre, spread, precision, shift)
+    return (shift / precision, 1 / precision), *_cavity(centre, spread, precision, shift)
 
 
 def _given(

@@ -48,9 +48,9 @@ class CensoredProcess:
     def _measurements(self, model: GaussianProcess) -> tuple[np.ndarray, np.ndarray]:
         """Values with the variances that they have beyond the model's noise: exact ones, and pseudo-measurements."""
         values, variances = self._targets.copy(), self._stated.copy()
-        factors = factors_of(model, self._points, values, variances, self._limits)
-        values[self._censored] = factors.value
-        variances[self._censored] = np.maximum(factors.variance - model.noise, LEAST)
+        value, variance = factors_of(model, self._points, values, variances, self._limits)
+        values[self._censored] = value
+        variances[self._censored] = np.maximum(variance - model.noise, LEAST)
         return values, variances
 
     def marginals(self, points: Points) -> Marginals:

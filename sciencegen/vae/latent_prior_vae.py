@@ -34,10 +34,10 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
+from sciencegen.devices import has_fast_bfloat16
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.precision import has_fast_bfloat16
 from sciencegen.networks.sequence import AttentiveDecoder, BottleneckEncoder, SequenceSizes
 from sciencegen.networks.shared_noise import check_latents, standard_normal
 from sciencegen.vae import autoregressive

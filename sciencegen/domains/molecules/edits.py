@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import selfies
@@ -264,11 +264,8 @@ SHRINKAGE, GROWTH = 0.5, 1.3
 Bond = tuple[int, int]
 
 
-class Piece(NamedTuple):
-    """Atoms to keep, and those of them that lost a neighbour: one, or two if a ring was cut."""
-
-    atoms: frozenset[int]
-    ends: tuple[int, ...]
+Piece = tuple[set[int], list[int]]
+"""Atoms to keep, and those of them that lost a neighbour: one, or two if a ring was cut."""
 
 
 def recombine(molecule: Chem.Mol, other: Chem.Mol, generator: np.random.Generator) -> Chem.Mol | Refusal:
@@ -288,7 +285,7 @@ def recombine(molecule: Chem.Mol, other: Chem.Mol, generator: np.random.Generato
             else [[_any_piece(o, generator)] for o in chains]
         )
         pieces = [_piece(parent, cut, generator) for parent, cut in zip((molecule, other), cuts, strict=True)]
-        if not least <= sum(len(piece.atoms) for piece in pieces) <= most:
+        if not least <= sum(len(atoms) for atoms, _ in pieces) <= most:
             continue
         child = _join(molecule, other, *pieces)
         if not isinstance(child, Refusal) and key(child) not in known:
@@ -352,20 +349,21 @@ def _piece(molecule: Chem.Mol, cut: list[Bond], generator: np.random.Generator) 
                 reached.add(there)
                 ahead.append(there)
     ends = [atom for bond in cut for atom in bond if atom in reached]
-    return Piece(frozenset(reached), tuple(ends if generator.random() < 0.5 else ends[::-1]))
+    return reached, ends if generator.random() < 0.5 else ends[::-1]
 
 
 def _join(molecule: Chem.Mol, other: Chem.Mol, piece: Piece, second: Piece) -> Chem.Mol | Refusal:
     """Join both pieces to one molecule by bonds between their ends, pair by pair."""
-    if len(piece.ends) != len(second.ends):
+    (atoms, ends), (other_atoms, other_ends) = piece, second
+    if len(ends) != len(other_ends):
         return Refusal("a cut didn't divide its ring in two")
     offset = molecule.GetNumAtoms()
-    kept = piece.atoms | {offset + atom for atom in second.atoms}
+    kept = atoms | {offset + atom for atom in other_atoms}
     with rdBase.BlockLogs():
         try:
             child = Chem.RWMol(Chem.CombineMols(molecule, other))
             child.BeginBatchEdit()
-            for end, other_end in zip(piece.ends, second.ends, strict=True):
+            for end, other_end in zip(ends, other_ends, strict=True):
                 child.AddBond(end, offset + other_end, Chem.BondType.SINGLE)
             for atom in range(child.GetNumAtoms()):
                 if atom not in kept:

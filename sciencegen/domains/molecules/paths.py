@@ -77,11 +77,8 @@ class Whole(NamedTuple):
     core: tuple[int, ...]
 
 
-class Variant(NamedTuple):
-    """A molecule whose groups at some places may be taken. against: what speaks against them."""
-
-    whole: Whole
-    against: float
+Variant = tuple[Whole, float]
+"""A molecule whose groups at some places may be taken, and what speaks against them."""
 
 
 def _order(molecule: Chem.Mol, atom: int) -> list[int]:
@@ -166,13 +163,6 @@ def finished(whole: Whole) -> Chem.Mol | Refusal:
 def _grafted(base: Whole, cut: Cut, source: Chem.Mol, other: Cut) -> Whole:
     """The base with what is beyond a bond of the source in place of what is beyond its own."""
     return exchanged(base, beyond(base.molecule, cut), source, beyond(source, other), {other[0]: cut[0]})
-
-
-def _lengthened(base: Whole, cut: Cut) -> Whole:
-    """A CH2 group in a single bond."""
-    longer = _grafted(base, cut, *_group("*C"))
-    carbon = longer.molecule.GetNumAtoms() - 4
-    return _grafted(longer, (carbon, carbon + 1), base.molecule, cut)
 
 
 def _opened(whole: Whole, ends: Cut) -> Whole:
@@ -335,8 +325,12 @@ class SharedCore:
                           and _kind(own.molecule, cut[0], own.molecule, one[1]) in known]  # fmt: skip
                 near = own.molecule.GetAtomWithIdx(cut[0])
                 if _is_chain(near) and _is_chain(own.molecule.GetAtomWithIdx(cut[1])):
-                    specs.append((HYBRID, own, cut))
-                groups = GROUPS if _bears_heteroatoms(near, cut[1]) else CARBON_GROUPS
+                    longer = _grafted(own, cut, *_group("*C"))
+                    carbon = longer.molecule.GetNumAtoms() - 4
+                    specs.append((HYBRID, longer, (carbon, carbon + 1), own.molecule, cut))
+                beside = {one.GetAtomicNum() for one in near.GetNeighbors() if one.GetIdx() != cut[1]}
+                is_plain = near.GetAtomicNum() == CARBON and (near.GetIsAromatic() or beside <= {1, CARBON})
+                groups = GROUPS if is_plain else CARBON_GROUPS  # no heteroatom beside another one
                 added += [(GROUP, own, cut, molecule, one) for molecule, one in map(_group, groups)
                           if near.GetAtomicNum() == CARBON or _kind(own.molecule, cut[0], molecule, one[1]) in known
                           ]  # fmt: skip
@@ -344,10 +338,7 @@ class SharedCore:
             added += [(GROUP, own, cut, *_group(text)) for cut in ring for text in RING_GROUPS]
         most = HYBRIDS // len(self.units) // 2
         chosen = [each[place] for each in (specs, added) for place in generator.permutation(len(each))[:most].tolist()]
-        return [
-            Variant(_grafted(own, cut, *what) if what else _lengthened(own, cut), against)
-            for against, own, cut, *what in chosen
-        ]
+        return [(_grafted(*what), against) for against, *what in chosen]
 
     def _opened_rings(self, unit: AbstractSet[int]) -> list[Variant]:
         """Groups at several places that no longer join them, with those of the other molecule at some of the places."""
@@ -368,7 +359,7 @@ class SharedCore:
             self._swapped(one, other, {place})
             for one in made for other in made if one is not other for place in sorted(unit)
         ]  # fmt: skip
-        return [Variant(whole, HYBRID) for whole in (*made, *mixed)]
+        return [(whole, HYBRID) for whole in (*made, *mixed)]
 
     @cached_property
     def _kinds(self) -> frozenset[tuple[Any, ...]]:
@@ -406,7 +397,7 @@ class SharedCore:
         return [(one, burden) for one, burden in weighed if burden <= MOST_AGAINST]
 
     def _made(self, generator: np.random.Generator) -> Iterator[tuple[Whole, float]]:
-        plain = [[Variant(self.start, 0.0), Variant(self.end, 0.0)] for _ in self.units]
+        plain = [[(self.start, 0.0), (self.end, 0.0)] for _ in self.units]
         count = len(self.units)
         if 2**count <= MOST_SWAPS:
             swaps = [list(choice) for choice in product((0, 1), repeat=count)]
@@ -431,25 +422,19 @@ class SharedCore:
     def _assembled(self, chosen: Sequence[Variant]) -> tuple[Whole, float]:
         """The core with the groups of a variant at each unit; stereocentres of the core itself are those of the
         molecule that gives more groups."""
-        ends = [sum(variant.whole is end for variant in chosen) for end in (self.start, self.end)]
+        ends = [sum(whole is end for whole, _ in chosen) for end in (self.start, self.end)]
         base = self.end if ends[1] > ends[0] else self.start
         made = base
-        for unit, variant in zip(self.units, chosen, strict=True):
-            if variant.whole is not base:
-                made = self._swapped(made, variant.whole, unit)
-        return made, sum(variant.against for variant in chosen)
+        for unit, (whole, _) in zip(self.units, chosen, strict=True):
+            if whole is not base:
+                made = self._swapped(made, whole, unit)
+        return made, sum(against for _, against in chosen)
 
 
 def _is_chain(atom: Chem.Atom) -> bool:
     """Whether a chain may get longer beside this atom: a carbon without double bonds or rings, an amine or an ether."""
     single = all(bond.GetBondType() == _SINGLE and not bond.IsInRing() for bond in atom.GetBonds())
     return single and atom.GetAtomicNum() in (CARBON, 7, 8)
-
-
-def _bears_heteroatoms(atom: Chem.Atom, lost: int) -> bool:
-    """Whether a heteroatom may be put on this atom in place of another: a ring's, or a carbon without heteroatoms."""
-    others = [one.GetAtomicNum() for one in atom.GetNeighbors() if one.GetIdx() != lost]
-    return atom.GetAtomicNum() == CARBON and (atom.GetIsAromatic() or {*others} <= {1, CARBON})
 
 
 def _features(molecule: Chem.Mol) -> Counter[str]:

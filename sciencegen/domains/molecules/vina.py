@@ -16,7 +16,7 @@ import re
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -295,7 +295,10 @@ def main(target: str, exhaustiveness: str, source: str, output: str) -> None:
     since who ends this program removes that folder."""
     tempfile.tempdir = str(Path(output).parent.resolve())
     try:
-        docked = _docking(target, exhaustiveness)
+        if exhaustiveness == QUICK:
+            docked = QuickDocking(target).dock
+        else:
+            docked = partial(dock, target=target, exhaustiveness=int(exhaustiveness))
     except Exception as error:  # of a receptor that the library can't use
         sys.exit(f"the receptor {target} can't be used: {' '.join(str(error).split())}")
     rows: list[tuple[str, str, str]] = []
@@ -308,12 +311,6 @@ def main(target: str, exhaustiveness: str, source: str, output: str) -> None:
             rows.append((number, "", inner.sub("", f"{error}")))
     with open(output, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("index", "score", "failure"), *rows])
-
-
-def _docking(target: str, exhaustiveness: str) -> Callable[[str], Pose]:
-    if exhaustiveness == QUICK:
-        return QuickDocking(target).dock
-    return partial(dock, target=target, exhaustiveness=int(exhaustiveness))
 
 
 if __name__ == "__main__":

@@ -258,11 +258,11 @@ def test_all_receptors_of_dockstring_can_be_used():
 def test_a_reason_names_no_temporary_folder(tmp_path, monkeypatch):
     """It is another one each time, and gone when the reason is read."""
 
-    def fail(smiles):
+    def fail(smiles, target, exhaustiveness):
         raise ValueError(f"Cannot read PDB file {tempfile.mkdtemp()}/docked.pdb of {smiles}")
 
     monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr(vina, "_docking", lambda target, exhaustiveness: fail)
+    monkeypatch.setattr(vina, "dock", fail)
     (tmp_path / "in.smi").write_text("CCO 0\n")
     vina.main("EGFR", "1", str(tmp_path / "in.smi"), str(tmp_path / "out.csv"))
     assert (tmp_path / "out.csv").read_text().splitlines()[1] == "0,,Cannot read PDB file docked.pdb of CCO"

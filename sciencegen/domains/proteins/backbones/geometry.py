@@ -177,26 +177,18 @@ BIN_WIDTH = 10
 """Of Ramachandran histograms, degrees."""
 
 
-class Torsions(NamedTuple):
-    """Torsion angles in degrees, -180 to 180; NaN at the ends of the chain, where an atom is missing.
+def torsions_of(coordinates: Float[np.ndarray, "residue 4 3"]) -> tuple[Float[np.ndarray, " residue"], ...]:
+    """Torsion angles phi, psi and omega of each residue of a backbone, chain breaks ignored.
 
-    phi: C of the residue before, N, CA, C. psi: N, CA, C, N of the residue after. omega: CA, C, N and CA of the residue
-    after.
+    In degrees, -180 to 180; NaN at the ends of the chain, where an atom is missing. phi: C of the residue before, N,
+    CA, C. psi: N, CA, C, N of the residue after. omega: CA, C, N and CA of the residue after.
     """
-
-    phi: Float[np.ndarray, " residue"]
-    psi: Float[np.ndarray, " residue"]
-    omega: Float[np.ndarray, " residue"]
-
-
-def torsions_of(coordinates: Float[np.ndarray, "residue 4 3"]) -> Torsions:
-    """Torsion angles of each residue of a backbone, chain breaks ignored."""
     n, ca, c, _ = np.moveaxis(np.asarray(coordinates, np.float64), 1, 0)
     phi = dihedrals(np.stack([c[:-1], n[1:], ca[1:], c[1:]], -2))
     psi = dihedrals(np.stack([n[:-1], ca[:-1], c[:-1], n[1:]], -2))
     omega = dihedrals(np.stack([ca[:-1], c[:-1], n[1:], ca[1:]], -2))
     end = [np.nan]
-    return Torsions(np.concatenate([end, phi]), np.concatenate([psi, end]), np.concatenate([omega, end]))
+    return np.concatenate([end, phi]), np.concatenate([psi, end]), np.concatenate([omega, end])
 
 
 def ramachandran_histogram(backbones: Iterable[Float[np.ndarray, "_ 4 3"]]) -> Float[np.ndarray, "phi psi"]:
@@ -237,7 +229,7 @@ def backbone_of(
     >>> helix = backbone_of(np.full(20, -57.0), np.full(20, -47.0))
     >>> helix.shape
     (20, 4, 3)
-    >>> torsions_of(helix).phi[1:3].round(6)
+    >>> torsions_of(helix)[0][1:3].round(6)
     array([-57., -57.])
     """
     twist = np.broadcast_to(omega, len(phi))

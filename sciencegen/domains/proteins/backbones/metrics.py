@@ -211,7 +211,7 @@ def _usable(backbones: Sequence[Coordinates]) -> list[Coordinates]:
 
 def _geometry(found: Sequence[Coordinates], known: Sequence[Coordinates], given: int) -> dict[str, float]:
     neighbours = np.concatenate([geometry.ca_distances(one) for one in found])
-    omega = np.concatenate([torsions_of(one).omega[:-1] for one in found])
+    omega = np.concatenate([torsions_of(one)[2][:-1] for one in found])
     shortest, longest = geometry.TRANS_DISTANCE
     return {
         "ca_distances": float(np.mean((neighbours >= shortest) & (neighbours <= longest))),
@@ -445,9 +445,9 @@ def angles(items: Sequence[Backbone]) -> Points:
 
 
 def _angles(item: Backbone) -> Points:
-    found = torsions_of(item.coordinates)
+    phi, psi, _ = torsions_of(item.coordinates)
     joined = bonded(*item.coordinates.astype(np.float64)[:, [0, 2]].swapaxes(0, 1))
-    return np.stack([found.phi, found.psi], 1)[1:-1][joined[:-1] & joined[1:]]
+    return np.stack([phi, psi], 1)[1:-1][joined[:-1] & joined[1:]]
 
 
 def secondary(compared: Compared) -> Chart:

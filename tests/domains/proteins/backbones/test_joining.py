@@ -36,7 +36,7 @@ def test_the_motif_is_exact_and_the_chain_unbroken(by):
     lengths = bond_lengths(found)
     assert lengths["C-N"] == pytest.approx(C_N, abs=0.1)
     assert lengths["C=O"] == pytest.approx(C_O, abs=0.01)
-    assert np.abs(torsions_of(found).omega[:-1]).min() > 150
+    assert np.abs(torsions_of(found)[2][:-1]).min() > 150
 
 
 def test_angles_at_the_motifs_ends_are_those_of_peptides():

@@ -68,7 +68,7 @@ def test_a_twisted_chain_with_native_distances_is_no_good_chain() -> None:
 
 def _twists(atoms: np.ndarray) -> np.ndarray:
     """|omega| of each peptide bond, degrees."""
-    return abs(torsions_of(whole(atoms)).omega[:-1])
+    return abs(torsions_of(whole(atoms))[2][:-1])
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])

@@ -17,11 +17,11 @@ from tests.domains.proteins.backbones.examples import MIRROR, moved, random_back
 
 def test_a_backbone_has_the_angles_it_is_built_from() -> None:
     phi, psi, omega = np.random.default_rng(0).uniform(-180, 180, (3, 30))
-    found = torsions_of(backbone_of(phi, psi, omega))
-    np.testing.assert_allclose(found.phi[1:], phi[1:], atol=1e-6)
-    np.testing.assert_allclose(found.psi[:-1], psi[:-1], atol=1e-6)
-    np.testing.assert_allclose(found.omega[:-1], omega[:-1], atol=1e-6)
-    assert np.isnan([found.phi[0], found.psi[-1], found.omega[-1]]).all()
+    first, second, third = torsions_of(backbone_of(phi, psi, omega))
+    np.testing.assert_allclose(first[1:], phi[1:], atol=1e-6)
+    np.testing.assert_allclose(second[:-1], psi[:-1], atol=1e-6)
+    np.testing.assert_allclose(third[:-1], omega[:-1], atol=1e-6)
+    assert np.isnan([first[0], second[-1], third[-1]]).all()
 
 
 @pytest.mark.parametrize(("last", "angle"), [((1, 1, 0), 0), ((1, 0, 1), 90), ((1, 0, -1), -90), ((1, -1, 0.0), 180)])

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from sciencegen.networks import precision
+from sciencegen import devices
 
 
 @pytest.fixture(autouse=True)
 def fresh():
-    precision._has_flag.cache_clear()
+    devices._has_flag.cache_clear()
     yield
-    precision._has_flag.cache_clear()
+    devices._has_flag.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -20,10 +20,10 @@ def test_a_processor_with_the_instructions(tmp_path, monkeypatch, flags, fast):
     path = tmp_path / "cpuinfo"
     if flags:
         path.write_text(flags)
-    monkeypatch.setattr(precision, "CPU_FLAGS", path)
+    monkeypatch.setattr(devices, "CPU_FLAGS", path)
     monkeypatch.delenv("OMP_DYNAMIC", raising=False)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    assert precision.has_fast_bfloat16(torch.device("cpu")) == fast
+    assert devices.has_fast_bfloat16(torch.device("cpu")) == fast
 
 
 @pytest.mark.parametrize(
@@ -39,19 +39,19 @@ def test_a_processor_with_the_instructions(tmp_path, monkeypatch, flags, fast):
 def test_a_processor_that_withholds_threads_is_not_asked(monkeypatch, tmp_path, threads, name, value, right):
     path = tmp_path / "cpuinfo"
     path.write_text("avx512_bf16")
-    monkeypatch.setattr(precision, "CPU_FLAGS", path)
+    monkeypatch.setattr(devices, "CPU_FLAGS", path)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     for one in ("OMP_THREAD_LIMIT", "OMP_DYNAMIC"):
         monkeypatch.delenv(one, raising=False)
     monkeypatch.setenv(name, value)
-    assert precision.has_fast_bfloat16(torch.device("cpu")) == right
+    assert devices.has_fast_bfloat16(torch.device("cpu")) == right
 
 
 @pytest.mark.parametrize(("capability", "fast"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
 def test_a_gpu_of_this_capability(monkeypatch, capability, fast):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert precision.has_fast_bfloat16(torch.device("cuda")) == fast
+    assert devices.has_fast_bfloat16(torch.device("cuda")) == fast
 
 
 def test_other_devices_are_not_known():
-    assert not precision.has_fast_bfloat16(torch.device("meta"))
+    assert not devices.has_fast_bfloat16(torch.device("meta"))
