@@ -1,4 +1,5 @@
-# `make design`: from nothing to a ranked shortlist of molecules with its report. `make test`: every check.
+# `make design`: from nothing to a ranked shortlist of molecules with its report. `make test`: every check
+# but the tests that train models or start programs, which take seconds each: `make long`.
 # `make fuzz`: damaged inputs at every border (CASES=10000 for the full count, SEED=1, BORDERS="molecules goals").
 # `make kills`: commands killed at random moments. `make artefacts`: files of this version for the tests of later ones.
 # All set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.
@@ -24,13 +25,16 @@ SEED ?= 0
 # A process that may not keep bytecode compiles the package anew, and the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: design test fuzz kills lint types cpu constraints constrained oldest licences stubs schema artefacts docs notebooks clean
+.PHONY: design test long fuzz kills lint types cpu constraints constrained oldest licences stubs schema artefacts docs notebooks clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
 
 test: lint types
-	$(BIN)/pytest $(TESTS)
+	$(BIN)/pytest -m "not long and not slow and not gpu" $(TESTS)
+
+long: $(INSTALLED)
+	$(BIN)/pytest -m "long and not slow and not gpu" $(TESTS)
 
 fuzz: $(INSTALLED)
 	$(BIN)/python -W ignore -m tests.fuzz --cases $(CASES) --seed $(SEED) $(BORDERS)

@@ -31,6 +31,7 @@ def documented() -> list[tuple[str, str, str]]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("module", "name", "doc"), documented(), ids=lambda value: value if len(value) < 80 else "")
 def test_an_example_shows_what_happens(module, name, doc, tmp_path, monkeypatch, tiny_draws, quick_restoration, capsys):
     monkeypatch.chdir(tmp_path)

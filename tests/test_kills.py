@@ -20,6 +20,7 @@ def strike(*words):
     return done.stdout
 
 
+@pytest.mark.long
 def test_killed_commands_leave_no_half_written_file_and_end_alike():
     rows = [line.split() for line in strike("--kills", "1", *QUICK).splitlines()[1:]]
     assert [row[:6] for row in rows] == [[verb, "1", "0", "1", "of", "1"] for verb in QUICK]

@@ -7,6 +7,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from sciencegen.domains import DOMAINS
 
 PACKAGE = Path(__file__).parents[1] / "sciencegen"
@@ -125,6 +127,7 @@ def imports(path: Path) -> set[str]:
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_shared" not in path.parts)
 
 
+@pytest.mark.long
 def test_arrows_point_down() -> None:
     for path, name in ((one, name) for one in FILES for name in imports(one)):
         if not name.startswith("sciencegen") or name in PROTOCOLS:

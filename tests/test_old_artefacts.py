@@ -45,6 +45,7 @@ def test_they_are_small(version: str) -> None:
     assert sum(path.stat().st_size for path in (OLD / version).rglob("*") if path.is_file()) < MOST_BYTES
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("version", "name"), [(one, name) for one in VERSIONS for name in uses_of(OLD / one)])
 def test_an_old_artefact_is_used_as_it_was(
     version: str, name: str, copies: Path, monkeypatch: pytest.MonkeyPatch

@@ -131,6 +131,7 @@ def test_settings_are_known():
                 build_settings(RunSettings if "domain" in content else OptimizeSettings, content)
 
 
+@pytest.mark.long
 @pytest.mark.skipif("molecules" not in shipped_names(), reason="no weights of molecules are shipped")
 def test_the_python_example_runs(capsys, tiny_draws):
     for block in blocks(README):

@@ -69,6 +69,7 @@ def test_hits_are_counted_and_forecast(table):
     assert set(everything["hits"]) == {SMALL["batch"]}
 
 
+@pytest.mark.long
 def test_same_seed_same_bytes_and_repeats_are_added():
     written = [
         sg.backtest("proteins", "table.csv", **{**SMALL, "repeats": 1, **change}).write(f"{name}.csv").read_text()

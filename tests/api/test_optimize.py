@@ -51,6 +51,7 @@ def test_what_a_predictor_learned_from_is_not_returned_as_new(workspace, tmp_pat
     assert any("doesn't keep" in note for note in optimize("pointclouds", ["maximize m"], **options).notes)
 
 
+@pytest.mark.long
 def test_the_model_draws_under_conditions_that_candidates_meet():
     options = {"budget": 12, "n": 3, "method": "prior", "threads": 1}
     found = optimize("galaxies", ["maximize gini"], where="magnitude in 21..22", **options)

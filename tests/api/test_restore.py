@@ -41,6 +41,7 @@ def test_a_stamp_is_restored_with_its_variance(simulated, restored):
     assert restored.summary == {"restored": 1, "refused": 1}
 
 
+@pytest.mark.long
 def test_samples_are_rows_and_do_not_depend_on_other_items(simulated, quick_restoration):
     text = DOMAIN.items.text(simulated.observed)
     restored = sg.restore("galaxies", [text, DOMAIN.items.text(simulated.twin)], "flux", threads=1).table.iloc[0]

@@ -43,6 +43,7 @@ def stopped_after(plates=None, error=None):
         yield made
 
 
+@pytest.mark.long
 def test_a_table_and_a_summary(cli):
     found = cli(*WORDS, "--json")
     assert found.code == 0, found.err
@@ -61,6 +62,7 @@ def test_a_table_and_a_summary(cli):
     assert cli(*WORDS, "--force").code == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("plates", "error", "code"),
     [*((plates, KeyboardInterrupt(), 130) for plates in (0, 1, 2, 5, 7)), (5, Stopped(15), 143)],

@@ -57,6 +57,7 @@ def items_of(path):
     return [parse(row.text) for row in read(Path(path))]
 
 
+@pytest.mark.long
 def test_a_search_scores_backbones_and_writes_designs(call):
     goals = ("--goal", "maximize helix", "--goal", "length in 20..30")
     files = ("-o", "best.csv", "--structures", "best.cif", "--details", "details")
@@ -79,6 +80,7 @@ def test_candidates_can_be_a_file_of_structures(call):
     assert len(items_of("best.pdb")) == 2
 
 
+@pytest.mark.long
 def test_training_items_are_no_candidates(call, made):
     """Without `novel` all may be returned; a start item is known."""
     start = made / "structures" / "chain3.pdb"

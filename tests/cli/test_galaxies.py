@@ -177,6 +177,7 @@ def test_a_predictor_that_is_given_the_model_of_stamps_learns_from_features(cli,
     assert asked == ["features", "scored"]
 
 
+@pytest.mark.long
 def test_a_predictor_of_seen_stamps_sees_a_noise_free_one_as_seen(cli, tmp_path):
     """Trained on noisy stamps with values of their noise-free twins; applied to twins, which it observes first."""
     made = list(simulate(SurveySettings(**SETTINGS), 3, 0, 90))

@@ -33,6 +33,7 @@ def test_a_model_learns_from_a_store_what_it_learns_from_a_file(cli, tmp_path):
     assert "prior of codes: step 4/4" in result.err
 
 
+@pytest.mark.long
 def test_shipped_weights_are_adapted_to_some_stamps(cli, tmp_path, tiny_draws):
     """The committed sample's, since the cache is empty."""
     few = "{limit: 24, training: {steps: 2, batch_size: 8, log_every: 1}, finish: {steps: 2, batch: 32, map_steps: 2}}"
@@ -51,6 +52,7 @@ def test_shipped_weights_are_adapted_to_some_stamps(cli, tmp_path, tiny_draws):
     assert {name.partition(".")[0] for name in changed} == {"networks", "prior"}, "24 stamps say nothing of the rest"
 
 
+@pytest.mark.long
 def test_a_diffusion_is_the_prior_of_codes(cli, tmp_path):
     made = [one.observed for one in simulate(SurveySettings(side=32), 0, 0, 12)]
     DOMAIN.items.write(tmp_path / "stamps.fits", made, [one.name for one in made], {})

@@ -124,6 +124,7 @@ HEAVY = (
 )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="copies only where threads can be counted")
 @pytest.mark.parametrize(
     ("words", "heavy"),

@@ -12,6 +12,8 @@ from sciencegen.domains.proteins.items import ALPHABET
 from tests.cli.conftest import read, run
 from tests.domains.proteins.examples import GB1
 
+pytestmark = pytest.mark.long
+
 TINY = "{settings: {members: 1, hidden: 32, latent: 2, prior_std: 0.3}, training: {steps: 400, batch_size: 128}}"
 
 

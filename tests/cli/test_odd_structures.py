@@ -147,6 +147,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.long
 def test_completing_gives_coordinates_or_the_reason_why_not():
     domain = load_domain("molecules")
     texts = ["C", "O", "F", "N#N", "[NH4+]", "C[N+](C)(C)C", "CC(=O)[O-].[Na+]", *REFUSED]

@@ -80,6 +80,7 @@ def test_a_verb_with_set_says_so_where_settings_are_taken_for_it():
         settings_from(TrainSettings, "{members: 1}", settings={}, training={})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", ["1: 2", "[" * 3000, "{a: !!timestamp x}", "&a [*a]"])
 @pytest.mark.parametrize(
     "words", [("generate", "pointclouds"), ("optimize", "pointclouds"), ("evaluate", "pointclouds", "x.csv")]

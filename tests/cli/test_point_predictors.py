@@ -54,6 +54,7 @@ def test_the_folder_is_complete_and_says_how_good_it_is(trained):
     assert metrics["gap"]["rows"] == metrics["u0"]["rows"] > 5
 
 
+@pytest.mark.long
 def test_texts_without_coordinates_are_predicted_twice_alike(cli, trained):
     lines = "CCO\nc1ccccc1\n[SiH4]\njunk\n" + "C" * 20 + "\nC[N+](C)(C)C\n"
     predictors = [f"--predictor={name}={trained}" for name in ("gap", "u0")]
@@ -133,6 +134,7 @@ def test_a_search_takes_it_like_any_predictor(cli, trained):
     assert {"gap", "gap_lower", "gap_upper"} <= set(pd.read_csv("best.csv"))
 
 
+@pytest.mark.long
 def test_a_killed_training_goes_on_to_the_same_bytes(cli, trained, tmp_path):
     """With --force too, as a workflow calls it."""
 
@@ -151,6 +153,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(cli, trained, tmp_path):
         assert (tmp_path / "p" / name).read_bytes() == (trained / name).read_bytes()
 
 
+@pytest.mark.long
 def test_a_predictor_whose_figures_fail_is_saved_and_the_same_call_computes_them_alone(trained, tmp_path, monkeypatch):
     def broken(*arguments):
         raise ValueError("no test items")
@@ -166,6 +169,7 @@ def test_a_predictor_whose_figures_fail_is_saved_and_the_same_call_computes_them
         assert (tmp_path / "p" / name).read_bytes() == (trained / name).read_bytes()
 
 
+@pytest.mark.long
 def test_what_a_call_left_that_was_killed_at_its_end_or_its_start_is_no_obstacle(cli, trained, tmp_path):
     call = ["train", "predictor", "molecules", "qm9/train_second", "--target", "gap,u0", *SMALL]
     ended = shutil.copytree(trained, tmp_path / "ended")
@@ -182,6 +186,7 @@ def test_what_a_call_left_that_was_killed_at_its_end_or_its_start_is_no_obstacle
     assert result.code == 0, result.err
 
 
+@pytest.mark.long
 def test_it_learns_from_a_prepared_dataset_and_its_splits(cli, tmp_path):
     prepared = ["datasets", "prepare", "molecules", "qm9", "--form", "structures", "-o", "data"]
     assert cli(*prepared, "--settings", "{sample: true, properties: [mw]}", "--threads", 1).code == 0

@@ -440,6 +440,7 @@ def library():
     return written
 
 
+@pytest.mark.long
 def test_variants_written_as_letters_of_open_positions_are_read_by_each_verb(cli, library):
     sites = ("--wild-type", f"{WILD}@38-40,53")
     for table, wild in (("letters", sites), ("named", ("--wild-type", WILD, "--space", "positions=38-40,53"))):

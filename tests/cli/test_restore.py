@@ -22,6 +22,7 @@ def stamps(tmp_path):
     return both
 
 
+@pytest.mark.long
 def test_fits_in_and_out_and_refused_rows(cli, stamps):
     result = cli("restore", "galaxies", "seen.fits", "--threads", 1, "-o", "restored.fits", "--json")
     assert result.code == 0, result.err
@@ -74,6 +75,7 @@ def test_one_stamp_of_a_file_is_restored(cli, stamps):
     assert "there is no number 7" in result.err
 
 
+@pytest.mark.long
 def test_columns_of_tables_and_catalogues_are_copied(cli, tmp_path, stamps):
     DOMAIN.items.write(tmp_path / "known.fits", stamps[:1], ["seen"], {"redshift": [0.5], "flux": [7.0]})
     options = ("--with", "flux", "--threads", 1)

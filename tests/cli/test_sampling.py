@@ -15,6 +15,8 @@ from sciencegen.diffusion import samplers
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
 from tests.cli.conftest import read
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def drawn(cli, toy_diffusion):

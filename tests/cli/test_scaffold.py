@@ -32,6 +32,7 @@ def write_part(smiles: str) -> np.ndarray:
     return heavy.GetConformer().GetPositions()
 
 
+@pytest.mark.long
 def test_the_scaffold_stays_in_place_and_the_same_seed_gives_the_same_bytes(cli):
     places = write_part("C1CO1")
     for name in ("a.sdf", "b.sdf"):

@@ -90,6 +90,7 @@ def served(folder: Path, *words: str) -> Iterator[Server]:
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 
 
+@pytest.mark.long
 @needs_curl
 def test_the_server_runs_verbs_without_loading_torch(folder):
     with served(folder) as server:

@@ -59,6 +59,7 @@ def test_every_command_is_offered():
     assert {*typer.main.get_command(app).commands} == {*COMMANDS} | {*OTHERS} | {"lengths"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", VERBS)
 def test_every_flag_is_a_parameter_with_its_text(name):
     verb = VERBS[name]
@@ -123,6 +124,7 @@ def test_a_request_and_its_command_have_the_same_settings(name, tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", RECORDS)
 def test_an_output_need_not_be_named(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

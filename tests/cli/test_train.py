@@ -230,6 +230,7 @@ def kill(*arguments, **named):
     raise Killed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "place",
     [

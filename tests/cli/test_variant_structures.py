@@ -19,6 +19,7 @@ def score(cli, family_model, variants, *more):
     return cli("score", "proteins", "--variants", variants, "--model", family_model, "-o", "s.csv", "--force", *more)
 
 
+@pytest.mark.long
 def test_ranks_are_added_and_the_rest_stays(cli, family_model, structure):
     plain = score(cli, family_model, "all-singles")
     assert plain.code == 0, plain.err
@@ -39,6 +40,7 @@ def test_ranks_are_added_and_the_rest_stays(cli, family_model, structure):
     assert pd.read_csv("s.csv").family_structure_score[0] == one.family_structure_score
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -47,6 +47,7 @@ def blurred(generator):
     return Batch({"image": image, "psf": psf / psf.sum(), "variance": variance})
 
 
+@pytest.mark.long
 def test_samples_have_the_posteriors_mean_and_covariance(blurred, generator):
     one = model(torch.full((1, 1, 1), 1e-6))
     settings = {"sampler": "heun", "steps": 16, "iterations": SIDE**2, "temperature": 1.0}
@@ -60,6 +61,7 @@ def test_samples_have_the_posteriors_mean_and_covariance(blurred, generator):
     torch.testing.assert_close(torch.cov(found.T), covariance, rtol=0.2, atol=0.0025)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seen", [0.0, 4.0, 30.0])
 def test_the_stretch_is_undone(seen, generator):
     """One pixel of 3 sinh(u), u ~ N(0, 1.5^2), with noise of 3: mean and deviation of u beside those by quadrature."""

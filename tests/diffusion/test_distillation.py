@@ -92,6 +92,7 @@ def test_the_target_of_a_point_is_the_point(generator):
     assert (distillation_loss(off, point.denoise, VECTOR, x, PATH, index, noise)[:-1] > 1e-3).all()
 
 
+@pytest.mark.long
 def test_on_gaussian_data_one_step_is_exactly_two_of_the_teacher(generator, tmp_path):
     """The law in closed form: there a student exists whose loss is 0, and training finds it."""
     teacher = diffusion(Gains())
@@ -112,6 +113,7 @@ def test_on_gaussian_data_one_step_is_exactly_two_of_the_teacher(generator, tmp_
     assert gap.abs().max() < 1e-3 * before  # the last estimate too, at the end of the path
 
 
+@pytest.mark.long
 def test_a_distilled_student_does_in_4_steps_what_its_teacher_does_in_16(generator, tmp_path):
     teacher = student = diffusion(Corrected(generator))
     settings = TrainingSettings(steps=180, learning_rate=4e-3, final_rate=0.0, warmup_steps=9, weight_decay=0.0,

@@ -105,6 +105,7 @@ def test_bits_of_quantized_pixels_lie_above_their_information(step, excess, gene
     assert abs(bound - exact - excess) < 0.08
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("symmetry", ["none", "d4"])
 def test_a_trained_unet_comes_near_the_density_and_stays_above(symmetry, generator):
     torch.manual_seed(0)

@@ -34,6 +34,7 @@ def fitted(steps, seed=0):
     return prior, fit_prior(prior, latents, condition, generator, settings=settings)
 
 
+@pytest.mark.long
 def test_a_fitted_prior_knows_the_mixture_and_obeys_the_condition(generator):
     prior, fit = fitted(300)
     z, condition = mixture(200, generator.manual_seed(5))

@@ -157,6 +157,7 @@ def test_a_model_of_several_fields_trains_and_draws_by_every_sampler(generator):
     assert torch.isfinite(model.terms(batch).nats).all()
 
 
+@pytest.mark.long
 def test_training_lowers_the_bound_and_learns_the_schedule(generator):
     """Two well separated points: from the zero network most of the way to their entropy."""
     points = torch.tensor([[1.0, -0.5], [-1.0, 0.5]])
@@ -245,6 +246,7 @@ def test_less_noise_a_step_narrows_steered_draws(generator):
     assert spread[0.0] < spread[0.5] < spread[1.0]
 
 
+@pytest.mark.long
 def test_steered_draws_tilt_the_density_and_follow_from_their_own_noise(generator):
     """p(x) e^(x_1): the mean of a Gaussian moves by its variance. The best of an item's particles lies beyond it."""
     model, noise = known(), torch.randn(4000, 2, generator=generator)

@@ -314,6 +314,7 @@ def test_the_schedules_gradient_is_that_of_the_second_moment(generator):
         torch.testing.assert_close(gradient, other)
 
 
+@pytest.mark.long
 def test_a_learned_schedule_lowers_the_variance_of_the_bound(generator):
     """Of data with small details (std 0.03) in 12 dimensions, at uniform times: by more than a factor of 5."""
     data = GaussianData(torch.zeros(12), 0.03)

@@ -132,6 +132,7 @@ def test_draws_turn_with_their_noise_condition_and_psf(generator):
     assert not torch.allclose(elsewhere, still), "a psf that is told"
 
 
+@pytest.mark.long
 def test_decode_gives_the_pixels_back_through_the_nearest_psf(generator):
     one, batch = model(), BLOBS.draw(4, generator)
     kept = seen()

@@ -200,6 +200,7 @@ BREACHES = [
 """(part, words of the law, domain, what of it is replaced, by what)."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("part", "law", "domain", "path", "value"), BREACHES, ids=[f"{b[0]}-{b[1]}" for b in BREACHES])
 def test_a_broken_part_is_told(part, law, domain, path, value):
     models = part == "recipes.build"

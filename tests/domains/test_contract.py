@@ -13,6 +13,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_a_domain_keeps_the_contract(name):
     domain = load_domain(name)

@@ -50,6 +50,7 @@ def test_the_optimum_of_a_finite_pool_is_found(acquisition):
     assert BEST in asked  # 72 of 1,296 asked
 
 
+@pytest.mark.long
 def test_so_it_is_by_moves_alone():
     asked = [word for word in first() if word != BEST]
     settings = CampaignSettings(12, surrogate="gp", breeding=BreedingSettings(60, 2, 20))
@@ -86,6 +87,7 @@ def test_what_waits_for_its_value_and_what_is_not_accepted_is_not_proposed():
     assert all(word[1] % 2 == 0 for word in plate.items)
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_plate_and_another_another():
     def plate(seed):
         return next_plate(BRED, one_target(known(first(40))), [], CampaignSettings(10), np.random.default_rng(seed))

@@ -6,6 +6,7 @@ import pytest
 from tests.optimization.running import run
 
 
+@pytest.mark.long
 def test_evolution_beats_mutation_on_many_traps(toy_space):
     from sciencegen.optimization.goals import parse_goal
     from sciencegen.optimization.objective import Objective

@@ -103,6 +103,7 @@ def test_a_plate_stays_within_its_cost(posterior):
     assert costs[places].sum() + costs[left].min() > 10  # nothing more could be afforded
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("acquisition", ACQUISITIONS)
 def test_a_plate_goes_on_past_the_shortlist_and_ends_with_the_pool(posterior, acquisition, monkeypatch):
     monkeypatch.setattr(plates, "SHORTLIST", 50)

@@ -20,6 +20,7 @@ def table(count=80, seed=0):
 NOTHING = np.full(80, np.nan)
 
 
+@pytest.mark.long
 def test_the_scale_is_that_of_the_values():
     rows, values = table()
     generator = np.random.default_rng(0)
@@ -56,6 +57,7 @@ def test_likelihoods_don_t_depend_on_the_unit():
         assert in_microns[name] == pytest.approx(density - np.log(1e6), abs=1e-3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("surrogate", MODELS)
 @pytest.mark.parametrize("kind", ["table", "sites"])
 def test_every_model_learns_and_its_intervals_hold(surrogate, kind):

@@ -106,6 +106,7 @@ def test_a_campaign_that_minimizes_is_the_mirror_of_one_that_maximizes(plates):
     assert [one.best for one in down] == [-one.best for one in up]
 
 
+@pytest.mark.long
 def test_a_model_finds_more_than_chance():
     best = {method: [list(replay(LANDSCAPE, method, settings_of, ROUNDS, (seed,)))[-1].best for seed in range(4)]
             for method in ("propose", "random")}  # fmt: skip

@@ -10,6 +10,7 @@ from tests.optimization.running import run
 SEARCHES = [name for name in METHODS if name != "prior"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", SEARCHES)
 def test_beats_prior_draws_on_a_sphere(method, toy_space, objective, prior_best):
     trace = run(toy_space(), objective("maximize sphere", budget=500), method)
@@ -17,6 +18,7 @@ def test_beats_prior_draws_on_a_sphere(method, toy_space, objective, prior_best)
     assert max(e.scalar for e in trace) > prior_best.max() + 0.2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", METHODS)
 def test_spends_exactly_the_budget_on_distinct_items(method, toy_space, objective):
     space = toy_space(2, decode=lambda z: [tuple(float(v) for v in np.round(row.astype(float), 1)) for row in z])
@@ -40,6 +42,7 @@ def test_same_seed_same_trace_and_global_generators_untouched(method, toy_space,
     assert traces[0] != traces[2]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", SEARCHES)
 def test_the_best_feasible_item_lies_at_the_constraint(method, toy_space, objective):
     made = objective("maximize first", "norm <= 1.5", budget=300)

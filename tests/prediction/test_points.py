@@ -15,6 +15,8 @@ from sciencegen.prediction.points import (
 )
 from tests.prediction.point_clouds import TYPES
 
+pytestmark = pytest.mark.long
+
 
 def test_it_learns_known_functions_of_the_places(trained):
     """The sum of all distances to a fifth of what composition leaves open, a dipole moment to a tenth of its spread."""

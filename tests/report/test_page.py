@@ -129,6 +129,7 @@ def test_equal_content_makes_equal_bytes(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html"]
 
 
+@pytest.mark.long
 def test_equal_bytes_in_another_process_and_under_another_matplotlib_style(tmp_path):
     (tmp_path / "matplotlibrc").write_text("axes.grid: False\nfont.size: 20\nsvg.fonttype: path\n")
     code = (
@@ -155,6 +156,7 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path):
     assert [entry.name for entry in path.parent.iterdir()] == ["page.html"]
 
 
+@pytest.mark.long
 def test_a_hundred_candidates_stay_below_three_megabytes():
     drawing = (
         "<svg viewBox='0 0 220 160'>" + "<path d='M 154.3,129.3 L 145.5,103.2'/>" * 340 + "</svg>"

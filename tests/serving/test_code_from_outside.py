@@ -90,6 +90,7 @@ def record_of(folder: Path, name: str, **settings: Any) -> dict[str, str]:
     return {name: place.read_text(), record_path(name).name: record_path(place).read_text()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("door", DOORS)
 def test_a_record_runs_nothing_that_the_server_does_not_allow(folder, door):
     """Whether the client agrees to the record's programs or not."""

@@ -63,6 +63,7 @@ def exact(made, rows):
     return (picked.exp() * prior[None, :, None]).sum(1).log()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("posterior", POSTERIORS)
 def test_evidence_lies_below_the_exact_one_and_importance_weighting_reaches_it(posterior):
     made, rows = model(settings=replace(SMALL, posterior=posterior)), every_row(3, 2)
@@ -135,6 +136,7 @@ def test_a_condition_asks_for_a_number_of_changes(dtype):
     assert torch.equal(free, made.generate(noise)[LETTERS])
 
 
+@pytest.mark.long
 def test_training_learns_what_columns_have_in_common(tmp_path):
     """Two kinds of rows, all zeros or all ones: the model's evidence nears the entropy log 2."""
     rows = torch.tensor([[0] * 8, [1] * 8])
@@ -174,6 +176,7 @@ def test_a_batch_without_a_row_for_each_member_is_refused():
         model().loss(Batch({LETTERS: torch.zeros(1, 3, dtype=torch.long)}), 0, torch.Generator())
 
 
+@pytest.mark.long
 def test_what_was_measured_is_told_to_both_sides(tmp_path):
     """Rows of zeros were measured at -1, rows of ones at 1; of every third row it isn't known."""
     rows = torch.tensor([[0] * 8, [1] * 8] * 3)
@@ -310,6 +313,7 @@ def test_members_have_rows_of_their_own_and_labels_of_inputs():
     assert all(share.condition.isnan().all() and not share.missing.any() for share in shares)
 
 
+@pytest.mark.long
 def test_labels_of_few_rows_are_spread_to_the_others(tmp_path):
     """Rows are noisy copies of zeros or of ones, of which one in ten was measured at -1 or 1."""
     generator = torch.Generator().manual_seed(0)
@@ -371,6 +375,7 @@ def near(made, draws=40_000, kept=20_000):
     return made.local_evidence(FOCUS, draws, kept)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("posterior", POSTERIORS)
 @pytest.mark.parametrize("shift", [0.0, 0.3])
 def test_it_is_the_difference_of_exact_evidences(shift, posterior):
@@ -384,6 +389,7 @@ def test_it_is_the_difference_of_exact_evidences(shift, posterior):
     assert (found[:, (rows == FOCUS).all(1)] == 0).all()
 
 
+@pytest.mark.long
 def test_it_agrees_with_a_rows_own_posterior():
     made, rows = model_near(seed=3), every_row(3, 2)
     bounds = made.evidence(Batch({LETTERS: rows}), 5000, importance=True)

@@ -92,6 +92,7 @@ def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
     torch.testing.assert_close(drawn.T.cov(), LAW.covariance_matrix, atol=0.2, rtol=0.1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("prior", ["standard_normal", "conditional"])
 def test_draws_under_a_condition_have_the_conditional_law(prior):
     model = trained(made(prior=prior), lambda g: draw(128, g), 300)

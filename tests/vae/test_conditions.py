@@ -111,6 +111,7 @@ def test_until_it_is_fitted_nothing_is_drawn(generator):
     assert not wishes.fitted
 
 
+@pytest.mark.long
 def test_what_is_told_stays_and_the_rest_follows_from_it(generator):
     torch.manual_seed(0)
     wishes = ConditionImputation(3, 4, 32)
@@ -333,6 +334,7 @@ def test_ten_percent_of_the_labels_tell_the_classes(generator):
     assert right > 0.95
 
 
+@pytest.mark.long
 @in_doubles
 def test_ten_percent_of_the_labels_tell_a_number(generator):
     slope = torch.tensor([1.0, -1.0, 0.5, 2.0])
@@ -352,6 +354,7 @@ def test_ten_percent_of_the_labels_tell_a_number(generator):
     assert {"loss", "reconstruction", "kl", "bound", "beta", "label"} == set(terms)
 
 
+@pytest.mark.long
 @in_doubles
 def test_without_a_head_a_missing_condition_is_marginalized(generator):
     """The bound of a row without its condition doesn't exceed the evidence of the marginal."""

@@ -87,6 +87,7 @@ def test_the_bound_counts_every_map(double_precision, generator):
     assert model.bound(free, 100).mean() > model.bound(free, 1).mean()
 
 
+@pytest.mark.long
 def test_maps_carry_what_a_small_code_cannot(generator):
     """Trained alike, two numbers and maps reconstruct better than two numbers alone."""
     blobs, errors = Blobs(noise=0.003, psf=False), []

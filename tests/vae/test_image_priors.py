@@ -44,6 +44,7 @@ def test_until_it_is_fitted_a_map_is_its_noise(generator):
     assert torch.equal(MapFlow((1, 4, 4), 2, KINDS, 8, 2)(noise, above, None), noise)
 
 
+@pytest.mark.long
 def test_draws_have_the_distribution_under_what_is_above_and_told(generator):
     torch.manual_seed(0)
     flow = MapFlow((1, 4, 4), 2, KINDS, 16, 12)
@@ -74,6 +75,7 @@ def test_a_channel_that_is_not_active_stays_as_it_is(generator):
     assert not fit(MapFlow((2, 4, 4), 2, KINDS, 8, 2), two, 20, (False, False))  # nothing to fit
 
 
+@pytest.mark.long
 def test_a_place_hears_its_opposite(generator):
     """Maps that are their own turn by 180 degrees, of independent numbers: sides are too far apart for convolutions
     of places, and all that tells what stands opposite is the place itself."""
@@ -141,6 +143,7 @@ CASES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("prior", "profiles"), [("flow", 0), ("flow", 2), ("diffusion", 0)])
 @pytest.mark.parametrize("case", CASES)
 def test_whatever_is_told_of_new_columns_nothing_changes(case, prior, profiles, double_precision, generator):
@@ -220,6 +223,7 @@ def many(pretrained, rows, columns=(0, 1, None)):
     return augmented_conditions(fresh.pretrained, rows, Generator().manual_seed(2), settings, signs)
 
 
+@pytest.mark.long
 def test_draws_are_like_the_few_and_have_the_new_column(pretrained, generator):
     made, true = many(pretrained, few(500, generator)), few(4000, generator)
     assert made.shape == (MANY, 3)
@@ -237,6 +241,7 @@ def test_too_few_shift_nothing_and_the_trained_model_stays(pretrained, generator
     assert all(map(torch.equal, pretrained.wishes.parameters(), before))
 
 
+@pytest.mark.long
 def test_a_column_that_is_gone_does_not_hinder(pretrained, generator):
     rows = few(500, generator)[:, 1:]
     rows[:10, 1] = torch.nan

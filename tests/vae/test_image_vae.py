@@ -37,6 +37,8 @@ from sciencegen.vae.posteriors import DiagonalGaussian
 from sciencegen.vae.priors import StandardNormalPrior
 from tests.blobs import KINDS, Blobs, gaussian_image, moments, with_noise
 
+pytestmark = pytest.mark.long
+
 # Blobs of known flux, size and shape, and images whose evidence is known.
 
 

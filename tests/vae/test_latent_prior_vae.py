@@ -19,6 +19,8 @@ from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.latent_prior_vae import WEIGHT, LatentPriorVAE, LatentPriorVAESettings, refined
 from sciencegen.vae.posteriors import DiagonalGaussian
 
+pytestmark = pytest.mark.long
+
 # The sequence VAE whose latent carries the sequence: codes restore, draws use z, a bound that is one.
 
 

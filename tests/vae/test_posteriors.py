@@ -104,6 +104,7 @@ def gap(posterior, x, count, generator):
     return (CORRELATED.evidence(x) - (log_p - log_q).reshape(len(x), count).mean(1)).mean()
 
 
+@pytest.mark.long
 def test_the_flows_gap_is_smaller_than_the_gaussians_on_a_correlated_posterior(generator):
     gaps = {}
     for name, make in POSTERIORS.items():

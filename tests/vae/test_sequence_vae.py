@@ -14,6 +14,8 @@ from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.posteriors import standard_normal_kl
 from sciencegen.vae.sequence_vae import SequenceVAE, SequenceVAESettings, replayed
 
+pytestmark = pytest.mark.long
+
 # The sequence VAE as a latent space: lossless codes, a prior that conditions, a bound that is one.
 
 

@@ -130,6 +130,7 @@ def test_the_same_command_goes_on_after_kill_9(call, place, victim):
     assert len(place.calls("train")) == 2
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_in_a_line_that_says_how_to_continue(place):
     """A terminal sends SIGINT to all processes of the run."""
     (place.folder / "slow").write_text("train 100")
@@ -142,6 +143,7 @@ def test_ctrl_c_ends_in_a_line_that_says_how_to_continue(place):
     assert not psutil.pid_exists(job)
 
 
+@pytest.mark.long
 def test_sigterm_ends_everything_below(place):
     (place.folder / "slow").write_text("train 100")
     process = start(place)
@@ -152,6 +154,7 @@ def test_sigterm_ends_everything_below(place):
     assert not psutil.pid_exists(job)
 
 
+@pytest.mark.long
 def test_two_runs_never_share_a_folder(place):
     with RunFolder(place.results).lock():
         code, _, heard = finish(start(place))

@@ -36,6 +36,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_campaign_with_two_targets_goes_round(folder):
     plate = sg.propose("proteins", "measured.csv", goals=GOALS, journal="journal.csv", **OPTIONS)
     assert {"activity", "toxicity", "predicted_activity", "lower_toxicity"} <= set(plate.table)

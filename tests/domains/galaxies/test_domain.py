@@ -179,6 +179,7 @@ def test_a_stamp_without_a_source_says_why_it_has_no_measurements():
     }
 
 
+@pytest.mark.long
 def test_distributions_are_compared(observed, twins):
     texts = [DOMAIN.items.text(one) for one in observed]
     same = DOMAIN.evaluate(texts, texts, texts)

@@ -142,6 +142,7 @@ def test_a_score_depends_on_nothing_but_the_stamp(oracles, observed):
         assert values(oracle, observed[2::-1]) == together[::-1]
 
 
+@pytest.mark.long
 def test_each_reading_of_the_model_says_the_same_and_only_the_first_draws(
     loaded, oracles, observed, tmp_path, monkeypatch
 ):
@@ -216,6 +217,7 @@ def test_a_model_of_stamps_without_noise_has_nothing_to_judge_by(loaded, observe
     assert "learned from stamps without noise" in score.failure
 
 
+@pytest.mark.long
 def test_draws_are_seen_through_wider_psfs_and_other_noise(loaded, monkeypatch):
     monkeypatch.setattr(likelihood, "DRAWS", 64)
     made = list(likelihood.variously_observed(loaded.model, loaded.representation))

@@ -88,6 +88,7 @@ def test_what_has_no_light_has_no_description(galaxies):
     assert morphology_distance(found, found) is None
 
 
+@pytest.mark.long
 def test_evaluate_sees_noise_free_samples_as_the_reference_and_finds_copies(galaxies, held_out):
     conditions = DOMAIN.observation.fit([one.observed for one in _observed(3)])
     texts = [[DOMAIN.items.text(one) for one in conditions.observed(part, 1)] for part in (held_out, galaxies)]

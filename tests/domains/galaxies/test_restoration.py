@@ -34,6 +34,7 @@ def restored(kids, stamp):
     return kids.recipe.restoration.restore(kids.model, kids.representation, stamp, 19, 0)
 
 
+@pytest.mark.long
 def test_bands_masks_and_maps_of_the_variance(kids, seen):
     mask = np.zeros((40, 40), bool)
     mask[:, :6] = True

@@ -28,6 +28,7 @@ def observed(index: float, seed: int):
     return standardize(stamp(image + noise, 4.0, psf=kernel))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("index", [1.0, 2.5])
 def test_intervals_hold_the_truth(index):
     fits = [fit_sersic(observed(index, seed)) for seed in range(20)]

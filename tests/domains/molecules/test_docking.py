@@ -54,6 +54,7 @@ def test_there_are_58_targets():
     assert len(vina.target_names(FOLDER)) == 58
 
 
+@pytest.mark.long
 @needs_dockstring
 def test_scores_are_those_of_vina_and_a_failure_has_its_reason(own, longer):
     good, bad = DOMAIN.oracles.find(f"dock:{own}/mine").score(molecules("CCO", "[He]"))
@@ -64,6 +65,7 @@ def test_scores_are_those_of_vina_and_a_failure_has_its_reason(own, longer):
     assert "no row" not in bad.failure
 
 
+@pytest.mark.long
 @needs_dockstring
 def test_without_the_library_quick_scores_are_those_of_the_program(own, monkeypatch):
     monkeypatch.setattr(docking, "find_spec", lambda name: None if name == "vina" else find_spec(name))
@@ -73,6 +75,7 @@ def test_without_the_library_quick_scores_are_those_of_the_program(own, monkeypa
     assert found.value == vina.dock("CCO", own / "mine", 1).score
 
 
+@pytest.mark.long
 @needs_library
 def test_quick_scores_depend_on_the_molecule_alone_and_a_failure_has_its_reason(own):
     oracle = replace(DOMAIN.oracles.find(f"quick-dock:{own}/mine"), parallel=1)
@@ -116,6 +119,7 @@ def test_a_crash_fails_the_molecule_that_caused_it_alone(own, monkeypatch):
     assert [one.failed for one in found] == [False, True, *[False] * 8]
 
 
+@pytest.mark.long
 @needs_dockstring
 def test_the_pose_of_a_shipped_receptor_is_the_molecule_within_the_box(monkeypatch):
     """The programs that dockstring runs need not be on PATH."""
@@ -147,6 +151,7 @@ def test_lower_scores_are_better_and_have_a_unit():
     assert oracle.unit == "kcal/mol"
 
 
+@pytest.mark.long
 @needs_dockstring
 def test_a_table_is_docked_once(own, tmp_path, monkeypatch):
     table, name, cache = tmp_path / "given.csv", f"quick-dock:{own}/mine", str(tmp_path / "scores.sqlite")

@@ -140,6 +140,7 @@ def test_filters(held_out):
     assert not [why for why, text in refused.items() if passes_filters(Chem.MolFromSmiles(text))]
 
 
+@pytest.mark.long
 def test_the_screen_changes_no_answer():
     """Every pattern, read as a molecule, must be found by the search that the screen cuts short."""
     patterns, _ = load_patterns()

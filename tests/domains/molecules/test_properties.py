@@ -43,6 +43,7 @@ def fresh(molecules):
     return [Chem.MolFromMolBlock(Chem.MolToMolBlock(molecule)) for molecule in molecules]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", REFERENCES)
 def test_equal_to_rdkit(name, mutants):
     expected = [REFERENCES[name](molecule) for molecule in fresh(mutants)]

@@ -44,6 +44,7 @@ def test_a_plate_of_a_pool_beats_a_random_one(tables):
     assert tpsa(less["item"]).mean() < random.min()
 
 
+@pytest.mark.long
 def test_a_plate_of_moves_beats_the_measured_and_holds_the_patterns(tables):
     measured, _ = tables
     options = dict(keep=["c1ccccc1"], forbid=["[N+](=O)[O-]"], breeding={"children": 100, "generations": 2})

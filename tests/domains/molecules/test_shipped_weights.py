@@ -38,6 +38,7 @@ def test_they_are_small_and_have_a_card():
     assert json.loads((folder / "representation.json").read_text())["format"] == 1
 
 
+@pytest.mark.long
 def test_held_out_molecules_come_back(space, held_out):
     assert np.mean([a == b for a, b in zip(space.decode(space.encode(held_out)), held_out, strict=True)]) >= 0.98
 
@@ -65,6 +66,7 @@ def test_draws_use_the_latent(space):
     assert len({*texts} - {""}) >= 62
 
 
+@pytest.mark.long
 def test_a_small_step_stays_near_and_a_large_one_goes_far(space, held_out):
     latents = space.encode(held_out[:30])
     noise = np.random.default_rng(0).standard_normal(latents.shape).astype(np.float32)
@@ -79,6 +81,7 @@ def test_a_small_step_stays_near_and_a_large_one_goes_far(space, held_out):
     assert similarity(0.1) > similarity(0.3) > similarity(1.0)
 
 
+@pytest.mark.long
 def test_asking_for_more_gives_more(space, tiny_draws):
     means = []
     for asked in (0.0, 4.0):
@@ -87,6 +90,7 @@ def test_asking_for_more_gives_more(space, tiny_draws):
     assert means[1] - means[0] > 2.0
 
 
+@pytest.mark.long
 def test_qm9_molecules_get_sound_coordinates(tmp_path, tiny_draws):
     """One command goes from a property to a file of structures, nearly all by diffusion."""
     from rdkit import Chem
@@ -116,6 +120,7 @@ def test_the_predictor_of_quantum_chemistry_has_a_name_and_knows_the_ground():
         assert np.abs(found - values).mean() < 0.3 * np.abs(values - values.mean()).mean()
 
 
+@pytest.mark.long
 def test_molecules_from_nothing_are_mostly_in_one_piece_with_the_bonds_that_their_coordinates_speak_of():
     model = load_model("molecules", "qm9-joint", "cpu")
     noise = torch.randn(24, model.space.size, generator=torch.Generator().manual_seed(0))
@@ -124,6 +129,7 @@ def test_molecules_from_nothing_are_mostly_in_one_piece_with_the_bonds_that_thei
     assert (model.folder / WEIGHTS).stat().st_size <= 10e6
 
 
+@pytest.mark.long
 def test_a_quantum_property_is_asked_for_and_checked_by_the_shipped_predictor(small_chunks):
     table = generate(
         "molecules", 4, model="qm9-molecules", where=("gap=6.5",), predictors={"gap": "qm9-properties"}, threads=1

@@ -29,6 +29,7 @@ def shaken(text, by, generator):
     return Chem.MolToMolBlock(molecule)
 
 
+@pytest.mark.long
 def test_real_structures_are_as_real_ones(texts):
     texts = [text for text in texts if not isinstance(parse_structure(text), Refusal)]  # of the SMILES they bring along
     texts = texts[:60]
@@ -43,6 +44,7 @@ def test_real_structures_are_as_real_ones(texts):
     assert found["novelty"] == pytest.approx(0.5, abs=0.03)
 
 
+@pytest.mark.long
 def test_noise_costs_every_metric_whatever_bonds_the_file_states(texts):
     generator = np.random.default_rng(0)
     real, noisy = (
@@ -63,6 +65,7 @@ def xyz(text, by=0.0, generator=None):
     return xyz_block(molecule)
 
 
+@pytest.mark.long
 def test_broken_samples_stay_in_the_denominators(texts):
     """Bonds that can't be perceived, atoms in one place, nothing at all: none is stable, and none is left out."""
     generator = np.random.default_rng(0)

@@ -56,6 +56,7 @@ def test_a_row_does_not_depend_on_the_others(loaded, settings):
     assert len(set(texts[0])) > 5
 
 
+@pytest.mark.long
 def test_variations_stay_near(loaded):
     noise = noise_of(loaded, 64)
     counts = []

@@ -39,6 +39,7 @@ def test_grids_are_where_the_numbers_of_blocks_lie():
     assert (second.shape, second.index) == ((1, 2, 1), (3, 0))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("network", OF_NETWORK)
 def test_verbs_on_a_diffusion_of_images_and_other_columns(network, tmp_path):
     model = trained(tmp_path, network, OF_NETWORK[network])

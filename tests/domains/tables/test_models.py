@@ -25,6 +25,7 @@ def built(conditions: tuple[str, ...] = (), **settings):
     return RECIPE.build(fitted, TableVAESettings(**SMALL | settings)), fitted
 
 
+@pytest.mark.long
 def test_its_likelihood_nears_that_of_the_law():
     model, fitted = built(beta=Warmup("linear", 200))
     batch, generator = fitted.batch(fitted.encode(ROWS)), torch.Generator().manual_seed(0)

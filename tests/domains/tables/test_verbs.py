@@ -14,6 +14,8 @@ from sciencegen.errors import ConfigError, DataError
 from tests.cli.conftest import run
 from tests.domains.tables.known_table import log_likelihood, table
 
+pytestmark = pytest.mark.long
+
 COLUMNS = list(table(2))
 SMALL = {"width": 32, "depth": 1, "flow_layers": 2, "flow_width": 16, "score_samples": 16}
 SHORT = {

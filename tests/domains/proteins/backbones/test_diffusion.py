@@ -176,6 +176,7 @@ def test_training_lowers_the_loss(fitted):
     assert np.mean(losses[-10:]) < 0.9 * np.mean(losses[:5])
 
 
+@pytest.mark.long
 def test_the_whole_way_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").mkdir()

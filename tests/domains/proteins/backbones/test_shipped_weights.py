@@ -19,6 +19,8 @@ from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.metrics import measure
 from sciencegen.errors import ConfigError, SciencegenError
 
+pytestmark = pytest.mark.long
+
 
 def drawn(**asked: float) -> list[Backbone]:
     where = [f"{name} = {value}" for name, value in {"length": 64, **asked}.items()]

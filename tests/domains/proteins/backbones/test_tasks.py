@@ -78,6 +78,7 @@ def test_variations_and_oligomers(draw, folder, tmp_path):
     assert scored.code == 0, scored.err
 
 
+@pytest.mark.long
 def test_python_draws_the_same(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     given = dict(model="model", raw=True, scaffold="motif.pdb", contigs=CONTIGS, threads=1)
@@ -88,6 +89,7 @@ def test_python_draws_the_same(folder, tmp_path, monkeypatch):
     assert best.summary["drawn"] <= 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "given",
     [{"settings": {"symmetry": "C3"}}, {"vary": "mine/chain2.pdb"}, {"scaffold": "motif.pdb", "contigs": CONTIGS}],
