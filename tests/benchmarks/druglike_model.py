@@ -8,7 +8,8 @@
 `rows` takes tables or lists of SMILES; molecules of --without stay out, also with other stereochemistry, and of the
 first table 3,000 are held out for tests and 3,000 for validation. `finish` writes the folder work/model.
 
-The loss is that of `LatentPriorVAE`, and two terms with an analogue x' of each molecule x at a Tanimoto similarity s:
+The loss is that of `LatentPriorVAE`, its estimates of properties learned from the 500,000 molecules whose properties
+`rows` measures, and two terms with an analogue x' of each molecule x at a Tanimoto similarity s:
 
     -log p(x | z, 1) - log p(x' | z', 1) - 1/2 log p(x' | u, s)     u = sqrt(1 - r^2) z + r (a d + sqrt(1 - a^2) noise)
     + 64 (cos(mu, mu') - sqrt(1 - r^2))^2                           r = RADII(s), d = direction z to z', a ~ U(0, 1)
@@ -24,7 +25,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -66,6 +67,10 @@ RADII = ((0.12, 0.35, 0.5, 0.7, 1.0), (1.0, 0.7, 0.5, 0.3, 0.0))
 """Similarity -> radius of the step between codes."""
 WEIGHTS = (1.0, 0.45, 0.7)
 """Of the tables' molecules in training: drug-like, MOSES, ZINC250k."""
+SHARES = (0.72, 0.2, 0.08)
+"""Of the tables' molecules among those whose properties are measured."""
+MEASURED = 0.5
+"""Share of the pairs whose first molecule is one of these."""
 PAIRS, TOGETHER = 96, 32
 BETA, RISE, WARMUP = 0.15, 3000, 500
 FINGERPRINT = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048, includeChirality=True)
@@ -90,6 +95,10 @@ def bits(smiles: str) -> np.ndarray:
     return np.packbits(FINGERPRINT.GetFingerprintAsNumPy(Chem.MolFromSmiles(smiles)))
 
 
+def measured(smiles: Iterable[str]) -> np.ndarray:
+    return measure([Chem.MolFromSmiles(one) for one in smiles], CONDITIONS)
+
+
 def smiles_of(path: Path) -> list[str]:
     if path.name.endswith(".smi"):
         return path.read_text().split()
@@ -97,7 +106,7 @@ def smiles_of(path: Path) -> list[str]:
     return table[next(name for name in table if str(name).lower() == "smiles")].astype(str).str.strip().tolist()
 
 
-def make_rows(sources: list[Path], without: list[Path], folder: Path) -> None:
+def make_rows(sources: list[Path], without: list[Path], folder: Path, count: int) -> None:
     rng = np.random.default_rng(47)
     folder.mkdir(parents=True, exist_ok=True)
     with Pool() as pool:
@@ -118,13 +127,20 @@ def make_rows(sources: list[Path], without: list[Path], folder: Path) -> None:
         spelled = [*(characters(rows["smiles"][row]) for row in some), *([one] for one in CHARACTERS)]
         groups = learn_groups(spelled, MERGES)
         fingerprints = np.stack(pool.map(bits, rows["smiles"], 2000))
+        share = np.array(SHARES)[rows["source"]] / np.bincount(rows["source"], minlength=3)[rows["source"]]
+        chosen = np.sort(rng.choice(len(rows), min(count, len(rows)), replace=False, p=share / share.sum()))
+        parts = np.array_split(rows["smiles"].to_numpy()[chosen], max(1, len(chosen) // 2000))
+        values = np.concatenate(pool.map(measured, parts)).astype(np.float32)
     vocabulary = Vocabulary(groups, FIRST_TOKEN)
     tokens = [np.array([*vocabulary.read(characters(one)), END], np.int16) for one in rows["smiles"]]
     neighbour, alike = analogues(fingerprints, rng)
     (folder / "groups.json").write_text(json.dumps([list(group) for group in groups]))
     rows.to_csv(folder / "rows.csv", index=False)
     offset = np.cumsum([0, *map(len, tokens)])
-    np.savez(folder / "rows.npz", flat=np.concatenate(tokens), offset=offset, neighbour=neighbour, alike=alike)
+    np.savez(
+        folder / "rows.npz", flat=np.concatenate(tokens), offset=offset, neighbour=neighbour, alike=alike,
+        chosen=chosen, values=values,
+    )  # fmt: skip
     print(f"{len(rows):,} molecules, {(neighbour >= 0).sum(axis=1).mean():.1f} analogues each")
 
 
@@ -172,23 +188,32 @@ Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass
 class Rows:
-    """Tokens and analogues, and batches of pairs of like lengths."""
+    """Tokens and analogues, and batches of pairs of like lengths. values: properties of the rows `chosen`."""
 
     flat: np.ndarray
     offset: np.ndarray
     neighbour: np.ndarray
     alike: np.ndarray
+    chosen: np.ndarray
+    values: np.ndarray
     source: np.ndarray
 
     def __post_init__(self) -> None:
         self.length = np.diff(self.offset)
         weight = np.array(WEIGHTS)[self.source] * (self.length <= LENGTH - 4)
         self.cumulative = np.cumsum(weight) / weight.sum()
+        self.scaled = standardization.fit(self.values.astype(float), CONDITIONS)
+        self.standard = np.full((len(weight), len(CONDITIONS)), np.nan, np.float32)
+        self.standard[self.chosen] = self.scaled.rows(self.values.astype(float))
+        weight *= np.isfinite(self.standard).all(axis=1)
+        self.of_measured = np.cumsum(weight) / weight.sum()
         self.count = (self.neighbour >= 0).sum(axis=1)
 
     def batches(self, number: int) -> list[Pairs]:
         rng = np.random.default_rng([11, number])
         own = np.searchsorted(self.cumulative, rng.random(PAIRS * TOGETHER))
+        known = rng.random(len(own)) < MEASURED
+        own[known] = np.searchsorted(self.of_measured, rng.random(known.sum()))
         pick = (rng.random(len(own)) * self.count[own]).astype(int)
         other = np.where(self.count[own] > 0, self.neighbour[own, pick], own)
         other = np.where(self.length[other] <= LENGTH - 4, other, own)
@@ -205,7 +230,7 @@ class Rows:
         for place, row in enumerate(rows):
             tokens[place, : self.length[row]] = torch.from_numpy(self.flat[self.offset[row] : self.offset[row + 1]])
             mask[place, : self.length[row]] = True
-        return Batch({"tokens": tokens}, mask)
+        return Batch({"tokens": tokens}, mask, torch.from_numpy(self.standard[rows]))
 
 
 def read_rows(folder: Path) -> Rows:
@@ -225,6 +250,7 @@ class Network(nn.Module):
         self.posterior = GaussianPosterior(self.encoder.feature_size, CODE)
         self.decoder = AttentiveDecoder(vocabulary, CODE + 2, SIZES)
         self.bag = MLP(CODE, vocabulary, SIZES.dense, 1)
+        self.properties = MLP(CODE, len(CONDITIONS), SIZES.dense, 2)
 
     def posterior_of(self, batch: Batch) -> DiagonalGaussian:
         features = self.encoder(batch["tokens"], batch.mask)
@@ -262,6 +288,7 @@ def loss_of(network: Network, rows: Rows, pairs: Pairs, beta: float, gen: torch.
         cosine = functional.cosine_similarity(mean[:count], mean[count:])
         metric = (cosine - (1 - radius**2).sqrt()).square() * torch.from_numpy(own != other)
         kl = standard_normal_kl(posterior).mean()
+    error = (network.properties(code).float() - batch.condition).square().sum(1)
     tokens = batch["tokens"]
     bag = (torch.log_softmax(network.bag(code).float(), -1).gather(1, tokens) * (tokens != END)).sum(1)
     return {
@@ -270,6 +297,7 @@ def loss_of(network: Network, rows: Rows, pairs: Pairs, beta: float, gen: torch.
         "kl": beta * kl,
         "metric": CODE * metric.mean(),
         "bag": -0.3 * bag.mean(),
+        "properties": 2 * error[error.isfinite()].mean(),
     }
 
 
@@ -349,15 +377,10 @@ def fit_properties(model: LatentPriorVAE, mean: Tensor, log_std: Tensor, values:
         optimizer.step()
 
 
-def finish(folder: Path, count: int, steps: int) -> None:
+def finish(folder: Path, steps: int) -> None:
     vocabulary = Vocabulary(json.loads((folder / "groups.json").read_text()), FIRST_TOKEN)
-    rows, rng = read_rows(folder), np.random.default_rng(5)
-    shares = np.array([0.72, 0.2, 0.08])[rows.source] / np.bincount(rows.source, minlength=3)[rows.source]
-    shares *= rows.length <= LENGTH - 4
-    chosen = rng.choice(len(rows.source), min(count, len(rows.source)), replace=False, p=shares / shares.sum())
-    smiles = pd.read_csv(folder / "rows.csv")["smiles"].to_numpy()[chosen]
-    values = measure([Chem.MolFromSmiles(one) for one in smiles], CONDITIONS)
-    scaled = standardization.fit(values, CONDITIONS)
+    rows = read_rows(folder)
+    chosen = rows.chosen[np.isfinite(rows.standard[rows.chosen]).all(axis=1) & (rows.length[rows.chosen] <= LENGTH - 4)]
     settings = LatentPriorVAESettings(code=CODE, length=LENGTH, networks=SIZES, prior_layers=6, prior_width=192)
     settings = replace(settings, noised=0.5, radius=0.9, beta=replace(settings.beta, steps=RISE, end=BETA))
     torch.manual_seed(1)
@@ -368,7 +391,7 @@ def finish(folder: Path, count: int, steps: int) -> None:
         for places in chunks(rows, chosen):
             posterior = model.posterior_of(rows.batch(chosen[places]))
             mean[places], log_std[places] = posterior.mean, posterior.log_std
-    standard = torch.from_numpy(scaled.rows(values))
+    standard = torch.from_numpy(rows.standard[chosen])
     fit_properties(model, mean, log_std, standard, steps)
     dropout = ConditionDropout(some=0.5, everything=0.3, few=0.5)
     fitted = PriorFitSettings(steps=steps, dropout=dropout)
@@ -376,7 +399,7 @@ def finish(folder: Path, count: int, steps: int) -> None:
     found = fit_prior(model.prior, mean, standard, gen, log_std=log_std, settings=fitted)
     print(f"-log p(z): {found.start:.2f} before, {found.end:.2f} nats after the fit")
     run = RunFolder(folder / "model")
-    run.write_json("representation.json", SmilesRepresentation(vocabulary, scaled, LENGTH).to_json())
+    run.write_json("representation.json", SmilesRepresentation(vocabulary, rows.scaled, LENGTH).to_json())
     known = {"format_version": 1, "domain": "molecules", "recipe": "smiles-vae", "settings": asdict(settings)}
     run.write_yaml("config.yaml", {**known, "training_data": "drug-like molecules, MOSES, ZINC250k", "seed": 1})
     save_model(run, model.half(), {}, "molecules")
@@ -389,22 +412,22 @@ def main() -> None:
     rows, training, ending = (commands.add_parser(name) for name in ("rows", "train", "finish"))
     rows.add_argument("sources", type=Path, nargs="+", help="drug-like molecules, MOSES' training set, ZINC250k")
     rows.add_argument("--without", type=Path, nargs="*", default=[])
+    rows.add_argument("--molecules", type=int, default=500_000, help="whose properties are measured")
     rows.add_argument("-o", "--output", type=Path, required=True)
     for command in (training, ending):
         command.add_argument("folder", type=Path)
     training.add_argument("--rate", type=float, default=1e-3)
     training.add_argument("--decay", type=int, default=0)
     training.add_argument("--steps", type=int, default=10_000)
-    ending.add_argument("--molecules", type=int, default=500_000)
     ending.add_argument("--steps", type=int, default=12_000)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     if chosen.command == "rows":
-        make_rows(chosen.sources, chosen.without, chosen.output)
+        make_rows(chosen.sources, chosen.without, chosen.output, chosen.molecules)
     elif chosen.command == "train":
         train(chosen.folder, chosen.rate, chosen.decay, chosen.steps)
     else:
-        finish(chosen.folder, chosen.molecules, chosen.steps)
+        finish(chosen.folder, chosen.steps)
 
 
 if __name__ == "__main__":
