@@ -242,7 +242,10 @@ class Bench:
         )
         usual = None if self.analogues is None else BreedingSettings(generations=further.maximum_changes)
         breeding = to_record(BreedingSettings, further.breeding, "breeding", usual)
-        made = CampaignSettings(batch - controls, further.surrogate, further.scale, plate, breeding, settings.hit)
+        made = CampaignSettings(
+            batch - controls, further.surrogate, further.scale, plate, breeding, settings.hit,
+            beside_measured=self.analogues is not None and settings.pool is None,
+        )  # fmt: skip
         return batch, made
 
     def settings_of(self, number: int) -> CampaignSettings:

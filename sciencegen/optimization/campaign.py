@@ -27,7 +27,14 @@ from sciencegen.optimization.candidates import (
     CandidateSources,
     Item,
 )
-from sciencegen.optimization.forecast import MOST_ITEMS, Forecast, forecast, misfit_of_plate
+from sciencegen.optimization.forecast import (
+    MOST_ITEMS,
+    Forecast,
+    default_threshold,
+    forecast,
+    misfit_of_plate,
+    share_beside_hits,
+)
 from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.pareto_plate import ByHypervolume, by_hypervolume
 from sciencegen.optimization.plate import ByAcquisition, first_pickable, pick_by_prior
@@ -164,13 +171,17 @@ def next_plate(
             exact = [exact[place] for place in evenly_spaced(len(exact), MOST_ITEMS)]
             known = [own[place].item for place in exact]
             values = targets.signs[name] * np.array([own[place].value for place in exact])
+            alike = np.asarray(space.similarity(known, known))
             misfit = misfit_of_plate(
-                settings.earlier, posterior, rows[places[name][exact]], values,
-                np.asarray(space.similarity(known, known)), np.asarray(space.similarity(plate.items, known)),
+                settings.earlier, posterior, rows[places[name][exact]], values, alike,
+                np.asarray(space.similarity(plate.items, known)),
             )  # fmt: skip
+            settled = settled_values(own, minimize)
+            hit = default_threshold(settled, minimize) if settings.hit is None else settings.hit
+            are_hits = values >= targets.signs[name] * hit
             hits = forecast(
-                chosen, posterior, settled_values(own, minimize), generator, hit=settings.hit, minimize=minimize,
-                misfit=misfit,
+                chosen, posterior, settled, generator, hit=hit, minimize=minimize, misfit=misfit,
+                most=share_beside_hits(are_hits, alike) if settings.beside_measured else 1.0,
             )  # fmt: skip
             plate = replace(plate, forecast=hits)
     return replace(

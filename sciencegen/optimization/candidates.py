@@ -261,6 +261,9 @@ class CampaignSettings:
         A value at least as good counts as a hit in forecasts; by default that of the best tenth of the measured items.
     earlier : sequence of PlateError
         Errors of earlier plates, which tell how far the next one will be off.
+    beside_measured : bool
+        Whether candidates are made by changing measured items: a forecast then has no larger share of hits than
+        measured items beside hits have.
     """
 
     count: int = 96
@@ -270,6 +273,7 @@ class CampaignSettings:
     breeding: BreedingSettings = field(default_factory=BreedingSettings)
     hit: float | None = None
     earlier: Sequence[PlateError] = ()
+    beside_measured: bool = False
 
     def __post_init__(self) -> None:
         names_for("surrogate", self.surrogate, MODELS)

@@ -20,10 +20,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from copy import deepcopy
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import DataError
 from sciencegen.optimization.feature_rows import FeatureRows
@@ -35,6 +36,8 @@ BLOCK = 1000
 """Items with a joint distribution; blocks of a larger plate are drawn independently."""
 GOOD_SHARE = 0.1
 """Share of the measured items that reach the default threshold."""
+LARGEST_BIAS, HALVINGS = 4.0, 8
+"""Calibrated deviations by which a bias is raised at most, and steps of the search for it."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,10 @@ def forecast(
     values: Sequence[float],
     generator: np.random.Generator,
     *,
-    hit: float | None = None,
+    hit: float,
     minimize: bool = False,
     misfit: Misfit = PICKED,
+    most: float = 1.0,
 ) -> Forecast:
     """The number of hits among items with these features, each measured once.
 
@@ -138,11 +142,13 @@ def forecast(
     values : sequence of float
         All measured values.
     generator : numpy.random.Generator
-    hit : float, optional
-        The threshold; by default `default_threshold` of the values.
+    hit : float
+        A measured value at least as good as this is a hit.
     minimize : bool
     misfit : Misfit
         Of the plate's items; by default that of a campaign's first such plate.
+    most : float
+        Share of the items that are hits at most on average. Where more are predicted, the bias of the misfit is raised.
 
     Returns
     -------
@@ -160,20 +166,30 @@ def forecast(
     >>> found.items, bool(found.lower <= (values[::4] >= 1.0).sum() <= found.upper)
     (10, True)
     """
-    threshold = default_threshold(values, minimize) if hit is None else hit
     best = float(min(values) if minimize else max(values))
     models = [posterior, *posterior.others]
-    counts, better = np.zeros((len(models), DRAWS)), np.zeros((len(models), DRAWS), bool)
-    for model, own, beats in zip(models, counts, better, strict=True):
-        common = generator.standard_normal((DRAWS, 1))
-        for start in range(0, len(rows), BLOCK):
-            drawn = drawn_measurements(rows[start : start + BLOCK], model, generator, misfit, common)
-            drawn = -drawn if minimize else drawn
-            own += is_hit(drawn, threshold, minimize).sum(1)
-            beats |= (drawn < best if minimize else drawn > best).any(1)
+
+    def counted(misfit: Misfit, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        counts, better = np.zeros((len(models), DRAWS)), np.zeros((len(models), DRAWS), bool)
+        for model, own, beats in zip(models, counts, better, strict=True):
+            common = generator.standard_normal((DRAWS, 1))
+            for start in range(0, len(rows), BLOCK):
+                drawn = drawn_measurements(rows[start : start + BLOCK], model, generator, misfit, common)
+                drawn = -drawn if minimize else drawn
+                own += is_hit(drawn, hit, minimize).sum(1)
+                beats |= (drawn < best if minimize else drawn > best).any(1)
+        return counts, better
+
+    same = deepcopy(generator)
+    counts, better = counted(misfit, generator)
+    low, high = misfit.bias, misfit.bias + LARGEST_BIAS
+    for _ in range(HALVINGS if counts.mean() > most * len(rows) else 0):
+        middle = (low + high) / 2
+        counts, better = counted(replace(misfit, bias=middle), deepcopy(same))
+        low, high = (middle, high) if counts.mean() > most * len(rows) else (low, middle)
     tail = (1 - LEVEL) / 2
     lower, upper = np.quantile(counts, [tail, 1 - tail], method="inverted_cdf")
-    return Forecast(threshold, len(rows), float(counts.mean()), int(lower), int(upper), best, float(better[0].mean()))
+    return Forecast(hit, len(rows), float(counts.mean()), int(lower), int(upper), best, float(better[0].mean()))
 
 
 def drawn_measurements(
@@ -211,6 +227,22 @@ MOST_ITEMS = 1000
 """Items whose series are left out; of more, evenly spaced ones."""
 PICKED_SHARE, MOST_PICKED = 0.25, 24
 """Best predictions of a series that count as picked."""
+
+
+def share_beside_hits(hits: Bool[np.ndarray, " item"], similarity: Float[np.ndarray, "item item"]) -> float:
+    """How often a measured item is a hit if the most similar other one is one: what the next item made beside a hit
+    can be hoped to be. Of these, one hit and one miss more are counted, since few items tell little.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> similarity = np.array([[1.0, 0.9, 0.2, 0.2], [0.9, 1.0, 0.5, 0.2], [0.2, 0.5, 1.0, 0.3], [0.2, 0.2, 0.3, 1.0]])
+    >>> share_beside_hits(np.array([True, True, False, False]), similarity)  # 2 of 3
+    0.6
+    """
+    others = similarity * (1 - np.eye(len(similarity)))
+    beside = hits[others.argmax(1)] & (others.max(1) >= ALIKE)
+    return float((hits[beside].sum() + 1) / (beside.sum() + 2))
 
 
 def series_of(similarity: Float[np.ndarray, "item item"]) -> list[Int[np.ndarray, " member"]]:

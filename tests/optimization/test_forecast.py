@@ -39,7 +39,7 @@ class Known:
 
 def of(posterior, count, **options):
     rows = np.arange(count, dtype=float)[:, None]
-    return forecast(rows, posterior, VALUES, np.random.default_rng(0), **{"misfit": Misfit(), **options})
+    return forecast(rows, posterior, VALUES, np.random.default_rng(0), **{"misfit": Misfit(), "hit": 1.0, **options})
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.75])
@@ -106,6 +106,15 @@ def test_the_chance_to_beat_the_best_is_that_of_the_greatest_draw():
     found = of(Known(np.zeros(10), np.eye(10)), 10)
     assert found.best == 2.0
     assert found.beats_best == pytest.approx(1 - stats.norm.cdf(2.0) ** 10, abs=0.03)
+
+
+def test_no_more_hits_are_expected_than_a_given_share():
+    posterior = Known(np.full(5, 2.0), np.eye(5))
+    free, bounded = of(posterior, 5), of(posterior, 5, most=0.5)
+    assert free.expected == pytest.approx(5 * stats.norm.cdf(1.0), abs=0.1)
+    assert 2.3 < bounded.expected <= 2.5
+    assert bounded.beats_best < free.beats_best
+    assert of(posterior, 5, most=0.9) == free
 
 
 def test_to_minimize_is_to_maximize_the_negative():
