@@ -66,7 +66,8 @@ def generate(
         begin_loading()
 
     from sciencegen.api.criteria import parse_conditions
-    from sciencegen.api.generate import Generation, resolve_generate
+    from sciencegen.api.generate import resolve_generate
+    from sciencegen.api.sampling.generation import Generation
     from sciencegen.api.sampling.request import check_drawing
     from sciencegen.api.science import domain_of
     from sciencegen.api.writing.writer import check_complete
