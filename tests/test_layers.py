@@ -176,6 +176,15 @@ def test_contributors_are_told_files_that_exist() -> None:
     assert {name for name in named if not any((top / name).exists() for top in (PACKAGE, PACKAGE.parent))} == set()
 
 
+def test_contributors_are_told_functions_that_exist() -> None:
+    """Those that stand beside their file in the pictures."""
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text()
+    told = re.findall(r"(?m)^[ |-]*([\w/]+\.py) +(\w+)(?::|  )", text)
+    assert len(told) > 4
+    for name, function in told:
+        assert re.search(rf"(?m)^(def|class) {function}\b", (PACKAGE / name).read_text()), f"{name} has no {function}"
+
+
 def test_no_files_import_each_other() -> None:
     """Lazy imports and imports for the type checker count."""
     names = {".".join(("sciencegen", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in FILES}

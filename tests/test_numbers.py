@@ -37,8 +37,8 @@ from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.proteins.backbones import sequences as self_consistency
 from sciencegen.domains.proteins.variant_tables import CONTACTS, LOG_ODDS, RANKS
 from sciencegen.domains.tables.models import INFERRED
+from sciencegen.optimization.backtest import ReplayStatistics
 from sciencegen.optimization.journal import new_header
-from sciencegen.optimization.replay import ReplayStatistics
 from sciencegen.prediction.evaluation import HeldOutEvaluation
 from sciencegen.scoring.oracles import Score
 from tests.documentation import REPOSITORY

@@ -28,7 +28,7 @@ def test_help_lists_every_setting_with_its_default_and_a_sentence():
         for field, info in record.model_fields.items():
             assert info.description, (name, field)
             assert re.search(rf"(?m)^([a-z_]+, )*{field}\b(, [a-z_]+)* : ", text), (name, field)
-            if not info.is_required() and shown[field].kind is inspect.Parameter.KEYWORD_ONLY:
+            if not info.is_required() and shown[field].default is not inspect.Parameter.empty:
                 assert shown[field].default == info.get_default(call_default_factory=True)
 
 

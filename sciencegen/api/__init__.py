@@ -1,1 +1,1 @@
-"""The verbs, one file for each. `sciencegen.<verb>` and the command line call these functions only."""
+"""The verbs, and packages that they share. `sciencegen.<verb>` and the command line call these functions only."""

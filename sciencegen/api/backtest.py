@@ -26,9 +26,7 @@ from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.files import atomic_write
 from sciencegen.items import Cell, Json, none_if_nan
-from sciencegen.optimization.candidates import CampaignSpace
-from sciencegen.optimization.measurements import settled_values
-from sciencegen.optimization.replay import (
+from sciencegen.optimization.backtest import (
     METHODS,
     BestScale,
     Landscape,
@@ -38,6 +36,8 @@ from sciencegen.optimization.replay import (
     replay,
     replay_statistics,
 )
+from sciencegen.optimization.candidates import CampaignSpace
+from sciencegen.optimization.measurements import settled_values
 from sciencegen.options import takes
 
 if TYPE_CHECKING:

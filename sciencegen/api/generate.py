@@ -167,6 +167,3 @@ def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest
     notes = observation.notes if draws.observes and observation is not None else ()
     made_of = ingredients_of("generate", domain, settings, model, complete)
     return GenerateRequest(draws, complete, replace(origin, notes=notes), made_of)
-
-
-__all__ = ["GenerateRequest", "Generation", "generate", "resolve_generate"]

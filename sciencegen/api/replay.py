@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from sciencegen.api.generate import Generation, resolve_generate
+from sciencegen.api.generate import resolve_generate
 from sciencegen.api.models.folder import find_model, resolve_device
 from sciencegen.api.optimize import SearchFiles, resolve_optimize, search
-from sciencegen.api.sampling.generation import redraw
+from sciencegen.api.sampling.generation import Generation, redraw
 from sciencegen.api.science import domain_of
 from sciencegen.api.writing.output_record import (
     NOT_RECORDED,

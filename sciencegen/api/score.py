@@ -10,7 +10,7 @@ from pathlib import Path
 from sciencegen.api.criteria import trained_predictor
 from sciencegen.api.models.folder import open_model
 from sciencegen.api.science import domain_of, in_form, read_rows_of
-from sciencegen.api.scores import ScoredChunk, Scoring, ScoringTask, scoring_task
+from sciencegen.api.scores import Scoring, ScoringTask, scoring_task
 from sciencegen.api.sources.tables import given_form, given_source, rows_with_cells
 from sciencegen.api.writing.output_record import origin_of_given, plain_path
 from sciencegen.api.writing.results import Scored, scored
@@ -207,6 +207,3 @@ def _by_name(domain: str, predictors: str | Path | Mapping[str, str]) -> dict[st
         return dict(predictors)
     trained = trained_predictor(domain, predictors)
     return dict.fromkeys(trained.targets, str(trained.folder))
-
-
-__all__ = ["ScoreRequest", "ScoredChunk", "collect", "predict", "resolve_score", "score"]

@@ -1,1 +1,1 @@
-"""The command line. Each file has one verb: it turns flags into settings, calls `sciencegen.api` and writes files."""
+"""The command line: commands by topic turn flags into settings, call `sciencegen.api` and write files."""

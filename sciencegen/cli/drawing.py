@@ -17,9 +17,9 @@ from sciencegen.cli.output import (
     FewerResults,
     Outlet,
     claim_output,
-    given_rows,
     input_path,
     reasons,
+    source_path,
 )
 from sciencegen.cli.process import begin_loading, start_workers
 from sciencegen.config import (
@@ -66,7 +66,8 @@ def generate(
         begin_loading()
 
     from sciencegen.api.criteria import parse_conditions
-    from sciencegen.api.generate import Generation, resolve_generate
+    from sciencegen.api.generate import resolve_generate
+    from sciencegen.api.sampling.generation import Generation
     from sciencegen.api.sampling.request import check_drawing
     from sciencegen.api.science import domain_of
     from sciencegen.api.writing.writer import check_complete
@@ -148,7 +149,7 @@ def encode(
     from sciencegen.api.encode import encode_items, write_encoded
     from sciencegen.api.models.folder import results_of_model
 
-    with given_rows(results_of_model(domain, settings.model), source, format, settings.column, one=False) as path:
+    with source_path(results_of_model(domain, settings.model), source, format, settings.column, one=False) as path:
         encoded = encode_items(domain, Path(path), settings)
     write_encoded(domain, outlet.output, encoded)
     if not len(encoded.index):
@@ -291,7 +292,7 @@ def restore(
 
     from sciencegen.api.survey import resolve_restore
 
-    with given_rows(domain, source, format, settings.column) as given:
+    with source_path(domain, source, format, settings.column) as given:
         restoring = resolve_restore(domain, given, settings)
         outlet.stream(restoring.open(outlet.output, outlet.force), restoring, "restoring")
     tell(restoring.notes)

@@ -14,7 +14,7 @@ import typer
 
 from sciencegen.cli import options
 from sciencegen.cli.console import say, show, steps, tell
-from sciencegen.cli.output import STDOUT, Outlet, given_rows, input_path, reasons
+from sciencegen.cli.output import STDOUT, Outlet, input_path, reasons, source_path
 from sciencegen.cli.process import begin_loading, start_workers
 from sciencegen.config import (
     EvaluateSettings,
@@ -95,7 +95,7 @@ def score_items(
     from sciencegen.api.writing.writer import writes_structures
 
     whole, called = writes_structures(outlet.output), "standard input" if source == "-" else ""
-    with given_rows(domain, source, format, settings.column) as given:
+    with source_path(domain, source, format, settings.column) as given:
         request = resolve_score(domain, given, settings, verb=verb, whole=whole, called=called)
         scoring = request.scoring()
         writer = request.open(scoring, outlet.output, outlet.force)
@@ -205,7 +205,7 @@ def sequences(
 
     form, called = form_with_sequences(domain), "standard input" if source == "-" else ""
     claim_sequences(form, outlet.output, outlet.force, [Path(source)])
-    with given_rows(form, source, format, record.column) as given:
+    with source_path(form, source, format, record.column) as given:
         request = resolve_sequences(domain, given, record, say, called)
         scoring = request.scoring()
         outlet.stream(request.open(scoring, outlet.output, outlet.force), scoring, "sequences")
@@ -254,7 +254,7 @@ def evaluate(
     from sciencegen.api.writing.writer import write_json
 
     form = in_form(domain, settings.form)
-    with given_rows(form, samples, format, column, one=False) as path:
+    with source_path(form, samples, format, column, one=False) as path:
         request = resolve_evaluate(domain, Path(path), settings, column)
         with steps() as report:
             metrics = request.compare(report)

@@ -139,7 +139,7 @@ def input_path(source: str, ending: Callable[[str], str], folders: bool = False)
 
 
 @contextmanager
-def given_rows(
+def source_path(
     domain: str, source: str, format: str | None, column: str | None, one: bool = True
 ) -> Iterator[Path | str]:
     """What to read of a domain or form: a file, a folder of files where it reads those, a copy of stdin, or, if `one`

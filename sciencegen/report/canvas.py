@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 ROLES = ("ink", "muted", "line", "candidate", "training", "generated", "requested", "front")
 LETTER = 0.07
 """Width of a letter of a label in inches, at most."""
-SERIES = 6
-CONTROLS = 3
-_NAMES = (*ROLES, *(f"series-{i}" for i in range(1, SERIES + 1)), *(f"control-{i}" for i in range(1, CONTROLS + 1)))
+HUES, CONTROL_HUES = 6, 3
+"""Numbers of colours of series and of controls."""
+_NAMES = (*ROLES, *(f"series-{i}" for i in range(1, HUES + 1)), *(f"control-{i}" for i in range(1, CONTROL_HUES + 1)))
 COLOUR = {name: f"#0a0b{index + 16:02x}" for index, name in enumerate(_NAMES)}
 """Role -> placeholder colour, which `_inline` replaces by var(--role)."""
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.items import Direction
-from sciencegen.report.canvas import COLOUR, MAX_CLOUD, SERIES, Overlay, cloud, finite_points, marks, plot
+from sciencegen.report.canvas import COLOUR, HUES, MAX_CLOUD, Overlay, cloud, finite_points, marks, plot
 from sciencegen.report.content import Axis, Chart, Points, require_length
 from sciencegen.report.text import Bounds, clean, finite, goal_text, number, readable, with_unit
 
@@ -56,7 +56,7 @@ def value_range(values: Sequence[float]) -> tuple[float, float] | None:
 def largest_groups(groups: Sequence[str]) -> list[tuple[str, int]]:
     """(name, items) of the groups that have a colour, the largest first; equal ones by name."""
     counts = Counter(group for group in groups if group)
-    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:SERIES]
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:HUES]
 
 
 def _training(training: Points, values: Sequence[float], groups: Sequence[str]) -> list[Overlay]:

@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from sciencegen.figures import style as paper
 from sciencegen.figures.style import COLUMN, DASHES, PAGE, PALE, new_figure, single_axes, styled
 from sciencegen.items import Cell
-from sciencegen.report.canvas import COLOUR, CONTROLS, SERIES, Overlay, cloud, finite_points, marks, plot
+from sciencegen.report.canvas import COLOUR, CONTROL_HUES, HUES, Overlay, cloud, finite_points, marks, plot
 from sciencegen.report.content import CheckedPredictions, GoalAxis, Points, Rounds, SearchCurve, require_length
 from sciencegen.report.text import clean, number, readable, with_unit
 
@@ -124,7 +124,7 @@ def curve_roles(curves: Sequence[SearchCurve]) -> list[str]:
     """The colour role of each curve: methods in the palette, controls in greys."""
     methods, controls, roles = 0, 0, []
     for curve in curves:
-        roles.append(f"control-{controls % CONTROLS + 1}" if curve.control else f"series-{methods % SERIES + 1}")
+        roles.append(f"control-{controls % CONTROL_HUES + 1}" if curve.control else f"series-{methods % HUES + 1}")
         controls, methods = controls + curve.control, methods + (not curve.control)
     return roles
 

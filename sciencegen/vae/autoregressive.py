@@ -225,10 +225,10 @@ def resample(
         return drawn, miss(drawn, condition[rows])
 
     rows = torch.arange(len(noise), device=noise.device)
-    return best_of(attempt, accept, rows, tries, near)[0]
+    return best_tries(attempt, accept, rows, tries, near)[0]
 
 
-def best_of(
+def best_tries(
     attempt: Try, accept: Accept | None, rows: Int[Tensor, " batch"], tries: int, near: float
 ) -> tuple[Batch, Bool[Tensor, " batch"]]:
     """The best draw of each row, and which of them are well formed and have an end.
@@ -335,7 +335,7 @@ def first_accepted(ranked: Batch, accept: Accept | None) -> tuple[Batch, Bool[Te
     def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
         return ranked.map(lambda part: part[rows, number]), torch.zeros(len(rows), device=rows.device)
 
-    return best_of(attempt, accept, torch.arange(count, device=ranked.mask.device), width, 0.0)
+    return best_tries(attempt, accept, torch.arange(count, device=ranked.mask.device), width, 0.0)
 
 
 def trimmed(batch: Batch) -> Batch:

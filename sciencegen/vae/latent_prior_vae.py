@@ -48,7 +48,7 @@ from sciencegen.vae.autoregressive import (
     AutoregressiveCategorical,
     State,
     beam_search,
-    best_of,
+    best_tries,
     filled,
     first_accepted,
     most_likely,
@@ -463,7 +463,7 @@ class LatentPriorVAE(VAE):
             return Batch({**decoded.fields, "code": code}, decoded.mask), miss
 
         tries = min(s.measured, s.candidates) if self.measure else 1  # `set_tries` sets s.measured
-        best, good = best_of(attempt, accept, rows, tries, s.near)
+        best, good = best_tries(attempt, accept, rows, tries, s.near)
         return self._repaired(Batch({"tokens": best["tokens"]}, best.mask), best["code"], good, accept)
 
     def set_tries(self, tries: int) -> None:

@@ -13,7 +13,7 @@ import sciencegen as sg
 from sciencegen.api.backtest import BACKTEST_COLUMNS, resolve_backtest
 from sciencegen.api.propose import Bench
 from sciencegen.config import BacktestSettings, ProposeSettings
-from sciencegen.optimization.replay import METHODS
+from sciencegen.optimization.backtest import METHODS
 
 LETTERS = "ACDEFGHIK"
 FAST = dict(surrogate="gp", scale="linear", threads=1)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from sciencegen.errors import Stopped
-from sciencegen.optimization import replay
+from sciencegen.optimization import backtest
 
 LETTERS = "ACDEFG"
 SMALL = ("--batch", 4, "--rounds", 2, "--repeats", 2, "--threads", 1, "--settings", "{surrogate: gp, scale: linear}")
@@ -30,7 +30,7 @@ def table(tmp_path, monkeypatch):
 @contextmanager
 def stopped_after(plates=None, error=None):
     """Raise an error in place of a plate, counted over all campaigns; yields the list of plates made."""
-    made, whole = [], replay.next_plate
+    made, whole = [], backtest.next_plate
 
     def counted(*arguments):
         if len(made) == plates:
@@ -39,7 +39,7 @@ def stopped_after(plates=None, error=None):
         return whole(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(replay, "next_plate", counted)
+        patch.setattr(backtest, "next_plate", counted)
         yield made
 
 
@@ -113,7 +113,7 @@ def test_a_wrong_ending_is_an_error_before_the_table_is_read(cli):
 
 def test_help_names_the_methods(cli, monkeypatch):
     monkeypatch.setenv("COLUMNS", "400")
-    assert ", ".join(replay.METHODS) in cli("backtest", "--help").out
+    assert ", ".join(backtest.METHODS) in cli("backtest", "--help").out
 
 
 def test_rows_on_standard_output(cli):

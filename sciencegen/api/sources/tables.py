@@ -340,20 +340,13 @@ def prepared_items(path: Path) -> Path:
 
 
 def given_source(science: Domain, items: Path | Given, column: str | None = None) -> Path | Sequence[Row]:
-    """The path of a file or a folder, or the rows of given items; an error for a path where there is nothing."""
-    if not isinstance(items, Path):
-        return given_rows(science, items, column)
-    items = prepared_items(items)
-    if not os.path.exists(items):
-        raise DataError(f"Expected a file of items of {science.name}, there is none at '{items}'. Check the path.")
-    return items
-
-
-def given_rows(science: Domain, items: Given, column: str | None = None) -> list[Row]:
-    """Rows of one or several items that a caller of Python gives, numbered from 1; column: of items in a data frame.
-
-    The name of a file is an error.
-    """
+    """The path of a file or a folder, or rows of one or several items that a caller of Python gives, numbered from 1;
+    column: of items in a data frame. A path where there is nothing, and the name of a file, are an error."""
+    if isinstance(items, Path):
+        items = prepared_items(items)
+        if not os.path.exists(items):
+            raise DataError(f"Expected a file of items of {science.name}, there is none at '{items}'. Check the path.")
+        return items
     if isinstance(items, str) and Path(items).suffix and os.path.isfile(items):  # False for a name that is too long
         raise ConfigError(f"Expected items, got the name of a file. To read it, pass pathlib.Path({items!r}).")
     return [Row(line, text) for line, text in enumerate(item_texts(science, items, column), start=1)]

@@ -1,4 +1,4 @@
-"""Optional parts of a domain, one record in each file. A domain that lacks a part has None in its place."""
+"""Optional parts of a domain, each a record. A domain that lacks a part has None in its place."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 
 from sciencegen.api.backtest import FinishedCampaigns, is_unfinished, unfinished_path
 from sciencegen.errors import ConfigError, DataError
-from sciencegen.optimization.replay import ReplayedRound
+from sciencegen.optimization.backtest import ReplayedRound
 
 IDENTITY = {"sciencegen": "1", "table": "abc", "settings": {"seed": 0, "exploration": None}}
 ROUNDS = [ReplayedRound(1, 8, 1 / 3, math.nan), ReplayedRound(2, 16, 0.1 + 0.2, 0.875, 3.0, 0.1 + 0.7, 1.0, 5.0)]

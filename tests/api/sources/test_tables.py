@@ -5,7 +5,7 @@ import pytest
 
 from sciencegen.api.science import domain_of
 from sciencegen.api.sources.preparation import prepare_source
-from sciencegen.api.sources.tables import given_rows, given_source, is_item, notes_of_splits, read_rows
+from sciencegen.api.sources.tables import given_source, is_item, notes_of_splits, read_rows
 from sciencegen.config import PredictorSettings, PrepareSettings
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.errors import ConfigError, DataError
@@ -44,13 +44,13 @@ def test_prepared_data_are_read_as_their_file_of_items(tmp_path):
 def test_a_file_name_as_items_is_an_error(tmp_path):
     (tmp_path / "leads.csv").write_text("item\nCCO\n")
     with pytest.raises(ConfigError, match=r"pass pathlib.Path\('.*leads.csv'\)"):
-        given_rows(DOMAIN, str(tmp_path / "leads.csv"))
-    assert len(given_rows(DOMAIN, "nothing.csv")) == len(given_rows(DOMAIN, "C" * 5000 + ".C")) == 1
+        given_source(DOMAIN, str(tmp_path / "leads.csv"))
+    assert len(given_source(DOMAIN, "nothing.csv")) == len(given_source(DOMAIN, "C" * 5000 + ".C")) == 1
 
 
 def test_given_texts_count_from_1_and_one_may_stand_alone():
-    assert [(row.line, row.text) for row in given_rows(DOMAIN, ["A", "C"])] == [(1, "A"), (2, "C")]
-    assert [row.text for row in given_rows(DOMAIN, "AC")] == ["AC"]
+    assert [(row.line, row.text) for row in given_source(DOMAIN, ["A", "C"])] == [(1, "A"), (2, "C")]
+    assert [row.text for row in given_source(DOMAIN, "AC")] == ["AC"]
 
 
 def test_an_item_of_a_file_is_told_from_a_file(tmp_path):

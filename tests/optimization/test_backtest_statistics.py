@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sciencegen.optimization.replay import ReplayedRound, replay_statistics
+from sciencegen.optimization.backtest import ReplayedRound, replay_statistics
 
 NONE = math.nan
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError
-from sciencegen.optimization import replay as replays
+from sciencegen.optimization import backtest
+from sciencegen.optimization.backtest import METHODS, best_scale, landscape_of, replay
 from sciencegen.optimization.campaign import next_plate
 from sciencegen.optimization.candidates import CampaignSettings, exploration_at
 from sciencegen.optimization.measurements import Measurement
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.posterior import PICKED, misfit_after, plate_error
-from sciencegen.optimization.replay import METHODS, best_scale, landscape_of, replay
 from sciencegen.optimization.targets import one_target
 from tests.optimization.word_space import EVERYTHING, FROM_POOL, SPACE, features, fitness, known
 
@@ -36,7 +36,7 @@ def plates(monkeypatch):
         found.append(next_plate(*arguments))
         return found[-1]
 
-    monkeypatch.setattr(replays, "next_plate", noting)
+    monkeypatch.setattr(backtest, "next_plate", noting)
     return found
 
 
@@ -77,7 +77,7 @@ def test_each_plate_learns_from_the_errors_of_those_before(monkeypatch):
         made.append(next_plate(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(replays, "next_plate", noting)
+    monkeypatch.setattr(backtest, "next_plate", noting)
     list(replay(LANDSCAPE, "propose", settings_of, ROUNDS, SEED))
     values = [fitness(EVERYTHING[place]) for place in made[1].items]
     error = plate_error(values, made[1].predicted["value"], False)

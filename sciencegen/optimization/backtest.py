@@ -1,4 +1,4 @@
-"""Replays of design campaigns: all candidates are measured already, and a plate's values are looked up.
+"""Backtests: replays of design campaigns. All candidates are measured already, and a plate's values are looked up.
 
     plate_1 at random; plate_n by `next_plate` from the measurements of plates 1 to n - 1
 
