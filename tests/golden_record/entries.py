@@ -59,7 +59,8 @@ ENTRIES: dict[str, str] = {
     " --target value -o OUT/data",
     "prepare-galaxies": "sciencegen datasets prepare galaxies simulated/test --sample --limit 12 -o OUT/data",
     # Small trainings
-    "train-molecules": f"sciencegen train molecules --recipe selfies-vae --data moses/train --settings '{VAE}' -o OUT/model",
+    "train-molecules": "sciencegen train molecules --recipe selfies-vae --data moses/train"
+    f" --settings '{VAE}' -o OUT/model",
     "train-from": "sciencegen train molecules --from molecules --data measured.csv --condition value,qed"
     " --training steps=2 --training batch_size=8 --settings '{finish: {steps: 2}}' -o OUT/model",
     "train-conformers": f"sciencegen train molecules --recipe conformers --data qm9 --settings '{PAIRS}' -o OUT/model",
