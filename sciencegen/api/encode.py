@@ -119,7 +119,8 @@ def note_of_reconstruction(loaded: LoadedModel, encoded: Encoded) -> tuple[str, 
         return ()
     which = f"{len(same)} items" if len(same) == len(encoded.item) else f"the first {len(same)} items"
     first = plain_path(encoded.item[same.index(False)])
-    return (f"{same.count(False)} of {which} are not reconstructed from their latents, such as {first}",)
+    others = f" (`model` {' or '.join(loaded.siblings)} may)" if loaded.siblings else ""
+    return (f"{same.count(False)} of {which} are not reconstructed from their latents, such as {first}{others}",)
 
 
 def write_encoded(domain: str, output: str, encoded: Encoded) -> None:

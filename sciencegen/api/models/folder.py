@@ -109,6 +109,14 @@ class LoadedModel:
         return find_recipe(self.domain, self.config.get("recipe"))
 
     @cached_property
+    def siblings(self) -> list[str]:
+        """Names of other shipped weights of the recipe."""
+        configs = {one: RunFolder(pretrained_root() / one, create=False).read_yaml(CONFIG) for one in shipped_names()}
+        own = self.domain.name, self.config.get("recipe")
+        others = [one for one, found in configs.items() if (found["domain"], found["recipe"]) == own]
+        return [one for one in others if pretrained_root() / one != self.folder]
+
+    @cached_property
     def oracles(self) -> Mapping[str, Oracle]:
         """The model's own oracles, by name."""
         found = self.recipe.oracles
