@@ -81,7 +81,7 @@ INSTEAD = [
     (r"^(sciencegen datasets fetch|pip install) .*", "true"),
     (r"(evaluate molecules (\S+\.csv) .*--against) moses/test", r"\1 \2"),
     (r"(quick-)?dock:\w+", "sa"),
-    (r"admet:hERG", "sa"),
+    (r"admet:hERG", "alerts"),
     (r"admet:solubility", "logp"),
     (r"admet:BBB", "tpsa"),
 ]
