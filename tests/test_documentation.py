@@ -81,9 +81,12 @@ INSTEAD = [
     (r"^(sciencegen datasets fetch|pip install) .*", "true"),
     (r"(evaluate molecules (\S+\.csv) .*--against) moses/test", r"\1 \2"),
     (r"(quick-)?dock:\w+", "sa"),
+    (r"admet:hERG", "alerts"),
+    (r"admet:solubility", "logp"),
+    (r"admet:BBB", "tpsa"),
 ]
-"""Commands that are another one here: a family's model is trained before the page, nothing is downloaded or docked, and
-the molecules of a set are as few as those beside it."""
+"""Commands that are another one here: a family's model is trained before the page, nothing is downloaded, docked or
+predicted by ADMET-AI, and the molecules of a set are as few as those beside it."""
 OPERATORS = frozenset("|<>")
 DONE = (0, 5)
 """Exit codes: fewer results than requested are what tiny settings give."""

@@ -155,6 +155,10 @@ class Representation(Protocol):
         other rows. Used for `canonical` representations only."""
         return np.ones(len(items), bool)
 
+    def familiar(self, item: Item) -> bool:
+        """Whether a plausible item is like those that the model was fine-tuned on; others are left out of its draws."""
+        return True
+
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
         """Standardize raw values by name to one row [property], NaN for missing values."""
 

@@ -66,8 +66,13 @@ class Judge(InRecipe):
         strict = self.strict and representation.canonical and not made
         well_formed = representation.well_formed(batch, decoded).tolist() if strict else [True] * len(decoded)
         judged = iter(self.of_items([item for item in decoded if not isinstance(item, Refusal)]))
+        of_any_kind = made or not self.plausible
         return [
-            item if isinstance(item, Refusal) else next(judged)._replace(well_formed=good)
+            item
+            if isinstance(item, Refusal)
+            else (one := next(judged))._replace(
+                well_formed=good, accepted=one.accepted and (of_any_kind or representation.familiar(item))
+            )
             for item, good in zip(decoded, well_formed, strict=True)
         ]
 

@@ -28,7 +28,7 @@ from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from sciencegen.latent.space import ImputesConditions, Resamples
-from sciencegen.scoring.oracles import ArrayOracle, Oracle, with_annotations
+from sciencegen.scoring.oracles import ArrayOracle, Oracle, ProgramOracle, with_annotations
 
 # Checks of `generate`'s settings before any drawing.
 
@@ -503,9 +503,11 @@ class DrawRequest(Asked):
 
     @cached_property
     def own(self) -> dict[str, Oracle]:
-        """Oracles that need the model, so they can't run in workers."""
-        elsewhere = (*measures_of(self.model), *self.settings.predictors)
-        return {name: self.book.own[name] for name in self.names if name in self.book.own and name not in elsewhere}
+        """Oracles that run in this process: those that need the model, and programs, which have limits of time of their
+        own and start once."""
+        elsewhere = {*measures_of(self.model), *self.settings.predictors}
+        found = {name: self.book.resolve(name) for name in self.names if name not in elsewhere}
+        return {name: one for name, one in found.items() if name in self.book.own or isinstance(one, ProgramOracle)}
 
     @cached_property
     def values(self) -> list[str]:

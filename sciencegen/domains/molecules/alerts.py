@@ -432,7 +432,12 @@ def large_rings(molecule: Chem.Mol) -> int:
     >>> large_rings(Chem.MolFromSmiles("CN1CCCNCCCC1"))
     1
     """
-    return sum(len(ring) >= SMALLEST for ring in molecule.GetRingInfo().AtomRings())
+    return len(large_ring_sizes(molecule))
+
+
+def large_ring_sizes(molecule: Chem.Mol) -> list[int]:
+    """Number of atoms of each ring of eight or more."""
+    return [size for ring in molecule.GetRingInfo().AtomRings() if (size := len(ring)) >= SMALLEST]
 
 
 def large_ring_texts(molecule: Chem.Mol) -> Iterator[str]:

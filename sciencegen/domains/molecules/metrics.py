@@ -361,6 +361,8 @@ STRUCTURE_NOTES: dict[str, MetricNote] = {
         "share of atoms with the bonds that their element has, by EDM's bond lengths", "maximize"
     ),
     "stable_molecules": MetricNote("share of samples whose atoms are all stable", "maximize"),
+    "edm_valid": MetricNote("share of samples that RDKit accepts with the bonds of EDM's bond lengths", "maximize"),
+    "edm_valid_unique": MetricNote("distinct ones of these (largest fragments), as a share of samples", "maximize"),
     "valid": MetricNote("share of samples whose distances speak of bonds that make a molecule", "maximize"),
     "connected": MetricNote("share of samples that are valid and in one piece", "maximize"),
     "unique": MetricNote("distinct among the connected", "maximize"),

@@ -11,6 +11,8 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem import GraphDescriptors, rdFingerprintGenerator, rdMolDescriptors
 from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
 
+from sciencegen.domains.molecules.admet import PREFIX as ADMET_PREFIX
+from sciencegen.domains.molecules.admet import admet_oracle
 from sciencegen.domains.molecules.alerts import (
     DEFAULT_CATALOGS,
     alert_catalog,
@@ -276,7 +278,7 @@ COUNTS: dict[str, Callable[[Chem.Mol], int]] = {
 }
 """Names -> functions that count what a molecule has."""
 RING_FREQUENCY = "ring_frequency"
-OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in PREFIXES))
+OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in PREFIXES), f"{ADMET_PREFIX}ENDPOINT")
 """Names with a part that the user chooses."""
 
 
@@ -286,7 +288,7 @@ def alerts_oracle(catalogs: Sequence[str] = DEFAULT_CATALOGS, name: str = "alert
 
 
 def oracle(name: str) -> Oracle:
-    """A built-in oracle by name; also "similarity to <SMILES>", "alerts:PAINS,NIH" and "dock:EGFR"."""
+    """A built-in oracle by name; also "similarity to <SMILES>", "alerts:PAINS,NIH", "dock:EGFR" and "admet:hERG"."""
     if name in PROPERTIES:
         return property_oracle(PROPERTIES[name], measure)
     if name == "alerts":
@@ -301,8 +303,8 @@ def oracle(name: str) -> Oracle:
         raise no_classifier(name)
     if name.startswith(PMO_PREFIX):
         return FunctionOracle(name, task(name.removeprefix(PMO_PREFIX)), direction="maximize")
-    if docking := docking_oracle(name):
-        return docking
+    if program := docking_oracle(name) or admet_oracle(name):
+        return program
     if name.startswith(SIMILARITY_PREFIX):
         return similarity_oracle("molecule", name.removeprefix(SIMILARITY_PREFIX).strip(), parse, text, similarity)
     raise unknown_name("property of molecules", name, [*oracle_names(), *OPEN_NAMES])

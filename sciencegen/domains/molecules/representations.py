@@ -13,6 +13,7 @@ from rdkit import Chem
 
 from sciencegen.batch import Batch
 from sciencegen.domains import standardization
+from sciencegen.domains.molecules.alerts import large_ring_sizes
 from sciencegen.domains.molecules.items import parse, text
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.errors import DataError
@@ -119,11 +120,22 @@ MERGES = 256
 
 @dataclass(frozen=True, eq=False)
 class TokenRepresentation(StandardizedRepresentation):
-    """Groups of symbols as tokens. length: maximum sequence length in tokens."""
+    """Groups of symbols as tokens. length: maximum sequence length in tokens. large_rings: sizes of the rings of eight
+    or more atoms in the molecules that the model was fine-tuned on; None if it was not."""
 
     vocabulary: Vocabulary
     standardization: Standardization
     length: int
+    large_rings: Sequence[int] | None = None
+
+    def familiar(self, item: Chem.Mol) -> bool:
+        """Whether the molecules that the model was fine-tuned on have all sizes of its large rings."""
+        return self.large_rings is None or set(large_ring_sizes(item)) <= set(self.large_rings)
+
+    def with_large_rings(self, texts: Sequence[str]) -> list[int]:
+        """`large_rings` after fine-tuning on these molecules too."""
+        molecules = (item for item in map(parse, texts) if not isinstance(item, Refusal))
+        return sorted(set(self.large_rings or ()).union(*map(large_ring_sizes, molecules)))
 
     def read(self, symbols: Sequence[str]) -> list[int] | Refusal:
         """Tokens of known symbols with the end token, or a Refusal of too many."""
@@ -158,6 +170,7 @@ class TokenRepresentation(StandardizedRepresentation):
             "groups": list(groups),
             "length": self.length,
             "properties": self.standardization.to_json(),
+            **({} if self.large_rings is None else {"large_rings": self.large_rings}),
         }
 
 
@@ -221,7 +234,7 @@ def load(data: Mapping[str, Any]) -> SelfiesRepresentation:
     check_format(data.get("format"), "representation.json")
     groups = [tuple(selfies.split_selfies(group)) for group in data["groups"]]
     scales = standardization.load(data["properties"])
-    return SelfiesRepresentation(Vocabulary(groups, FIRST_TOKEN), scales, data["length"])
+    return SelfiesRepresentation(Vocabulary(groups, FIRST_TOKEN), scales, data["length"], data.get("large_rings"))
 
 
 def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> SelfiesRepresentation:
@@ -236,10 +249,14 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
 def adapt(
     representation: SelfiesRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
 ) -> SelfiesRepresentation:
-    """For fine-tuning: add new symbols at the vocabulary's end and moments of new properties; keep the old ones."""
+    """For fine-tuning: add new symbols at the vocabulary's end, moments of new properties and sizes of large rings;
+    keep the old ones."""
     symbols = [symbol for item in map(_read_symbols, texts) if not isinstance(item, Refusal) for symbol in item]
     scales = standardization.fit_new(representation.standardization, values, properties)
-    return replace(representation, vocabulary=representation.vocabulary.extended(symbols), standardization=scales)
+    return replace(
+        representation, vocabulary=representation.vocabulary.extended(symbols), standardization=scales,
+        large_rings=representation.with_large_rings(texts),
+    )  # fmt: skip
 
 
 def to_symbols(smiles: str) -> list[str] | Refusal:

@@ -75,7 +75,8 @@ def load(data: Mapping[str, Any]) -> SmilesRepresentation:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "representation.json")
     vocabulary = Vocabulary(data["groups"], FIRST_TOKEN)
-    return SmilesRepresentation(vocabulary, standardization.load(data["properties"]), data["length"])
+    scales = standardization.load(data["properties"])
+    return SmilesRepresentation(vocabulary, scales, data["length"], data.get("large_rings"))
 
 
 def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> SmilesRepresentation:
@@ -91,10 +92,12 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
 def adapt(
     representation: SmilesRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
 ) -> SmilesRepresentation:
-    """For fine-tuning: add the moments of new properties; keep the old ones and the vocabulary."""
+    """For fine-tuning: add the moments of new properties and sizes of large rings; keep the old ones and the
+    vocabulary."""
     return replace(
-        representation, standardization=standardization.fit_new(representation.standardization, values, properties)
-    )
+        representation, standardization=standardization.fit_new(representation.standardization, values, properties),
+        large_rings=representation.with_large_rings(texts),
+    )  # fmt: skip
 
 
 def characters(smiles: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Metrics of generated structures, computed from their coordinates alone.
 
 Bonds are perceived from the coordinates of each sample; bonds in a file are ignored. Stability is that of EDM
-(Hoogeboom et al. 2022), by its table of bond lengths; validity is RDKit's.
+(Hoogeboom et al. 2022), by its table of bond lengths; validity is that of perceived bonds, and EDM's beside it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sciencegen.domains.molecules.geometry import (
     BOND_TYPES,
     STABILITY_ELEMENTS,
     Geometry,
+    distance_bond_orders,
     graph_smiles,
     molecule_of,
     stability,
@@ -252,7 +253,8 @@ def evaluate_structures(
 
     samples, reference, training: texts of structures, as `structure_files` reads them; a sample without coordinates is
     neither stable nor valid. stable_atoms: share of all atoms with coordinates. stable_molecules: share of all samples.
-    Both are left out if the table lacks an element. valid: share of samples with bonds that fit the distances.
+    edm_valid: share of samples that have an `edm_smiles`. edm_valid_unique: number of distinct ones, per sample. These
+    four are left out if the table lacks an element. valid: share of samples with bonds that fit the distances.
     connected: share that is valid and connected. posebusters: share of `count_posebusters` connected samples that pass
     all checks of PoseBusters. unique: share of the connected. novelty: share of the unique. lengths (ångström),
     angles, dihedrals (degrees): distances between distributions of the connected and the reference. strain: median
@@ -289,9 +291,33 @@ def _stability(geometries: Sequence[Geometry], samples: int) -> dict[str, float]
         return {}
     sound = [one for one in geometries if why_unusable(one.numbers, one.positions) is None]
     if not sound:
-        return {"stable_atoms": 0.0, "stable_molecules": 0.0}
+        return dict.fromkeys(("stable_atoms", "stable_molecules", "edm_valid", "edm_valid_unique"), 0.0)
     found, usable = stability(sound), sum(map(len, sound)) / sum(map(len, geometries))
-    return {"stable_atoms": found.atoms * usable, "stable_molecules": found.molecules * len(sound) / samples}
+    texts = [text for one in sound if (text := edm_smiles(one)) is not None]
+    return {
+        "stable_atoms": found.atoms * usable, "stable_molecules": found.molecules * len(sound) / samples,
+        "edm_valid": len(texts) / samples, "edm_valid_unique": len(set(texts)) / samples,
+    }  # fmt: skip
+
+
+def edm_smiles(geometry: Geometry) -> str | None:
+    """SMILES of the largest fragment of a valid molecule by EDM's rule, else None.
+
+    Each pair of atoms has the bond order of its distance (`distance_bond_orders`), charges are left out, and RDKit
+    must sanitize the whole. An atom with a bond too many is an error; one with a bond too few gets a hydrogen.
+    """
+    molecule = Chem.RWMol()
+    for number in geometry.numbers.tolist():
+        molecule.AddAtom(Chem.Atom(number))
+    orders = np.triu(distance_bond_orders(geometry.numbers, geometry.positions))
+    for first, second in np.argwhere(orders).tolist():
+        molecule.AddBond(first, second, BOND_TYPES[orders[first, second]])
+    with rdBase.BlockLogs():
+        try:
+            Chem.SanitizeMol(molecule)
+        except ValueError:
+            return None
+        return Chem.MolToSmiles(max(Chem.GetMolFrags(molecule, asMols=True), key=Chem.Mol.GetNumAtoms))
 
 
 def _against(molecules: Sequence[Chem.Mol], reference: Sequence[str]) -> dict[str, float]:

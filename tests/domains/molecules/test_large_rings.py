@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
 import pytest
 from rdkit import Chem
 
+from sciencegen.api.sampling.judge import Judge, split_rows
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.alerts import large_ring_texts, large_rings
 
@@ -32,3 +36,28 @@ def test_a_ring_is_told_by_its_atoms_and_bonds_alone():
     )
     assert decorated == bare
     assert len({*bare, *other, *unsaturated}) == 3
+
+
+NONE, EIGHT, NINE = "CCOCCN", "C1CCCNCCC1", "C1CCCCNCCC1"
+
+
+def accepted(recipe, representation, plausible=True):
+    """Which of `NONE`, `EIGHT` and `NINE` are accepted as draws of a model with this representation."""
+    judge = Judge("molecules", recipe, json.dumps(representation.to_json()), (), (), (), plausible)
+    encoded = representation.encode([DOMAIN.items.parse(smiles) for smiles in (NONE, EIGHT, NINE)])
+    return [one.accepted for one in judge(split_rows(representation.batch(encoded)))]
+
+
+@pytest.mark.parametrize("recipe", ["smiles-vae", "selfies-vae"])
+def test_draws_of_a_tuned_model_have_large_rings_of_sizes_that_it_was_tuned_on(recipe):
+    own = DOMAIN.recipes[recipe]
+    fitted = own.fit([NONE, EIGHT, NINE], np.ones((3, 0)), ())
+    assert accepted(recipe, fitted) == [True, True, True]
+    one = own.adaptation.adapt_representation(fitted, [NONE], np.ones((1, 0)), ())
+    assert accepted(recipe, one) == [True, False, False]
+    assert accepted(recipe, one, plausible=False) == [True, True, True]
+    other_ring = "CC1COCCCNC1"
+    again = own.adaptation.adapt_representation(one, [NONE, other_ring], np.ones((2, 0)), ())
+    assert accepted(recipe, again) == [True, True, False]
+    third = own.adaptation.adapt_representation(again, [NINE], np.ones((1, 0)), ())
+    assert accepted(recipe, third) == [True, True, True]

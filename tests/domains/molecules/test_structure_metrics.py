@@ -9,7 +9,7 @@ from rdkit import Chem
 from sciencegen.domains.molecules import structure_metrics as module
 from sciencegen.domains.molecules.geometry import with_structure
 from sciencegen.domains.molecules.structure_files import atoms_of, parse_structure, structure_text, xyz_block
-from sciencegen.domains.molecules.structure_metrics import evaluate_structures
+from sciencegen.domains.molecules.structure_metrics import edm_smiles, evaluate_structures
 from sciencegen.errors import DataError
 from sciencegen.items import Refusal
 
@@ -95,6 +95,37 @@ def test_a_graph_that_is_no_molecule_is_judged_by_its_coordinates(texts):
         assert atoms_of(text) == Refusal("its hydrogens have no coordinates")
     assert isinstance(atoms_of(Chem.MolToMolBlock(Chem.MolFromSmiles("CC"))), Refusal)
     assert atoms_of(Chem.MolToMolBlock(with_structure(Chem.MolFromSmiles("[NH4+]")).molecule)).charges.sum() == 1
+
+
+def atoms(*lines):
+    """An XYZ block."""
+    return "\n".join([str(len(lines)), "", *lines])
+
+
+METHANE = ("C 0 0 0", "H .63 .63 .63", "H -.63 -.63 .63", "H -.63 .63 -.63", "H .63 -.63 -.63")
+FAR = ("O 9 0 0", "H 9.96 0 0", "H 8.76 .93 0")
+
+
+@pytest.mark.parametrize(
+    ("lines", "smiles", "stable"),
+    [
+        (METHANE, "[H]C([H])([H])[H]", True),
+        ((*METHANE, "H 0 0 1.09"), None, False),
+        (METHANE[:3], "[H]C[H]", False),  # RDKit adds the two hydrogens that have no coordinates
+        ((*FAR, *METHANE), "[H]C([H])([H])[H]", True),
+        (("C 0 0 0", "O 0 0 1.13"), None, False),  # a triple bond, and no charges by this rule
+    ],
+)
+def test_edm_validity_is_what_rdkit_accepts_with_the_bonds_of_the_distances(texts, lines, smiles, stable):
+    assert edm_smiles(atoms_of(atoms(*lines))) == smiles
+    found = evaluate_structures([atoms(*lines)], texts)
+    assert (found["edm_valid"], found["stable_molecules"]) == (smiles is not None, stable)
+
+
+def test_edm_validity_and_uniqueness_are_shares_of_all_samples(texts):
+    found = evaluate_structures([atoms(*METHANE), atoms(*FAR), atoms(*FAR, *METHANE), ""], texts)
+    assert (found["edm_valid"], found["edm_valid_unique"]) == (0.75, 0.5)
+    assert "edm_valid" not in evaluate_structures([atoms("S 0 0 0", "H 0 0 1.34", "H 1.34 0 0")], texts)
 
 
 def test_reference_strain_is_of_evenly_spaced_ones(texts, monkeypatch):
