@@ -1,4 +1,6 @@
-"""Weights of a network as a safetensors file. Tensors with many zeros can be stored as a bit mask and their values.
+"""Weights of a network as a safetensors file, and a cache of slow computations that depend only on a trained model.
+
+Tensors with many zeros can be stored as a bit mask and their values.
 
 A tensor `name` that is stored sparsely is two tensors: `name.mask`, a bit for each number in C order (8 to a byte, the
 first in the highest bit), and `name.values`, the numbers whose bit is 1. The file's metadata have the shapes of all
@@ -7,16 +9,23 @@ such tensors under the key `sparse`, as JSON. Other tensors are stored as they a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sciencegen.errors import IncompatibleError
+from sciencegen.data.fetch import cache_root
+from sciencegen.errors import ConfigError, IncompatibleError
+from sciencegen.files import atomic_write, sha256_of
 
 SPARSE = "sparse"
 MASK, VALUES = ".mask", ".values"
@@ -121,3 +130,40 @@ def _shapes(text: str) -> dict[str, tuple[int, ...]]:
 def _size(*tensors: Tensor) -> int:
     """Bytes of tensors in a file, about: each has an entry of some hundred bytes in the header."""
     return sum(one.numel() * one.element_size() + 128 for one in tensors)
+
+
+# Computations that depend only on a trained model.
+
+FOLDER = "models"
+"""Folder in the cache."""
+
+LIBRARIES = ("numpy", "scipy", "torch")
+
+_UNUSABLE = (OSError, ValueError, RuntimeError, ConfigError)
+"""Errors of a cache that can't be written, is damaged, or has no home folder."""
+
+
+def remembered(files: Sequence[Path], more: Sequence[Any], name: str, make: Callable[[], Any]) -> Any:
+    """The result of `make`, which must be JSON data, from the cache if it was computed with the same files, code,
+    libraries and `more`. If the cache can't be used, the result is computed."""
+    with suppress(*_UNUSABLE):
+        return json.loads(_place(files, more, name).read_text(encoding="utf-8"))
+    made = make()
+    with suppress(*_UNUSABLE), atomic_write(_place(files, more, name)) as file:
+        json.dump(made, file)
+    return made
+
+
+def _place(files: Sequence[Path], more: Sequence[Any], name: str) -> Path:
+    inputs = [*map(str, more), _code(), *map(version, LIBRARIES), *map(sha256_of, files)]
+    return cache_root() / FOLDER / f"{name}-{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]}.json"
+
+
+@cache
+def _code() -> str:
+    """The checksum of this package's own code."""
+    folder = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()} {sha256_of(path)}".encode())
+    return digest.hexdigest()

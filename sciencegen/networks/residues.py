@@ -353,8 +353,9 @@ class ResidueDenoiser(nn.Module):
                 positions = exactly(colour, alpha * trace - sigma * v_trace, count, chain)
                 geometry = self._geometry(positions, alpha * atoms - sigma * v_atoms, count, real)
             hidden, moved, turned = stage(hidden, geometry, index, context, mask, recalled[number])
-            forced = exactly(pull_back, moved.forces, count, chain)
-            v_trace = v_trace + (moved.whitened + whiten(moved.pulled, count, chain) + forced) * real
+            whitened, pulled, forces = moved
+            forced = exactly(pull_back, forces, count, chain)
+            v_trace = v_trace + (whitened + whiten(pulled, count, chain) + forced) * real
             v_atoms = v_atoms + turned.flatten(2) * real
         return {TRACE: v_trace, ATOMS: v_atoms}
 
@@ -369,12 +370,8 @@ class ResidueDenoiser(nn.Module):
         return self.context(torch.cat([noise_features(log_snr.to(like)), size, known], -1))
 
 
-class Moved(NamedTuple):
-    """Parts of v of the trace: in whitened coordinates; in ångström, by pulls at any distance; forces on positions."""
-
-    whitened: Float[Tensor, "batch residue 3"]
-    pulled: Float[Tensor, "batch residue 3"]
-    forces: Float[Tensor, "batch residue 3"]
+Moved = tuple[Float[Tensor, "batch residue 3"], ...]
+"""Parts of v of the trace: in whitened coordinates; in ångström, by pulls at any distance; forces on positions."""
 
 
 class Stage(nn.Module):
@@ -418,7 +415,7 @@ class Stage(nn.Module):
         turned = exactly(_turned, geometry.rotations, local)
         pulled, forces = exactly(pulled_by, geometry.positions, *self._pulls(hidden, pairs), mask)
         forces = STEP * (forces + turned[:, :, 3]) * real
-        return hidden, Moved(turned[:, :, 0], pulled, forces), turned[:, :, 1:3]
+        return hidden, (turned[:, :, 0], pulled, forces), turned[:, :, 1:3]
 
     def _pulls(self, hidden: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
         """Pulls of each residue to each other one: of any distance, and of near ones."""

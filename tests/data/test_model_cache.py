@@ -2,8 +2,8 @@
 
 import pytest
 
-from sciencegen.data import model_cache as model_memory
-from sciencegen.data.model_cache import FOLDER, remembered
+from sciencegen.data import weights as model_memory
+from sciencegen.data.weights import FOLDER, remembered
 
 
 @pytest.fixture

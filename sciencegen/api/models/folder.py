@@ -20,7 +20,6 @@ import numpy as np
 from sciencegen.api.science import Encode, LeftOut, NameSuffixes, domain_of, in_form, name_of_results
 from sciencegen.config import Resources
 from sciencegen.data.damage import reason_of
-from sciencegen.data.model_cache import remembered
 from sciencegen.data.prepared import pack
 from sciencegen.data.threads import inference_threads, worker_count
 from sciencegen.data.workers import is_refusal, map_killable
@@ -142,6 +141,8 @@ class LoadedModel:
     def _remember(self, name: str, make: Callable[[], Any]) -> Any:
         """`remembered` for this model; the key has device and threads, on which the rounding depends."""
         import torch
+
+        from sciencegen.data.weights import remembered
 
         files = [self.folder / one for one in (CONFIG, REPRESENTATION, WEIGHTS)]
         return remembered(files, (self.device, torch.get_num_threads()), name, make)
