@@ -99,8 +99,8 @@ def _refuse_frames(arguments: Mapping[str, Any]) -> None:
     for name, value in arguments.items():
         if type(value).__name__ == "DataFrame":  # of pandas or polars, without importing them
             raise ConfigError(
-                f"Expected a file or a list of items as '{name}', got a DataFrame. Save it and pass the file, or pass "
-                "its column of items, such as table['item']."
+                f"Expected a file or a list of items as '{name}', got a DataFrame. Save it and pass the file "
+                f"(table.to_csv('{name}.csv', index=False)), or if items alone are needed its column, table['item']."
             )
 
 

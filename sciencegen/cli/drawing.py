@@ -89,7 +89,7 @@ def generate(
     outlet.summarize(summary if outlet.as_json else {**summary, "missed": _missed(summary)})
     if summary["written"] < settings.n and not settings.raw:
         hint = f" {reasons(outlet.output)}." if writer.left_out else ""
-        raise FewerResults(_shortfall(summary, settings.n) + hint + _other_way(request))
+        raise FewerResults(_shortfall(summary, settings) + hint + _other_way(request))
 
 
 def _missed(summary: Mapping[str, Any]) -> str:
@@ -108,9 +108,11 @@ def _other_way(request: GenerateRequest) -> str:
     return " With --core, every draw is made around a part." if settings.keep and has_core else ""
 
 
-def _shortfall(summary: dict[str, Any], n: int) -> str:
+def _shortfall(summary: dict[str, Any], settings: GenerateSettings) -> str:
     """A message: how many items were written, why other draws were not, and what to change."""
     which = {"rejected": f"{LOST['rejected']} ({_missed(summary)})"} if summary["missed"] else {}
+    if settings.similarity is not None:
+        which["undecoded"] = "gave no analogue of that similarity"
     lost_by = LOST | which
     counts = {
         **{what: summary[name] for name, what in lost_by.items()},
@@ -120,8 +122,8 @@ def _shortfall(summary: dict[str, Any], n: int) -> str:
     written = "all written; " if summary["written"] else "no file is left; "
     why = f": {summary['first_failure']}" if summary["failed"] else ""
     return (
-        f"Found {summary['written']} of {n} distinct items in {summary['drawn']} draws ({written}{lost}{why}). "
-        "Loosen --where, --keep or --forbid, pass --allow-implausible, or raise --attempts."
+        f"Found {summary['written']} of {settings.n} distinct items in {summary['drawn']} draws "
+        f"({written}{lost}{why}). Loosen --where, --keep or --forbid, pass --allow-implausible, or raise --attempts."
     )
 
 

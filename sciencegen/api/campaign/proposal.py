@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -259,7 +259,7 @@ class Proposal(Result):
         The campaign's table.
     """
 
-    proposed: Proposed | None = None
+    proposed: Proposed | None = field(default=None, repr=False)
     journal: str | None = None
 
     def write(self, path: str | Path, overwrite: bool = False) -> Path:

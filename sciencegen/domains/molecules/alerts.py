@@ -315,6 +315,9 @@ REACTIVE = {
         "[$([NX3]([CX3]=O)[CX3]=O),$(n1nnc2ccccc21),$(c1c(F)c(F)c(F)c(F)c1F),$(c1ccc([N+](=O)[O-])cc1)]"
     ),
     "acyl azole [C, 10]": "[CX3;!R](=O)([#6])[nX3]1[c,n][n,c][c,n][c,n]1",
+    "carbamoyl pyrazole, imidazole or triazole [C, 10]": (
+        "[CX3;!R](=O)([$([NX3;H0]),OX2])[nX3;r5;$(n[nX2]),$(nc[nX2]);!$(n1c2ccccc2cc1);!$(n(c=O)c=O)]"
+    ),
     "imidate with a sulfonate [C, 10]": "[CX3](=[NX2])[OX2][SX4](=O)=O",
     "aldehyde [H, W]": "[CX3H1;!$(C([OX2,NX3,SX2]))](=O)[#6,#1]",
     "sulfenamide [H]": "[NX3;!$(N[C,S]=O)][SX2]",

@@ -482,12 +482,13 @@ def shared_core(start: Chem.Mol, end: Chem.Mol) -> SharedCore | Refusal:
 
     It has a third of the smaller one's atoms, and a ring, or as a chain eight atoms with three heteroatoms. Rings match
     rings as a whole. Parts of rings count if there is no such core, or a much smaller one: two benzene rings and their
-    ethylene bridge are the core of amitriptyline and imipramine.
+    ethylene bridge are the core of amitriptyline and imipramine. Parts of aromatic rings never do.
     """
     smaller = min(start.GetNumHeavyAtoms(), end.GetNumHeavyAtoms())
     whole, parts = (_common(start, end, whole_rings) for whole_rings in (True, False))
     best = max(one.GetNumAtoms() for one in (whole, parts))
-    real = [one for one in (whole, parts) if one.GetNumAtoms() >= LEAST_SHARE * smaller and _is_real(one, start)]
+    large = [one for one in (whole, parts) if one.GetNumAtoms() >= LEAST_SHARE * smaller]
+    real = [one for one in large if _is_real(one, start) and _is_real(one, end)]
     if real:
         much_larger = len(real) > 1 and real[1].GetNumAtoms() >= MUCH_LARGER * real[0].GetNumAtoms()
         return _placed(real[1] if much_larger else real[0], start, end)
@@ -507,11 +508,14 @@ def _common(start: Chem.Mol, end: Chem.Mol, whole_rings: bool) -> Chem.Mol:
 
 
 def _is_real(core: Chem.Mol, molecule: Chem.Mol) -> bool:
-    """Whether a common part has a ring, or is a chain that a receptor could know."""
+    """Whether a common part has a ring, or is a chain that a receptor could know, and no part of an aromatic ring."""
     match = {*molecule.GetSubstructMatch(core)}
     hetero = sum(molecule.GetAtomWithIdx(index).GetAtomicNum() != 6 for index in match)
-    ring = any({*one} <= match for one in molecule.GetRingInfo().AtomRings())
-    return ring or (len(match) >= LEAST_CHAIN and hetero >= LEAST_HETEROATOMS)
+    rings = [{*one} for one in molecule.GetRingInfo().AtomRings()]
+    whole = [one for one in rings if one <= match]
+    if any(molecule.GetAtomWithIdx(index).GetIsAromatic() for index in match.difference(*whole)):
+        return False
+    return bool(whole) or (len(match) >= LEAST_CHAIN and hetero >= LEAST_HETEROATOMS)
 
 
 def _placed(query: Chem.Mol, start: Chem.Mol, end: Chem.Mol) -> SharedCore:

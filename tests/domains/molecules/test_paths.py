@@ -128,3 +128,12 @@ def test_a_core_is_what_a_chemist_would_name(first, second, size):
 
 def test_why_there_is_no_core():
     assert shared_core(parse("CCO"), parse("c1ccccc1O")).reason == "their largest common part has 1 of 3 heavy atoms"
+
+
+def test_parts_of_aromatic_rings_are_no_core():
+    """A pyrrole and a pyrimidine, both with an isopropyl group between carbon and nitrogen."""
+    atorvastatin = "CC(C)c1c(C(=O)Nc2ccccc2)c(-c2ccccc2)c(-c2ccc(F)cc2)n1CC[C@@H](O)C[C@@H](O)CC(=O)O"
+    rosuvastatin = "CC(C)c1nc(N(C)S(C)(=O)=O)nc(-c2ccc(F)cc2)c1/C=C/[C@@H](O)C[C@@H](O)CC(=O)O"
+    found = shared_core(parse(atorvastatin), parse(rosuvastatin))
+    assert isinstance(found, Refusal)
+    assert found.reason == "their largest common part has 15 of 33 heavy atoms"

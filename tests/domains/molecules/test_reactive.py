@@ -26,6 +26,7 @@ EXAMPLES = {
     "beta-lactone": "CC1CC(=O)O1",
     "activated ester": "CC(=O)ON1C(=O)CCC1=O",
     "acyl azole": "CC(=O)n1ccnc1",
+    "carbamoyl pyrazole": "CN(C)C(=O)n1cccn1",
     "imidate": "CC(=NC)OS(C)(=O)=O",
     "aldehyde": "CC=O",
     "sulfenamide": "CSN(C)C",
