@@ -121,7 +121,7 @@ def input_path(source: str, ending: Callable[[str], str], folders: bool = False)
     if source != "-":
         path = prepared_items(Path(source))
         if not path.exists():
-            raise DataError(f"Expected a file at {source}, found none.")
+            raise DataError(f"Expected a file at {source}, found none. Items themselves are read from stdin: -")
         if path.is_dir() and not folders:
             raise DataError(f"Expected a file at {source}, found a folder.")
         yield path

@@ -23,7 +23,10 @@ def records(tmp_path, monkeypatch):
 def test_an_outcome_has_the_code_the_error_and_the_notes(cli, records):
     assert cli("score", "molecules", "nowhere.csv").code == 3
     found = read_outcome(records)
-    assert (found.exit_code, found.error) == (3, "Expected a file at nowhere.csv, found none.")
+    assert (found.exit_code, found.error) == (
+        3,
+        "Expected a file at nowhere.csv, found none. Items themselves are read from stdin: -",
+    )
     assert cli("datasets", "show", "moses").code == 0
     assert read_outcome(records) == Outcome(0, "", [])
 

@@ -188,6 +188,8 @@ def _no_values(
     remedy = "Fill in what was measured, or name the column with `target`."
     if path.is_file() and path.name.lower().endswith(READ_TABLES):
         rows = list(read_table(path, columns_of(science, reference), column, with_cells=True))
+    if not rows:
+        return DataError(f"Expected rows of items in {path}, found none. {remedy}")
     held = [row.cells[target] for row in rows if target in row.cells]
     cells = ["" if cell is None or cell != cell else str(cell).strip() for cell in held]
     if not cells:
