@@ -24,6 +24,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from sciencegen.data.threads import exit_code
 from sciencegen.errors import ConfigError, nearest_names
 from sciencegen.items import Direction
 from sciencegen.scoring.oracles import Score, shortened
@@ -164,7 +165,7 @@ class Program:
             return answer
         except BaseException as error:
             self.process.kill()
-            self.process.wait()
+            exit_code(self.process)
             _program.cache_clear()
             if isinstance(error, TimeoutError):
                 raise RuntimeError(f"ADMET-AI gave no answer in {limit:g} s") from None
