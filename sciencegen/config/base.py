@@ -24,7 +24,8 @@ ITEM_TIMEOUT_S = 30.0
 
 ONLY_INSIDE = (
     "initial", "population", "batch", "screen", "generations", "patience", "step",
-    "maximum_changes", "random_moves", "keep_core", "new_alerts", "property_quantile", "minimum_similarity",
+    "maximum_changes", "random_moves", "keep_core", "new_alerts", "new_positions",
+    "property_quantile", "minimum_similarity",
 )  # fmt: skip
 """Settings that were never beside the field `settings`."""
 

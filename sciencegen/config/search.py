@@ -252,6 +252,11 @@ class ProposeFurther(PickingFurther):
     new_alerts: bool = Field(
         False, description="Molecules: candidates may have structural alerts that no good measured item has."
     )
+    new_positions: bool = Field(
+        False,
+        description="Molecules: candidates may have a group at a ring position that 8 or more measured items leave "
+        "free.",
+    )
     property_quantile: float = Field(
         0.95,
         ge=0,

@@ -271,6 +271,10 @@ def analogue_tests(
         known = {name for item in good for name in analogues.alerts(item)}
         tests.append(lambda item: known.issuperset(analogues.alerts(item)))
         said.append("have no structural alert that the best don't have (`new_alerts`)")
+    if within_series and not further.new_positions:
+        opens = analogues.opens(best_first)
+        tests.append(lambda item: not opens(item))
+        said.append("have no group at a ring position that many measured ones leave free (`new_positions`)")
     return tests, [f"candidates {text}" for text in said]
 
 

@@ -189,6 +189,8 @@ class Analogues:
         part of the measured ones.
     difference : (item, reference) -> text
         What differs from a reference, for an expert to read.
+    opens : (items) -> test
+        Whether an item has a group at a position that the items have and leave free.
     """
 
     changes: Callable[[Sequence[Item]], Mapping[str, Move]]
@@ -196,6 +198,7 @@ class Analogues:
     alerts: Callable[[Item], Sequence[str]]
     limits: Mapping[str, float]
     difference: Callable[[Item, Item], str]
+    opens: Callable[[Sequence[Item]], Callable[[Item], bool]]
 
 
 @dataclass(frozen=True, kw_only=True)

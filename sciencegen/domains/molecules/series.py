@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -75,12 +75,24 @@ def _is_cut(one: Chem.Atom, other: Chem.Atom) -> bool:
 
 def substituents(molecule: Chem.Mol) -> Iterator[ExitVector]:
     """The places of substituents and of hydrogens, but those of stereocentres."""
-    whole = molecule.GetNumHeavyAtoms()
+    for part, rest in _cut(molecule):
+        if part.GetNumHeavyAtoms() <= LARGEST_PART:
+            yield ExitVector(rest, Chem.MolToSmiles(part), _keys(rest))
+    for rest in _without_hydrogen(molecule):
+        yield ExitVector(rest, _HYDROGEN, _keys(rest))
+
+
+def _cut(molecule: Chem.Mol) -> Iterator[tuple[Chem.Mol, Chem.Mol]]:
+    """Parts, each with a rest that is no smaller."""
     for bond in cut_bonds(molecule):
         pieces = _pieces(molecule, [bond])
         for part, rest in (pieces, pieces[::-1]):
-            if part.GetNumHeavyAtoms() <= min(LARGEST_PART, whole // 2):
-                yield ExitVector(rest, Chem.MolToSmiles(part), _keys(rest))
+            if part.GetNumHeavyAtoms() <= molecule.GetNumHeavyAtoms() // 2:
+                yield part, rest
+
+
+def _without_hydrogen(molecule: Chem.Mol) -> Iterator[Chem.Mol]:
+    """The molecule with an attachment point for each hydrogen that isn't a stereocentre's."""
     ranks = list(Chem.CanonicalRankAtoms(molecule, breakTies=False))
     for index in {rank: index for index, rank in enumerate(ranks)}.values():
         atom = molecule.GetAtomWithIdx(index)
@@ -92,7 +104,7 @@ def substituents(molecule: Chem.Mol) -> Iterator[ExitVector]:
             near = rest.GetAtomWithIdx(index)
             near.SetNumExplicitHs(max(0, near.GetNumExplicitHs() - 1))
             if Chem.SanitizeMol(rest, _PARTLY, catchErrors=True) == Chem.SanitizeFlags.SANITIZE_NONE:
-                yield ExitVector(rest.GetMol(), _HYDROGEN, _keys(rest))
+                yield rest.GetMol()
 
 
 def linkers(molecule: Chem.Mol) -> Iterator[ExitVector]:
@@ -324,6 +336,43 @@ def shared_cores(molecules: Sequence[Chem.Mol]) -> list[str]:
     return found if len(molecules) - len(left) >= COVERED * len(molecules) else []
 
 
+# Positions that a series leaves free: what a group there costs is unknown, and a model's intervals don't say so.
+
+LEAST_FREE = 8
+"""Molecules with a hydrogen at a position, none with a group, from which chemists are taken to leave it free."""
+
+
+def free_positions(molecules: Sequence[Chem.Mol]) -> Callable[[Chem.Mol], bool]:
+    """A test whether a molecule has a group at a position of a ring that all of `LEAST_FREE` or more molecules leave
+    free. Positions are the same if the atoms within `SAME_KIND` bonds are.
+
+    Examples
+    --------
+    >>> ends = ("F", "Cl", "Br", "I", "C", "CC", "OC", "N#C")
+    >>> opens = free_positions([Chem.MolFromSmiles(f"{end}c1ccc(O)cc1") for end in ends])
+    >>> [opens(Chem.MolFromSmiles(one)) for one in ("NCc1ccc(O)cc1", "Cc1ccc(O)c(Cl)c1")]
+    [False, True]
+    """
+    free, taken = Counter[Hashable](), set[Hashable]()
+    with rdBase.BlockLogs():
+        for molecule in molecules[:MOST_LEARNED]:
+            free.update(_ring_positions(_without_hydrogen(molecule)))
+            taken |= _ring_positions(rest for _, rest in _cut(molecule))
+    kept = {position for position, count in free.items() if count >= LEAST_FREE} - taken
+
+    def opens(molecule: Chem.Mol) -> bool:
+        with rdBase.BlockLogs():
+            return not kept.isdisjoint(_ring_positions(rest for _, rest in _cut(molecule)))
+
+    return opens
+
+
+def _ring_positions(rests: Iterable[Chem.Mol]) -> set[Hashable]:
+    """The narrow environments of those attachment points that are at rings."""
+    points = ((rest, rest.GetAtomWithIdx(*rest.GetSubstructMatch(_POINT))) for rest in rests)
+    return {_keys(rest)[SAME_KIND] for rest, point in points if point.GetNeighbors()[0].IsInRing()}
+
+
 # What differs between a molecule and a measured one, for a chemist to read.
 
 SECONDS = 2
@@ -385,4 +434,5 @@ ANALOGUES = Analogues(
     alerts=lambda molecule: alert_catalog().matches(molecule),
     limits={"logp": 5.0, "mw": math.inf},
     difference=difference,
+    opens=free_positions,
 )

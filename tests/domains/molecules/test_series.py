@@ -11,7 +11,15 @@ from sciencegen.api.propose import propose
 from sciencegen.domains.molecules.alerts import alert_catalog
 from sciencegen.domains.molecules.items import parse, text, undefined_stereocentres
 from sciencegen.domains.molecules.properties import log_p
-from sciencegen.domains.molecules.series import changes_of, difference, linkers, shared_cores, substituents
+from sciencegen.domains.molecules.series import (
+    LEAST_FREE,
+    changes_of,
+    difference,
+    free_positions,
+    linkers,
+    shared_cores,
+    substituents,
+)
 from sciencegen.items import Refusal
 
 CORE = "c1ccc(Nc2ncnc3ccccc23)cc1"
@@ -85,6 +93,28 @@ def test_the_core_of_the_good_is_found_and_none_where_they_share_none():
 
 
 @pytest.mark.parametrize(
+    ("molecule", "opened"),
+    [
+        ("COc1cc2nc(C)nc(Nc3cccc(Cl)c3)c2cc1OC", True),
+        ("COc1cc2ncnc(Nc3cccc(Cl)c3)c2c(C)c1OC", True),
+        ("COc1cc2ncnc(Nc3cccc(S(C)(=O)=O)c3)c2cc1OC", False),
+        ("COc1cc2ncnc(Nc3cccc(Cl)c3)c2cc1Oc1ccncc1", False),
+    ],
+)
+def test_a_group_is_at_a_new_position_where_the_series_leaves_it_free(molecule, opened):
+    opens = free_positions(MOLECULES)
+    assert opens(parse(molecule)) == opened
+    assert not any(map(opens, MOLECULES))
+
+
+def test_a_position_is_new_only_beside_enough_molecules_and_none_with_a_group():
+    new, wider = (parse(f"CCOc1cc2nc({two})nc(Nc3cccc(Cl)c3)c2cc1OC") for two in ("C", "N"))
+    assert not free_positions(MOLECULES[: LEAST_FREE - 1])(new)
+    assert free_positions(MOLECULES[:LEAST_FREE])(new)
+    assert not free_positions([*MOLECULES, wider])(new)
+
+
+@pytest.mark.parametrize(
     ("molecule", "reference", "said"),
     [
         ("Cc1ccncc1Cl", "Cc1ccncc1F", "*F > *Cl"),
@@ -113,13 +143,15 @@ def test_a_plate_holds_what_a_chemist_would_order(tmp_path):
     assert made.table["changed"].str.contains(" > ").all()
     assert made.table["nearest_value"].between(7, 9).all()
     assert any("keep_core" in note for note in made.notes)
+    assert any("new_positions" in note for note in made.notes)
+    assert not any(map(free_positions(MOLECULES), items))
     free = propose(
         "molecules",
         str(tmp_path / "series.csv"),
         **options,
         settings={
-            "breeding": breeding, "random_moves": True, "keep_core": False, "new_alerts": True, "property_quantile": 0,
-            "minimum_similarity": 0, "maximum_changes": 1,
+            "breeding": breeding, "random_moves": True, "keep_core": False, "new_alerts": True, "new_positions": True,
+            "property_quantile": 0, "minimum_similarity": 0, "maximum_changes": 1,
         },
     )  # fmt: skip
     assert not any("candidates " in note for note in free.notes)
