@@ -155,30 +155,31 @@ class PairLayer(nn.Module):
         differences, distances = exactly(_differences, vectors, graph.gradient)
         inner = self.pair(functional.layer_norm(pairs, pairs.shape[-1:])) + self.distance(distances)
         pairs = pairs + self.pair_out(functional.silu(inner + graph.incidence @ self.ends(normal)))
-        if real is not None:
-            pairs = pairs * real[1]
-        attended = self._attend(normal, self.bias(pairs), graph, real)
+        is_point, is_edge = (None, None) if real is None else real
+        if is_edge is not None:
+            pairs = pairs * is_edge
+        attended = self._attend(normal, self.bias(pairs), graph, is_point)
         neighbours = graph.incidence.T @ pairs / NEIGHBOURS
         points = points + self.attention_out(torch.cat([attended, neighbours], -1))
         normal = functional.layer_norm(points, points.shape[-1:]) * (1 + hidden_scale) + hidden_shift
         lengths = vectors.square().sum(-1).add(1).sqrt()
         inner = functional.silu(self.hidden(torch.cat([normal, lengths.to(normal.dtype)], -1)))
         changes, gates = self.hidden_out(inner).split([points.shape[-1], vectors.shape[2]], -1)
-        strength = self.pull(pairs) if real is None else self.pull(pairs) * real[1]
+        strength = self.pull(pairs) if is_edge is None else self.pull(pairs) * is_edge
         return PointCloud(
             exactly(self._move, vectors, differences, strength / distances, gates, graph.gradient),
             points + changes,
             pairs,
         )
 
-    def _attend(self, normal: Tensor, bias: Tensor, graph: CompleteGraph, real: Real | None) -> Tensor:
+    def _attend(self, normal: Tensor, bias: Tensor, graph: CompleteGraph, is_point: Tensor | None) -> Tensor:
         """Multi-head scaled dot-product attention; pairs give a bias of the logits, 0 for a point with itself."""
         query, key, value = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.attention(normal).chunk(3, -1)
         )
         bias = functional.pad(bias, (0, 0, 0, 1))[:, graph.edge].permute(0, 3, 1, 2)
-        if real is not None:
-            bias = bias.masked_fill(real[0][:, None, None, :, 0] == 0, float("-inf"))
+        if is_point is not None:
+            bias = bias.masked_fill(is_point[:, None, None, :, 0] == 0, float("-inf"))
         logits = query @ key.transpose(-1, -2) * key.shape[-1] ** -0.5 + bias
         return (logits.softmax(-1) @ value).transpose(1, 2).flatten(-2)
 

@@ -110,9 +110,8 @@ class LoadedModel:
     @cached_property
     def siblings(self) -> list[str]:
         """Names of other shipped weights of the recipe."""
-        configs = {one: RunFolder(pretrained_root() / one, create=False).read_yaml(CONFIG) for one in shipped_names()}
-        own = self.domain.name, self.config.get("recipe")
-        others = [one for one, found in configs.items() if (found["domain"], found["recipe"]) == own]
+        own = self.config.get("recipe")
+        others = [one for one, recipe in _shipped_recipes(self.domain.name).items() if recipe == own]
         return [one for one in others if pretrained_root() / one != self.folder]
 
     @cached_property
@@ -246,6 +245,12 @@ def shipped_names() -> list[str]:
     return sorted(path.parent.name for path in root.glob(f"*/{CONFIG}")) if root.is_dir() else []
 
 
+def _shipped_recipes(domain: str) -> dict[str, str]:
+    """Name of each of a domain's shipped weights -> its recipe."""
+    configs = {one: RunFolder(pretrained_root() / one, create=False).read_yaml(CONFIG) for one in shipped_names()}
+    return {one: config["recipe"] for one, config in configs.items() if config["domain"] == domain}
+
+
 def find_model(domain: str, model: str | Path | None) -> Path:
     """The folder of a model: a shipped name, the path of a run folder, or None for the domain's default."""
     found = _shipped(domain) if model is None else _folder_of(model)
@@ -256,12 +261,9 @@ def find_model(domain: str, model: str | Path | None) -> Path:
         families = any(one.family is not None for one in science.recipes.values())
         flags = "`model` or `alignment`" if families else "`model`"
         without = "" if science.design is None else f" `sciencegen propose {domain}` needs no model."
-        configs = {one: RunFolder(pretrained_root() / one, create=False).read_yaml(CONFIG) for one in shipped_names()}
-        recipes = domain_of(domain).recipes
         others = [
-            f"`model` {one} (draws {recipes[config['recipe']].form or 'items'})"
-            for one, config in configs.items()
-            if config["domain"] == domain
+            f"`model` {one} (draws {science.recipes[recipe].form or 'items'})"
+            for one, recipe in _shipped_recipes(domain).items()
         ]
         shipped = f" Shipped for {domain}: {', '.join(others)}." if others else ""
         raise ConfigError(

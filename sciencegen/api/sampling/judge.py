@@ -65,26 +65,21 @@ class Judge(InRecipe):
         )
         strict = self.strict and representation.canonical and not made
         well_formed = representation.well_formed(batch, decoded).tolist() if strict else [True] * len(decoded)
-        judged = iter(self.of_items([item for item in decoded if not isinstance(item, Refusal)]))
-        of_any_kind = made or not self.plausible
+        judged = iter(self.of_items([item for item in decoded if not isinstance(item, Refusal)], drawn=not made))
         return [
-            item
-            if isinstance(item, Refusal)
-            else (one := next(judged))._replace(
-                well_formed=good, accepted=one.accepted and (of_any_kind or representation.familiar(item))
-            )
+            item if isinstance(item, Refusal) else next(judged)._replace(well_formed=good)
             for item, good in zip(decoded, well_formed, strict=True)
         ]
 
-    def of_items(self, items: Sequence[Item]) -> list[Judged]:
-        """Evaluate items, all of which count as well formed."""
+    def of_items(self, items: Sequence[Item], drawn: bool = False) -> list[Judged]:
+        """Evaluate items, all of which count as well formed. drawn: whether they are the model's own draws."""
         domain = domain_of(self.domain)
         book = OracleBook(self.domain, dict(self.predictors), threads=1)  # there is a worker on every thread
         representation = representation_of(self.domain, self.recipe, self.representation)
         predictors = tuple(name for name, _ in self.predictors)
         observed = self._observed(representation, items)
         values = measure_all(domain, items, self.names, book.resolve, representation, predictors, observed)
-        accept = self._accept(domain, representation)
+        accept = self._accept(domain, representation, drawn)
         return [
             Judged(domain.items.text(written), key_of(self.domain, item), row, True, accept(item))
             for item, written, row in zip(items, observed, values, strict=True)
@@ -100,12 +95,15 @@ class Judge(InRecipe):
             raise RuntimeError(f"An observed item is none: {refusal.reason}.")
         return observed
 
-    def _accept(self, domain: Domain, representation: Representation) -> Callable[[Item], bool]:
+    def _accept(self, domain: Domain, representation: Representation, drawn: bool) -> Callable[[Item], bool]:
         if not self.keep and not self.forbid and not self.plausible:
             return lambda item: True
         naming = representation.naming
         reference = None if naming is None else naming.reference
-        return constraint_of(domain, self.keep, self.forbid, reference, self.plausible)
+        holds = constraint_of(domain, self.keep, self.forbid, reference, self.plausible)
+        if not (drawn and self.plausible):
+            return holds
+        return lambda item: holds(item) and representation.familiar(item)
 
 
 def split_rows(batch: Batch) -> list[dict[str, np.ndarray]]:

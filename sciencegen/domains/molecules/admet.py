@@ -26,6 +26,7 @@ from typing import Any
 
 from sciencegen.data.threads import exit_code
 from sciencegen.errors import ConfigError, nearest_names
+from sciencegen.files import last_line
 from sciencegen.items import Direction
 from sciencegen.scoring.oracles import Score, shortened
 
@@ -148,7 +149,7 @@ class Program:
     """A running program with the networks. It ends with its input, that is, with this process."""
 
     def __init__(self) -> None:
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the program
+        self.log = tempfile.NamedTemporaryFile()  # noqa: SIM115  # open as long as the program
         self.started = False
         self.process = subprocess.Popen(
             [sys.executable, "-P", __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
@@ -170,7 +171,7 @@ class Program:
             if isinstance(error, TimeoutError):
                 raise RuntimeError(f"ADMET-AI gave no answer in {limit:g} s") from None
             if isinstance(error, (OSError, ValueError)):
-                raise RuntimeError(f"ADMET-AI ended: {self._last_words()}") from None
+                raise RuntimeError(f"ADMET-AI ended: {last_line(self.log.name) or 'no reason given'}") from None
             raise
 
     def _answer(self, question: str, end: float) -> bytes:
@@ -182,11 +183,6 @@ class Program:
             if time.monotonic() > end:
                 raise TimeoutError
         return self.process.stdout.readline()
-
-    def _last_words(self) -> str:
-        self.log.seek(0)
-        lines = self.log.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "no reason given")
 
 
 def main() -> None:

@@ -325,9 +325,7 @@ class SharedCore:
                           and _kind(own.molecule, cut[0], own.molecule, one[1]) in known]  # fmt: skip
                 near = own.molecule.GetAtomWithIdx(cut[0])
                 if _is_chain(near) and _is_chain(own.molecule.GetAtomWithIdx(cut[1])):
-                    longer = _grafted(own, cut, *_group("*C"))
-                    carbon = longer.molecule.GetNumAtoms() - 4
-                    specs.append((HYBRID, longer, (carbon, carbon + 1), own.molecule, cut))
+                    specs.append((HYBRID, own, cut))
                 beside = {one.GetAtomicNum() for one in near.GetNeighbors() if one.GetIdx() != cut[1]}
                 is_plain = near.GetAtomicNum() == CARBON and (near.GetIsAromatic() or beside <= {1, CARBON})
                 groups = GROUPS if is_plain else CARBON_GROUPS  # no heteroatom beside another one
@@ -338,7 +336,15 @@ class SharedCore:
             added += [(GROUP, own, cut, *_group(text)) for cut in ring for text in RING_GROUPS]
         most = HYBRIDS // len(self.units) // 2
         chosen = [each[place] for each in (specs, added) for place in generator.permutation(len(each))[:most].tolist()]
-        return [(_grafted(*what), against) for against, *what in chosen]
+        made = list[Variant]()
+        for against, own, cut, *what in chosen:
+            if not what:  # a CH2 group in the bond
+                longer = _grafted(own, cut, *_group("*C"))
+                carbon = longer.molecule.GetNumAtoms() - 4
+                made.append((_grafted(longer, (carbon, carbon + 1), own.molecule, cut), against))
+            else:
+                made.append((_grafted(own, cut, *what), against))
+        return made
 
     def _opened_rings(self, unit: AbstractSet[int]) -> list[Variant]:
         """Groups at several places that no longer join them, with those of the other molecule at some of the places."""
