@@ -6,10 +6,13 @@
 Two terms more give near latents similar sequences: z gets further noise before it is decoded, for a share of the rows,
 and a head on it predicts which tokens the sequence has, in any order (Zhao, Zhao & Eskénazi 2017, eq. 5).
 
-The decoder reads z and nothing else: no condition and no noise. `generate` takes its likeliest sequence, `decode` of
-several likely ones the one that the encoder maps nearest to z. So two sequences differ only by their latents, and what
-is drawn is decided by z ~ p(z | c) (Rombach et al. 2022; Tomczak & Welling 2018, eq. 6: the best prior is the aggregate
-posterior, which p(z | c) is fitted to here).
+The decoder reads z, no condition and no noise. With `drawn_similarity` below 1 it also reads how similar its sequence
+is to be to the one whose code z is: a draw of p(z | c) is no sequence's code, and to a decoder that takes it for one it
+gives malformed and odd sequences more often.
+
+`generate` takes the likeliest sequence of z, `decode` of several likely ones the one that the encoder maps nearest to
+z. So two sequences differ only by their latents, and what is drawn is decided by z ~ p(z | c) (Rombach et al. 2022;
+Tomczak & Welling 2018, eq. 6: the best prior is the aggregate posterior, which p(z | c) is fitted to here).
 
 `encode` starts from the encoder's mean and improves it by gradient steps on log p(x | z) (Kim et al. 2018), by more of
 them for the sequences that the decoder doesn't make yet.
@@ -94,6 +97,9 @@ class LatentPriorVAESettings:
         Weight of predicting the tokens of the sequence from z regardless of their order, in nats.
     property_weight : float
         Weight of predicting the properties from z.
+    drawn_similarity : float
+        Below 1, the decoder reads a similarity beside z: 1 for the code of a sequence, this for draws of p(z | c), and
+        in training `similarity_at` of the further noise. At 1, it reads z alone.
     dropout : ConditionDropout
         Of conditions in the training of the prior, so that it takes any subset of the properties.
     candidates, measured : int
@@ -124,6 +130,7 @@ class LatentPriorVAESettings:
     radius: float = 0.8
     bag_weight: float = 1.0
     property_weight: float = 1.0
+    drawn_similarity: float = 1.0
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.3, few=0.5))
     candidates: int = 32
     measured: int = 8
@@ -137,7 +144,7 @@ class LatentPriorVAESettings:
     def __post_init__(self) -> None:
         if self.latent_prior not in LATENT_PRIORS:
             raise unknown_name("latent_prior", self.latent_prior, LATENT_PRIORS)
-        for name in ("noised", "radius", "share", "spread"):
+        for name in ("noised", "radius", "share", "spread", "drawn_similarity"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
         if not self.share:
@@ -163,6 +170,7 @@ LIGHTER = 0.02
 with 32 at 0.02."""
 
 Latent = Float[Tensor, "batch latent"]
+Similarity = float | Float[Tensor, "batch 1"]
 
 
 def refined(
@@ -202,6 +210,13 @@ def refined(
 
 CODE_DISTANCE = 0.3
 """A distance between latents, in standard deviations of the prior, at which sequences are alike."""
+
+
+def similarity_at(radius: Tensor) -> Tensor:
+    """Of what is decoded at a distance r from a code: 1 - 0.9 r, as that of molecules whose codes are trained to be r
+    apart falls."""
+    return 1 - 0.9 * radius
+
 
 Condition = Float[Tensor, "batch property"] | None
 Measure = Callable[[Batch, Sequence[int]], Float[Tensor, "batch property"]]
@@ -257,7 +272,7 @@ class LatentPriorVAE(VAE):
         self.property_count = property_count
         self.encoder = BottleneckEncoder(vocabulary, s.networks)
         self.posterior = GaussianPosterior(self.encoder.feature_size, s.code)
-        self.decoder = AttentiveDecoder(vocabulary, s.code, s.networks)
+        self.decoder = AttentiveDecoder(vocabulary, s.code + (s.drawn_similarity < 1), s.networks)
         self.bag = MLP(s.code, vocabulary, s.networks.dense, 1)
         self.properties = MLP(s.code, property_count, s.networks.dense, 2)
         flow = FlowSettings(s.prior_layers, s.prior_width, transform=s.transform)
@@ -285,8 +300,9 @@ class LatentPriorVAE(VAE):
         batch = replayed(batch, self._start[0], generator) if self._start else batch
         posterior = self.posterior_of(batch)
         code, _ = posterior.sample(generator)
-        noisy, noised = self._noised(code, generator)
-        log_prob = self.likelihood(noisy, batch).log_prob(batch["tokens"])
+        noisy, radius = self._noised(code, generator)
+        noised, similarity = radius[:, 0] > 0, similarity_at(radius)
+        log_prob = self.likelihood(noisy, batch, similarity).log_prob(batch["tokens"])
         kl = standard_normal_kl(posterior)
         error = autoregressive.property_error(self.properties(code), batch.condition)
         with torch.autocast(code.device.type, enabled=False):  # a flow's determinants need all digits
@@ -315,14 +331,14 @@ class LatentPriorVAE(VAE):
         none = None if condition is None else torch.full_like(condition[count:], torch.nan)
         return fit(near, own, step, generator) + weight * fit(code[count:], none, step, generator)
 
-    def _noised(self, code: Latent, generator: Generator) -> tuple[Latent, Bool[Tensor, " batch"]]:
-        """sqrt(1 - r^2) z + r noise with r ~ U(0, radius) for a share of the rows, and which rows these are."""
+    def _noised(self, code: Latent, generator: Generator) -> tuple[Latent, Float[Tensor, "batch 1"]]:
+        """sqrt(1 - r^2) z + r noise with r ~ U(0, radius) for a share of the rows, else 0; and r."""
         s = self.settings
         uniform = torch.rand(len(code), 2, generator=generator, device=generator.device).to(code)
         noised = uniform[:, 0] < s.noised
         noised[0] = False  # at least one row stays as it is
         radius = (s.radius * uniform[:, 1] * noised)[:, None]
-        return _spread(code, radius, generator), noised
+        return _spread(code, radius, generator), radius
 
     def _bag_log_prob(self, code: Latent, batch: Batch) -> Float[Tensor, " batch"]:
         """sum_t log f(x_t | z), with one distribution f(z) of tokens for all positions but that of the end."""
@@ -336,10 +352,10 @@ class LatentPriorVAE(VAE):
         with torch.autocast(features.device.type, enabled=False):  # codes in full precision
             return self.posterior(features.float())
 
-    def likelihood(self, latent: Latent, batch: Batch) -> AutoregressiveCategorical:
+    def likelihood(self, latent: Latent, batch: Batch, similarity: Similarity = 1.0) -> AutoregressiveCategorical:
         """p(x | z), each position given the true tokens before it."""
         assert batch.mask is not None  # sequences differ in length
-        logits, _ = self.decoder(autoregressive.previous_tokens(batch, START), self.decoder.start(latent))
+        logits, _ = self.decoder(autoregressive.previous_tokens(batch, START), self._read(latent, similarity))
         return AutoregressiveCategorical(logits, batch.mask)
 
     @torch.no_grad()
@@ -396,7 +412,7 @@ class LatentPriorVAE(VAE):
         check_latents(latent, self.latent_size)
         return self._decoded(self.prior(filled(latent))[: len(latent)], accept)
 
-    def _decoded(self, code: Latent, accept: Accept | None) -> Batch:
+    def _decoded(self, code: Latent, accept: Accept | None, similarity: float = 1.0) -> Batch:
         """Of the sequences x that a beam search finds, the accepted one with the largest score.
 
             log p(x | z) - |z - mu(x)|^2 / (2 CODE_DISTANCE^2)
@@ -404,15 +420,23 @@ class LatentPriorVAE(VAE):
         mu(x) is the encoder's mean: a sequence whose own latent is z is decoded even if others are likelier.
         """
         s = self.settings
-        tokens, mask, log_p = beam_search(START, END, self.decoder, self._first_state(code), s.length, s.beams)
+        tokens, mask, log_p = beam_search(
+            START, END, self.decoder, self._first_state(code, similarity), s.length, s.beams
+        )
         own = self.posterior_of(trimmed(Batch({"tokens": tokens.flatten(0, 1)}, mask.flatten(0, 1)))).mean
         apart = (own.unflatten(0, mask.shape[:2]) - code[:, None]).square().sum(-1)
         order = (log_p - apart / (2 * CODE_DISTANCE**2)).argsort(dim=1, descending=True, stable=True)
         row = torch.arange(len(code), device=order.device)[:, None]
         return first_accepted(Batch({"tokens": tokens[row, order]}, mask[row, order]), accept)[0]
 
-    def _first_state(self, code: Latent) -> State:
-        return tuple(part[: len(code)] for part in self.decoder.start(filled(code)))
+    def _read(self, code: Latent, similarity: Similarity) -> State:
+        """What the decoder reads of z, and of the similarity if it was trained to."""
+        if self.settings.drawn_similarity < 1:
+            code = torch.cat([code, code.new_ones(len(code), 1) * similarity], 1)
+        return self.decoder.start(code)
+
+    def _first_state(self, code: Latent, similarity: Similarity) -> State:
+        return tuple(part[: len(code)] for part in self._read(filled(code), similarity))
 
     @torch.no_grad()
     def sample(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Latent:
@@ -435,17 +459,22 @@ class LatentPriorVAE(VAE):
     def _drawn(self, noise: Latent, accept: Accept | None) -> Batch:
         """Draws of p(z), decoded."""
         code = self.prior.draw(filled(noise))[: len(noise)]
-        drawn = self._likeliest(code)
+        drawn = self._likeliest(code, self.settings.drawn_similarity)
         return drawn if accept is None else self._repaired(drawn, code, accept(drawn), accept)
 
     def _repaired(self, drawn: Batch, code: Latent, good: Bool[Tensor, " batch"], accept: Accept | None) -> Batch:
         """The draws, with those that aren't good decoded again, by beam search."""
         wrong = ~good.to(code.device)
-        return placed(drawn, wrong, self._decoded(code[wrong], accept)) if wrong.any() else drawn
+        return (
+            placed(drawn, wrong, self._decoded(code[wrong], accept, self.settings.drawn_similarity))
+            if wrong.any()
+            else drawn
+        )
 
-    def _likeliest(self, code: Latent) -> Batch:
+    def _likeliest(self, code: Latent, similarity: float = 1.0) -> Batch:
         """Greedy decoding."""
-        tokens, mask = most_likely(START, END, self.decoder, self._first_state(code), self.settings.length)
+        state = self._first_state(code, similarity)
+        tokens, mask = most_likely(START, END, self.decoder, state, self.settings.length)
         return Batch({"tokens": tokens}, mask)
 
     def _best(self, noise: Latent, condition: Float[Tensor, "batch property"], accept: Accept | None) -> Batch:
@@ -458,7 +487,7 @@ class LatentPriorVAE(VAE):
 
         def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
             code, own = codes[rows, number], condition[rows]
-            decoded = self._likeliest(code)
+            decoded = self._likeliest(code, s.drawn_similarity)
             miss = _distance(self._measured(code, decoded, own), own)
             return Batch({**decoded.fields, "code": code}, decoded.mask), miss
 

@@ -230,7 +230,8 @@ def test_noised_codes_are_decoded_in_training_only():
     torch.manual_seed(0)
     model = LatentPriorVAE(2 + SYMBOLS, 2, replace(SMALL, noised=0.5))
     code, generator = torch.randn(400, 3), torch.Generator().manual_seed(0)
-    read, noised = model._noised(code, generator)
+    read, radius = model._noised(code, generator)
+    noised = radius[:, 0] > 0
     assert torch.equal(read[~noised], code[~noised])
     assert 0.4 < noised.float().mean() < 0.6
     assert not noised[0]
@@ -279,6 +280,45 @@ def test_a_diffusion_may_be_the_prior():
     assert torch.allclose(model.prior(model.encode(batch)), code, atol=1e-2)
     with pytest.raises(ConfigError, match="a prior with latent_prior 'diffusion' alone, got 'diffusion'"):
         LatentPriorVAE(5, 2, settings)
+
+
+def test_a_decoder_that_reads_a_similarity_takes_that_of_draws_for_draws_alone(trained):
+    """A model that differs from the trained one by a similarity that changes nothing, until its weights do."""
+    model, batch, noise = LatentPriorVAE(5, 2, replace(SMALL, drawn_similarity=0.4)), toy_batch(40, 5), None
+    state, given = model.state_dict(), trained.state_dict()
+    for name, value in given.items():
+        unread = state[name].shape[-1] - value.shape[-1] if value.ndim else 0
+        more = value.new_zeros(*value.shape[:-1], unread)
+        state[name] = torch.cat([value[..., :3], more, value[..., 3:]], -1) if unread else value
+    model.load_state_dict(state)
+    model.eval()
+    noise = noise_of(model, 40)
+    assert torch.equal(model.generate(noise)["tokens"], trained.generate(noise)["tokens"])
+    codes = model.encode(batch)
+    before = model.decode(codes)["tokens"], model.draft(codes)["tokens"], model.bound(batch)
+    with torch.no_grad():  # what is read of the similarity, 1 for codes, makes up for the bias
+        model.decoder.first.weight[:, 3] += 3.0
+        model.decoder.first.bias -= 3.0
+    after = model.decode(codes)["tokens"], model.draft(codes)["tokens"], model.bound(batch)
+    for one, other in zip(before[:2], after[:2], strict=True):
+        assert torch.equal(one, other)
+    assert torch.allclose(before[2], after[2], atol=1e-4)
+    assert not torch.equal(model.generate(noise)["tokens"], trained.generate(noise)["tokens"])
+    asked = torch.tensor([[1.0, 0.5]]).expand(40, 2)
+    assert not torch.equal(model.generate(noise, asked)["tokens"], trained.generate(noise, asked)["tokens"])
+
+
+def test_training_tells_the_decoder_how_far_a_code_was_moved():
+    """The loss has a gradient in the weights of the similarity, which noise that isn't told leaves without a use."""
+    torch.manual_seed(0)
+    model = LatentPriorVAE(5, 2, replace(SMALL, drawn_similarity=0.4, noised=1.0))
+    seen = []
+    model.decoder.first.register_forward_hook(lambda _, given, __: seen.append(given[0][:, 3]))
+    model.loss(toy_batch(64), 0, torch.Generator().manual_seed(0))["loss"].backward()
+    (similarity,) = seen
+    assert similarity.max() == 1
+    assert 0.9 * (1 - SMALL.radius) < similarity.min() < 0.5
+    assert model.decoder.first.weight.grad[:, 3].abs().max() > 0
 
 
 def test_wrong_shapes_are_named():
