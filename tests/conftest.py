@@ -71,6 +71,7 @@ def pytest_make_collect_report(
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(50_000)  # else each 70,000 objects all are looked at that came since
     gc.enable()
     start_workers_with_imports()
 
