@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     jaxtyping.jaxtyped = importlib.import_module("tests.annotations").jaxtyped_once  # torch reads the limit as it comes
     jaxtyping.install_import_hook(MATHEMATICS, "beartype.beartype")
     typer.main.get_command = functools.cache(typer.main.get_command)  # each call would make all verbs and flags anew
+    os.fsync = lambda descriptor: None  # no test cuts the power, and a disk takes milliseconds for each file
     folder = install_toy(Path(_FOLDER.name))
     sys.path.append(str(folder))
     os.environ["SCIENCEGEN_TOY"] = str(folder)
@@ -54,8 +56,22 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _FOLDER.cleanup()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Each worker of a run begins elsewhere in a folder, and finds compiled what another has collected before it."""
+    report = yield
+    number, count = (os.environ.get(f"PYTEST_XDIST_WORKER{name}", "") for name in ("", "_COUNT"))
+    if number and report.passed and isinstance(collector, pytest.Dir | pytest.Package):
+        first = len(report.result) * int(number.removeprefix("gw")) // int(count)
+        report.result = report.result[first:] + report.result[:first]
+    return report
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
+    gc.set_threshold(50_000)  # else each 70,000 objects all are looked at that came since
     gc.enable()
     start_workers_with_imports()
 
@@ -88,7 +104,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         matching = (number for number, name in enumerate(LONGEST_FIRST) if path.is_relative_to(here / name))
         return next(matching, len(LONGEST_FIRST))
 
-    items.sort(key=lambda item: rank(item.path))
+    items.sort(key=lambda item: (rank(item.path), *item.path.parts))
     if unstable := [item.nodeid for item in items if " object at 0x" in item.nodeid]:
         raise pytest.UsageError(f"Expected tests with the same names in every process, got {unstable[0]}. Pass ids.")
 

@@ -1,7 +1,7 @@
 """The pages' commands and Python run, each page as one script in a folder of its own, with tiny settings.
 
-README and quickstart, which have each command once, and pages that cost little belong to every run; the other pages are
-slow. What a fence marks `slow` is parsed only (`test_readme.py`).
+README and pages that cost little belong to every run, quickstart, which has each command once, to the long tests; the
+other pages are slow. What a fence marks `slow` is parsed only (`test_readme.py`).
 """
 
 from __future__ import annotations
@@ -239,7 +239,12 @@ OWN_FILES: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, id=page.name, marks=[] if page.name in EVERY_RUN else pytest.mark.slow) for page in PAGES],
+    [
+        pytest.param(page, id=page.name, marks=pytest.mark.long if page.name == "quickstart.md" else ())
+        if page.name in EVERY_RUN
+        else pytest.param(page, id=page.name, marks=pytest.mark.slow)
+        for page in PAGES
+    ],
 )
 def test_page_runs(page, tmp_path, monkeypatch, tiny_draws, quick_restoration):
     monkeypatch.chdir(tmp_path)

@@ -73,6 +73,7 @@ RICH = ("posterior=iaf", "bound=importance_weighted", "samples=4", "semi_supervi
 LEARNING = ("--training", "steps=300", "--training", "learning_rate=0.01", "--training", "batch_size=64")
 
 
+@pytest.mark.long
 def test_items_that_are_arrays_need_one_line_for_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A recipe of `domains.arrays`: its settings are flags; two rows of three lack the number that conditions draws."""
     monkeypatch.chdir(tmp_path)

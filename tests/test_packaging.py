@@ -86,10 +86,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
+@pytest.mark.long
 def test_the_wheel_is_small_enough(wheel):
     assert wheel.stat().st_size < LARGEST
 
 
+@pytest.mark.long
 def test_the_description_on_pypi_has_addresses(wheel):
     archive = zipfile.ZipFile(wheel)
     name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
@@ -101,6 +103,7 @@ def test_the_description_on_pypi_has_addresses(wheel):
     assert f"]({repository}/blob/main/docs/quickstart.md)" in text
 
 
+@pytest.mark.long
 def test_the_wheel_holds_workflow_datasets_and_package_data(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     files = {

@@ -33,6 +33,7 @@ def test_its_own_theme_has_no_warnings(tmp_path):
     assert (build(tmp_path) / "index.html").exists()
 
 
+@pytest.mark.long
 def test_every_page_is_reached_from_the_first(site):
     index = (site / "index.html").read_text()
     for page in PAGES:
@@ -49,12 +50,14 @@ def test_tutorials_end_in_a_small_picture():
         assert f"]({picture.name})" in picture.with_suffix(".md").read_text(), picture.name
 
 
+@pytest.mark.long
 def test_every_command_has_its_help(site):
     text = (site / "generated/commands.html").read_text()
     headings = set(re.findall(r"<h\d><code[^>]*><span class=\"pre\">sciencegen</span>(.*?)</code>", text))
     assert {re.sub(r"<[^>]+>|\s+", " ", one).split()[0] for one in headings if one} >= set(COMMANDS)
 
 
+@pytest.mark.long
 def test_every_public_name_has_its_page(site):
     pages = {path.name for path in (site / "generated/api").iterdir()}
     assert {f"sciencegen.{name}.html" for name in sciencegen.PUBLIC_NAMES} <= pages

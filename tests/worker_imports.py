@@ -1,6 +1,7 @@
 """What workers of many tests import. Here the process from which they are forked does it, once for all: a worker is new
 for each call of a verb, and would import it anew."""
 
+import gc
 from contextlib import suppress
 from importlib import import_module
 
@@ -11,3 +12,4 @@ for name in (
 ):  # fmt: skip
     with suppress(ImportError):
         import_module(name)
+gc.freeze()  # a worker's collections don't write to, and so copy, the pages that it shares

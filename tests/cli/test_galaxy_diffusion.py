@@ -114,6 +114,7 @@ def test_a_model_of_observed_stamps_alone_does_not_restore(cli, folder):
     assert "observed stamps alone; train one with noise-free ones, too" in result.err
 
 
+@pytest.mark.long
 def test_one_that_has_seen_noise_free_stamps_restores(cli, tmp_path):
     made = list(simulate(SurveySettings(side=32), 0, 0, 16))
     stamps = [one.twin if row % 2 else one.observed for row, one in enumerate(made)]

@@ -58,9 +58,9 @@ AFTER_A_SUBSTRUCTURE_SEARCH = [
 @pytest.mark.parametrize(
     ("number", "started", "parallel"),
     [
-        (signal.SIGTERM, AS_A_MODULE, 1),
+        pytest.param(signal.SIGTERM, AS_A_MODULE, 1, marks=pytest.mark.long),
         pytest.param(signal.SIGHUP, AS_A_MODULE, 1, marks=pytest.mark.slow),
-        (signal.SIGINT, AFTER_A_SUBSTRUCTURE_SEARCH, 1),
+        pytest.param(signal.SIGINT, AFTER_A_SUBSTRUCTURE_SEARCH, 1, marks=pytest.mark.long),
         (signal.SIGINT, AFTER_A_SUBSTRUCTURE_SEARCH, 2),
     ],
 )

@@ -63,6 +63,7 @@ def test_wrong_usage_has_a_remedy(cli, workspace, words, message):
     assert not list(Path().glob("map.*"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_ends_the_server_and_leaves_nothing(workspace, toy_folder, tmp_path, number):
     words = ["explore", "pointclouds", "--data", workspace.folder / "clouds.csv", "--limit", 10, "--no-browser"]

@@ -107,6 +107,7 @@ def test_the_server_runs_verbs_without_loading_torch(folder):
         assert server.curl(f"/jobs/{job['id']}") == job
 
 
+@pytest.mark.long
 @needs_curl
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_signal_for_the_server_loses_no_job(folder, number):

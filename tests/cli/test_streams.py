@@ -12,7 +12,7 @@ import pytest
 from tests.toy import environment, write_clouds
 
 SCORE = ("score", "pointclouds", "clouds.csv", "--with", "radius", "--threads", "1")
-TABLE = ("properties", "molecules")
+TABLE = ("properties", "pointclouds")
 ROOM = 2_000
 """Bytes that a file may have where there is little room."""
 

@@ -19,7 +19,7 @@ from tests.fuzz.running import bench_of, wrong_of
 PATIENCE_S = 30.0
 """A test doesn't fail because the machine is busy."""
 LONG = ("runs",)
-FEW, COUNTS = 12, {"runs": 1, "predictors": 2, "galaxies": 30, "molecules": 30, "proteins": 30, "backbones": 30}
+FEW, COUNTS = 12, {"runs": 1, "predictors": 2}
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 

@@ -32,12 +32,12 @@ from tests.optimization.word_space import (
     known,
 )
 
-FEW = ("noisy-ei", "ucb")
-"""Acquisitions of every run; the others are slow tests."""
+MARKS = {"noisy-ei": (), "ucb": pytest.mark.long}
+"""Of the acquisitions; the others are slow tests. `test_plate.py` compares the plates of each with the pool."""
 
 
 @pytest.mark.parametrize(
-    "acquisition", [one if one in FEW else pytest.param(one, marks=pytest.mark.slow) for one in ACQUISITIONS]
+    "acquisition", [pytest.param(one, marks=MARKS.get(one, pytest.mark.slow)) for one in ACQUISITIONS]
 )
 def test_the_optimum_of_a_finite_pool_is_found(acquisition):
     asked = [word for word in first() if word != BEST]

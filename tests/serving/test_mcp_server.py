@@ -83,6 +83,7 @@ async def _the_job_is_still_there(client: Client) -> None:
     assert [one["verb"] for one in value["jobs"]] == ["datasets-show"]
 
 
+@pytest.mark.long
 def test_nothing_but_the_protocol_is_printed(folder):
     """Also while a job runs, and when the client is killed: the server ends with its input."""
     environment = {**os.environ, "PYTHONPATH": PATH}
@@ -109,6 +110,7 @@ def test_nothing_but_the_protocol_is_printed(folder):
     assert job["state"] in ("done", "cancelled", "interrupted")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_a_signal_ends_the_server(folder, number):
     environment = {**os.environ, "PYTHONPATH": PATH}

@@ -71,13 +71,16 @@ CASES = {
 }
 
 
+EVERY_RUN = ("gaussian",)
 COVERED = ("iaf", "importance weighted", "hamiltonian")
 """Slow tests: one case has the first two together, and `tests/vae/test_posteriors.py` tests the third's bound."""
 
 
-@pytest.mark.parametrize(
-    "case", [pytest.param(one, marks=pytest.mark.slow) if one in COVERED else one for one in CASES]
-)
+def marks(case):
+    return () if case in EVERY_RUN else pytest.mark.slow if case in COVERED else pytest.mark.long
+
+
+@pytest.mark.parametrize("case", [pytest.param(one, marks=marks(one)) for one in CASES])
 def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
     model = trained(made(0, **CASES[case]), lambda g: draw(128, g).with_condition(None))
     generator = Generator().manual_seed(1)

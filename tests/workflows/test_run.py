@@ -111,6 +111,7 @@ def test_a_dry_run_computes_nothing(call, place):
     assert not (place.folder / "calls.jsonl").exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "victim", ["run", *(pytest.param(one, marks=pytest.mark.slow) for one in ("snakemake", "job"))]
 )

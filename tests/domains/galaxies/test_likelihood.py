@@ -125,9 +125,10 @@ def test_a_code_has_little_more_bits_than_the_noise(oracles, observed, twins):
     """Of pixels in sixteenths of the noise: white noise alone has log2(16 sqrt(2 pi e)) bits."""
     oracle = oracles["log_likelihood"].oracle
     assert isinstance(oracle, CodesItems)
-    codes = oracle.code_lengths(observed)
-    assert len(codes) == len(observed)
-    for code, stamp, nats in zip(codes, observed, values(oracle, observed), strict=True):
+    some = observed[:20]
+    codes = oracle.code_lengths(some)
+    assert len(codes) == len(some)
+    for code, stamp, nats in zip(codes, some, values(oracle, some), strict=True):
         steps = np.log2(np.sqrt(stamp.variance) / 16).mean()
         assert code.values == stamp.image.size
         assert code.bits / code.values == pytest.approx(-nats / np.log(2) - steps, rel=1e-4)
