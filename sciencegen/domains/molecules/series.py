@@ -460,7 +460,7 @@ def _common(one: Chem.Mol, other: Chem.Mol) -> list[tuple[int, int]]:
     """Atoms of two molecules that are the same atom of their core."""
     from rdkit.Chem import rdRascalMCES  # on use
 
-    options = rdRascalMCES.RascalOptions()
+    options: Any = rdRascalMCES.RascalOptions()  # as above
     options.ringMatchesRingOnly = options.completeSmallestRings = options.singleLargestFrag = True
     options.similarityThreshold, options.timeout = 0.0, SECONDS
     found = rdRascalMCES.FindMCES(one, other, options)
