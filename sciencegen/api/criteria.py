@@ -316,7 +316,8 @@ class OracleBook:
         known = {*self.predictors, *self.commands, *self.own, *self.conditions, *plugged_names()}
         others = sorted(known - set(domain_of(self.domain).oracles.names()))
         near = nearest_names(name, others)
-        named = f" Or did you mean '{near[0]}'?" if near else f" Beside these: {', '.join(others)}." if others else ""
+        added = f" Added by the model, predictors, programs or plugins: {', '.join(others)}." if others else ""
+        named = f" Or did you mean '{near[0]}'?" if near else added
         recipes = domain_of(self.domain).recipes.values()
         if any(one.oracles is not None and name in one.oracles.names for one in recipes):
             return f"{named} A model may compute '{name}': pass `model`."

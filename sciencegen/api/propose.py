@@ -444,10 +444,12 @@ class Bench:
             known = None if given else [*self.items, *self.named_start, *self.controls]
             origin = reference_of_space(science, space)
             tests.insert(0, constraint_of(science, settings.keep, settings.forbid, origin, settings.plausible, known))
-        notes, changes = list[str](), None
+        notes, changes, may_be_parent = list[str](), None, CampaignSpace.may_be_parent
         if self.analogues is not None and settings.pool is None and not whole:
             within_series, best = self.blocks is None, self.best_first
-            expected, notes = analogue_tests(science, self.analogues, settings.further, best, within_series)
+            expected, notes, may_be_parent = analogue_tests(
+                science, self.analogues, settings.further, best, within_series
+            )
             tests += expected
             if within_series:
                 changes = self.analogues.changes(best or self.start)
@@ -457,7 +459,7 @@ class Bench:
         found = CampaignSpace(
             science.items.key, features, science.similarity.matrix, accepting(tests, met),
             moves_of(science.moves, space, changes, changes is None or settings.further.random_moves),
-            marks=marks_for(science, space, settings.further.maximum_share),
+            marks=marks_for(science, space, settings.further.maximum_share), may_be_parent=may_be_parent,
         )  # fmt: skip
         if model is None or self.blocks is not None:
             return found, notes

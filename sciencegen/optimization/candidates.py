@@ -108,7 +108,7 @@ class BreedingSettings:
     draws : int
         Candidates without parents.
     patience : int
-        Rounds of moves without a new child after which a generation ends.
+        Rounds of moves with fewer new children than `LEAST_NEW` of them, after which a generation ends.
     """
 
     children: int = 300
@@ -116,6 +116,10 @@ class BreedingSettings:
     parents: int = 100
     draws: int = 200
     patience: int = 3
+
+
+LEAST_NEW = 0.01
+"""Share of a round's children that must be new candidates: the moves of a small series soon repeat themselves."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +217,7 @@ def _generation(
             places = np.sort((len(parents) * generator.random(share) ** 2).astype(int))
             children = move([parents[place] for place in places], generator)
             _add(space, found, children[: target - len(found)], [name] * len(children), excluded)
-        stalled = stalled + 1 if len(found) == before else 0
+        stalled = stalled + 1 if len(found) - before < LEAST_NEW * share * len(space.moves) else 0
 
 
 def _add(

@@ -234,18 +234,24 @@ GOOD, MOST_GOOD = 10, 50
 
 def analogue_tests(
     science: Domain, analogues: Analogues, further: ProposeFurther, best_first: Sequence[Item], within_series: bool
-) -> tuple[list[Callable[[Item], bool]], list[str]]:
+) -> tuple[list[Callable[[Item], bool]], list[str], Callable[[Item], bool]]:
     """What experts expect of the analogues of measured items, as tests of an item, and notes; none if none is measured.
+    And a test whether an item may be a parent: changes of one without the core seldom have it.
 
     within_series: whether candidates are analogues, so that they have a measured item's core and are similar to one.
     """
+    holds = list[Callable[[Item], bool]]()
+
+    def has_core(item: Item) -> bool:
+        return not holds or any(held(item) for held in holds)
+
     if not best_first:
-        return [], []
+        return [], [], has_core
     good = best_first[: min(MOST_GOOD, max(GOOD, len(best_first) // 10))]
     tests, said = list[Callable[[Item], bool]](), list[str]()
     if within_series and further.keep_core and (cores := analogues.cores(good)):
-        holds = [constraint_of(science, [core], []) for core in cores]
-        tests.append(lambda item: any(held(item) for held in holds))
+        holds += [constraint_of(science, [core], []) for core in cores]
+        tests.append(has_core)
         share = sum(map(tests[-1], good))
         which = "this core" if len(cores) == 1 else "one of these cores"
         said.append(f"hold {which}, as {share} of the best {len(good)} do (`keep_core`): {', '.join(cores)}")
@@ -275,7 +281,10 @@ def analogue_tests(
         opens = analogues.opens(best_first)
         tests.append(lambda item: not opens(item))
         said.append("have no group at a ring position that many measured ones leave free (`new_positions`)")
-    return tests, [f"candidates {text}" for text in said]
+    if within_series:
+        repeats = analogues.repeats(best_first)
+        tests.append(lambda item: not repeats(item))
+    return tests, [f"candidates {text}" for text in said], has_core
 
 
 def nearest_measured(

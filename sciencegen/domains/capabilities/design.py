@@ -191,6 +191,8 @@ class Analogues:
         What differs from a reference, for an expert to read.
     opens : (items) -> test
         Whether an item has a group at a position that the items have and leave free.
+    repeats : (items) -> test
+        Whether an item says less than one of the items, and is otherwise the same: it needn't be measured.
     """
 
     changes: Callable[[Sequence[Item]], Mapping[str, Move]]
@@ -199,6 +201,7 @@ class Analogues:
     limits: Mapping[str, float]
     difference: Callable[[Item, Item], str]
     opens: Callable[[Sequence[Item]], Callable[[Item], bool]]
+    repeats: Callable[[Sequence[Item]], Callable[[Item], bool]]
 
 
 @dataclass(frozen=True, kw_only=True)

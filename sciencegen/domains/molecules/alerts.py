@@ -363,6 +363,9 @@ REACTIVE = {
         "[CX4;!$(C(F)F)](F)[$(c:c[NX3,OX2H;!$(N~[C,S,P]=[O,S,N])]),$(c:[c,n]:[c,n]:c[NX3,OX2H;!$(N~[C,S,P]=[O,S,N])])]"
     ),
     "cyanohydrin [C, 6]": "[CX4]([OX2H])[CX2]#[NX1]",
+    "fluoride of a pyrimidine or triazine beside nitrogen [C, 22]": (
+        "F[c;r6;$(c:n:[c,n]:n),$(c(:n):n);!$(c:[c,n]:c[NX3]);!$(c:c:c:c[NX3])]"
+    ),
     "sulfonyl or sulfinyl beside a carbonyl [C, 10]": "[SX3,SX4](=O)[CX3]=[O,S]",
     "N-sulfonyl pyridone or its like [C, 10]": "[nX3;r6;$(n:c=[O,S])][SX4](=O)=O",
     "sulfinate ester [M, 16]": "[SX3](=O)([OX2][#6])[#6]",

@@ -11,8 +11,9 @@ Changes that chemists make in any series are those of `analogues`.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -339,93 +340,185 @@ def shared_cores(molecules: Sequence[Chem.Mol]) -> list[str]:
 # Positions that a series leaves free: what a group there costs is unknown, and a model's intervals don't say so.
 
 LEAST_FREE = 8
-"""Molecules with a hydrogen at a position, none with a group, from which chemists are taken to leave it free."""
+"""Molecules with a hydrogen at a position, from which chemists are taken to leave it free."""
+LEAST_TRIED = 3
+"""Molecules with a group at such a position that open it to any group. Fewer open it to groups of their size."""
 
 
 def free_positions(molecules: Sequence[Chem.Mol]) -> Callable[[Chem.Mol], bool]:
-    """A test whether a molecule has a group at a position of a ring that all of `LEAST_FREE` or more molecules leave
-    free. Positions are the same if the atoms within `SAME_KIND` bonds are.
+    """A test whether a molecule has a group at a position of a ring that `LEAST_FREE` or more molecules leave free, and
+    fewer than `LEAST_TRIED` have as large a group at. Positions are the same if the atoms within `SAME_KIND` bonds are.
 
     Examples
     --------
     >>> ends = ("F", "Cl", "Br", "I", "C", "CC", "OC", "N#C")
-    >>> opens = free_positions([Chem.MolFromSmiles(f"{end}c1ccc(O)cc1") for end in ends])
-    >>> [opens(Chem.MolFromSmiles(one)) for one in ("NCc1ccc(O)cc1", "Cc1ccc(O)c(Cl)c1")]
-    [False, True]
+    >>> series = [Chem.MolFromSmiles(f"{end}c1ccc(O)cc1") for end in ends]
+    >>> made = [Chem.MolFromSmiles(one) for one in ("NCc1ccc(O)cc1", "Cc1ccc(O)c(Cl)c1", "Cc1ccc(O)c(CN)c1")]
+    >>> [free_positions(series)(one) for one in made]
+    [False, True, True]
+    >>> [free_positions([*series, Chem.MolFromSmiles("Cc1ccc(O)c(F)c1")])(one) for one in made]
+    [False, False, True]
     """
-    free, taken = Counter[Hashable](), set[Hashable]()
+    free, groups = Counter[Hashable](), defaultdict[Hashable, list[int]](list)
     with rdBase.BlockLogs():
         for molecule in molecules[:MOST_LEARNED]:
-            free.update(_ring_positions(_without_hydrogen(molecule)))
-            taken |= _ring_positions(rest for _, rest in _cut(molecule))
-    kept = {position for position, count in free.items() if count >= LEAST_FREE} - taken
+            free.update(_ring_positions((rest, 0) for rest in _without_hydrogen(molecule)).keys())
+            for position, size in _ring_positions(_groups(molecule)).items():
+                groups[position].append(size)
+    largest = {
+        position: max(groups[position], default=0)
+        for position, count in free.items()
+        if count >= LEAST_FREE and len(groups[position]) < LEAST_TRIED
+    }
 
     def opens(molecule: Chem.Mol) -> bool:
         with rdBase.BlockLogs():
-            return not kept.isdisjoint(_ring_positions(rest for _, rest in _cut(molecule)))
+            own = _ring_positions(_groups(molecule))
+            return any(size > largest.get(position, size) for position, size in own.items())
 
     return opens
 
 
-def _ring_positions(rests: Iterable[Chem.Mol]) -> set[Hashable]:
-    """The narrow environments of those attachment points that are at rings."""
-    points = ((rest, rest.GetAtomWithIdx(*rest.GetSubstructMatch(_POINT))) for rest in rests)
-    return {_keys(rest)[SAME_KIND] for rest, point in points if point.GetNeighbors()[0].IsInRing()}
+def _groups(molecule: Chem.Mol) -> Iterator[tuple[Chem.Mol, int]]:
+    """The rest of the molecule beside each of its parts, and the part's heavy atoms."""
+    return ((rest, part.GetNumHeavyAtoms()) for part, rest in _cut(molecule))
 
 
-# What differs between a molecule and a measured one, for a chemist to read.
+def _ring_positions(rests: Iterable[tuple[Chem.Mol, int]]) -> dict[Hashable, int]:
+    """The narrow environments of those attachment points that are at rings, and the largest size of a part there."""
+    found = dict[Hashable, int]()
+    for rest, size in rests:
+        if rest.GetAtomWithIdx(*rest.GetSubstructMatch(_POINT)).GetNeighbors()[0].IsInRing():
+            position = _keys(rest)[SAME_KIND]
+            found[position] = max(size, found.get(position, 0))
+    return found
 
-SECONDS = 2
-"""Longest search for a common substructure."""
 
-
-def difference(molecule: Chem.Mol, reference: Chem.Mol) -> str:
-    """The parts of a reference that a molecule has others for, such as "*OC > *F; * > *C"; an attachment point alone is
-    a hydrogen.
+def repeats(molecules: Sequence[Chem.Mol]) -> Callable[[Chem.Mol], bool]:
+    """A test whether a molecule is one of these with an undefined stereocentre, such as the racemate of an enantiomer:
+    measuring it tells little that is new.
 
     Examples
     --------
-    >>> difference(Chem.MolFromSmiles("Cc1ccncc1Cl"), Chem.MolFromSmiles("Cc1ccncc1F"))
-    '*F > *Cl'
+    >>> same = repeats([Chem.MolFromSmiles("C[C@H](O)c1ccccc1")])
+    >>> [same(Chem.MolFromSmiles(one)) for one in ("CC(O)c1ccccc1", "C[C@@H](O)c1ccccc1", "CC(O)c1ccccc1C")]
+    [True, False, False]
     """
-    from rdkit.Chem import rdFMCS
-
-    common = rdFMCS.FindMCS(
-        [reference, molecule], ringMatchesRingOnly=True, completeRingsOnly=True, timeout=SECONDS
-    )  # fmt: skip
-    query = common.queryMol
-    if query is None or not query.GetNumAtoms():
-        return f"{Chem.MolToSmiles(reference)} > {Chem.MolToSmiles(molecule)}"
-    before, after = (_outside(one, query) for one in (reference, molecule))
-    if not before and not after:
-        return "stereochemistry"
-    return "; ".join(
-        f"{'.'.join(before.get(place, ['*']))} > {'.'.join(after.get(place, ['*']))}"
-        for place in sorted({*before, *after})
+    known = {Chem.MolToSmiles(one, isomericSmiles=False) for one in molecules}
+    return lambda molecule: (
+        undefined_stereocentres(molecule) > 0 and Chem.MolToSmiles(molecule, isomericSmiles=False) in known
     )
 
 
-def _outside(molecule: Chem.Mol, query: Chem.Mol) -> dict[tuple[int, ...], list[str]]:
-    """Places on the common part (atoms of the query) -> SMILES of the parts there that aren't common."""
-    match = molecule.GetSubstructMatch(query)
-    place = {atom: number for number, atom in enumerate(match)}
-    rest = Chem.RWMol(molecule)
-    for bond in molecule.GetBonds():
-        ends = [bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()]
-        inside = [end in place for end in ends]
-        if inside[0] != inside[1]:
-            outer = ends[inside.index(True)]
-            point = Chem.Atom(0)
-            point.SetIntProp("place", place[outer])
-            rest.RemoveBond(*ends)
-            rest.AddBond(rest.AddAtom(point), ends[inside.index(False)], bond.GetBondType())
-    found: dict[tuple[int, ...], list[str]] = defaultdict(list)
-    for atoms in Chem.GetMolFrags(rest):
-        own = [atom for atom in atoms if atom not in place]
-        if own:
-            points = [one for one in map(rest.GetAtomWithIdx, own) if one.HasProp("place")]
-            found[tuple(sorted(one.GetIntProp("place") for one in points))].append(Chem.MolFragmentToSmiles(rest, own))
+# What differs between a molecule and a measured one, as in a table of R-groups.
+#
+# The core is the largest connected common substructure (RASCAL: Raymond, Gardiner & Willett, Comput. J. 2002, 45, 631)
+# without fused rings that the molecules share in part. Its places are numbered from 1, in the order of its atoms.
+
+SECONDS = 5
+"""Longest search for a common substructure; most take some milliseconds."""
+_LABEL = re.compile(r"\[(\d+)\*\]")
+Places = frozenset[int]
+"""Atoms of the core that a part is joined to."""
+
+
+def difference(molecule: Chem.Mol, reference: Chem.Mol) -> str:
+    """The parts of a reference that a molecule has others for, and the core with the numbers of their places.
+
+    Examples
+    --------
+    >>> difference(Chem.MolFromSmiles("Cc1cc(OC)ccc1Cl"), Chem.MolFromSmiles("COc1ccc(F)cc1"))
+    'R1: *[H] > *C; R2: *F > *Cl; core: COc1ccc([*:2])c([*:1])c1'
+    >>> difference(Chem.MolFromSmiles("CCCc1cnc(OC)cn1"), Chem.MolFromSmiles("CCCc1ccc(OC)cc1"))
+    'R1: *c1ccc(OC)cc1 > *c1cnc(OC)cn1; core: CCC[*:1]'
+    """
+    pairs = _common(reference, molecule)
+    places = [{atom: place for place, atom in enumerate(side, 1)} for side in zip(*pairs, strict=True)]
+    if not places:
+        return f"{Chem.MolToSmiles(reference)} > {Chem.MolToSmiles(molecule)}"
+    before, after = _outside(reference, places[0]), _outside(molecule, places[1])
+    joint = list[Places]()  # places that parts of either molecule join
+    for own in (*before, *after):
+        apart = [one for one in joint if not one & own]
+        joint = [*apart, own.union(*(one for one in joint if one & own))]
+    said, number = list[str](), dict[int, int]()
+    for one in sorted(joint, key=min):
+        old, new = (sum((own[part] for part in own if part <= one), Counter[str]()) for own in (before, after))
+        if old != new:
+            number |= {place: len(number) + rank for rank, place in enumerate(sorted(one), 1)}
+            point = r"[*:{}]" if len(one) > 1 else "*"
+            labels = {str(place): point.format(rank) for place, rank in number.items()}
+            sides = [".".join(sorted(some.elements())) or "nothing" for some in (old - new, new - old)]
+            texts = [_LABEL.sub(lambda found, labels=labels: labels[found[1]], side) for side in sides]
+            said.append(f"{','.join(f'R{number[place]}' for place in sorted(one))}: {' > '.join(texts)}")
+    if said:
+        return "; ".join([*said, f"core: {_with_points(reference, places[0], number)}"])
+    return "stereochemistry"
+
+
+def _common(one: Chem.Mol, other: Chem.Mol) -> list[tuple[int, int]]:
+    """Atoms of two molecules that are the same atom of their core."""
+    from rdkit.Chem import rdRascalMCES  # on use
+
+    options: Any = rdRascalMCES.RascalOptions()  # as above
+    options.ringMatchesRingOnly = options.completeSmallestRings = options.singleLargestFrag = True
+    options.similarityThreshold, options.timeout = 0.0, SECONDS
+    found = rdRascalMCES.FindMCES(one, other, options)
+    pairs = dict(found[0].atomMatches()) if found else {}
+    for place, molecule in enumerate((one, other)):
+        kept, systems = {pair[place] for pair in pairs.items()}, _fused_rings(molecule)
+        whole = set[int]().union(*(system for system in systems if system <= kept))
+        parts = set[int]().union(*(system for system in systems if not system <= kept)) - whole
+        pairs = dict(pair for pair in pairs.items() if pair[place] not in parts)
+    return sorted(pairs.items())
+
+
+def _fused_rings(molecule: Chem.Mol) -> list[set[int]]:
+    """Atoms of the rings that share bonds."""
+    rings, systems = molecule.GetRingInfo(), list[tuple[set[int], set[int]]]()
+    for atoms, bonds in zip(rings.AtomRings(), rings.BondRings(), strict=True):
+        joined = [one for one in systems if one[1].intersection(bonds)]
+        systems = [one for one in systems if one not in joined]
+        systems.append((set(atoms).union(*(one[0] for one in joined)), set(bonds).union(*(one[1] for one in joined))))
+    return [atoms for atoms, _ in systems]
+
+
+def _outside(molecule: Chem.Mol, places: Mapping[int, int]) -> dict[Places, Counter[str]]:
+    """Places on the core -> SMILES of the parts there, whose points have the numbers of the places as isotopes."""
+    found: dict[Places, Counter[str]] = defaultdict(Counter)
+    for atom, place in places.items():
+        found[frozenset({place})][f"[{place}*][H]"] = molecule.GetAtomWithIdx(atom).GetTotalNumHs()
+    pieces = _cut_at(molecule, places, places.values())
+    for atoms in Chem.GetMolFrags(pieces):
+        if places.keys().isdisjoint(atoms):
+            labels = frozenset(label for atom in atoms if (label := pieces.GetAtomWithIdx(atom).GetIsotope()))
+            found[labels][Chem.MolFragmentToSmiles(pieces, atoms)] += 1
     return found
+
+
+def _cut_at(molecule: Chem.Mol, places: Mapping[int, int], chosen: Collection[int]) -> Chem.Mol:
+    """The molecule without the bonds from the core to other atoms at chosen places. Both ends get points."""
+    ends = {bond.GetIdx(): {bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()} for bond in molecule.GetBonds()}
+    inner = {bond: places[atom] for bond, pair in ends.items() if len(pair & places.keys()) == 1
+             for atom in pair & places.keys() if places[atom] in chosen}  # fmt: skip
+    labels = [(place, place) for place in inner.values()]
+    return Chem.FragmentOnBonds(molecule, list(inner), dummyLabels=labels) if inner else molecule
+
+
+def _with_points(molecule: Chem.Mol, places: Mapping[int, int], number: Mapping[int, int]) -> str:
+    """SMILES of the core with a numbered point at each place that has a number."""
+    core = Chem.RWMol(_cut_at(molecule, places, number))
+    inside = {atom for atoms in Chem.GetMolFrags(core) if not places.keys().isdisjoint(atoms) for atom in atoms}
+    points = {core.GetAtomWithIdx(atom).GetIsotope(): atom for atom in inside - set(range(molecule.GetNumAtoms()))}
+    for atom, place in places.items():
+        if place in number and place not in points:
+            points[place] = core.AddAtom(Chem.Atom(0))
+            core.AddBond(atom, points[place], Chem.BondType.SINGLE)
+            core.GetAtomWithIdx(atom).SetNumExplicitHs(max(0, core.GetAtomWithIdx(atom).GetNumExplicitHs() - 1))
+    for place, point in points.items():
+        core.GetAtomWithIdx(point).SetIsotope(0)
+        core.GetAtomWithIdx(point).SetAtomMapNum(number[place])
+    return Chem.MolFragmentToSmiles(core, sorted(inside.union(points.values())), isomericSmiles=False)
 
 
 ANALOGUES = Analogues(
@@ -435,4 +528,5 @@ ANALOGUES = Analogues(
     limits={"logp": 5.0, "mw": math.inf},
     difference=difference,
     opens=free_positions,
+    repeats=repeats,
 )

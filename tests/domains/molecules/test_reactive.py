@@ -52,6 +52,7 @@ EXAMPLES = {
     "hydrazone of an acyl cyanide": "N#CC=NNc1ccccc1",
     "benzylic fluoride": "Nc1ccccc1CF",
     "cyanohydrin": "N#CC(O)CNC(C)=O",
+    "fluoride of a pyrimidine": "Fc1ccncn1",
     "sulfonyl or sulfinyl beside": "CNS(=O)(=O)C(=O)NC",
     "N-sulfonyl pyridone": "CS(=O)(=O)n1ccccc1=O",
     "sulfinate": "CCOS(=O)c1ccccc1",

@@ -13,6 +13,7 @@ from sciencegen.domains.molecules.items import parse, text, undefined_stereocent
 from sciencegen.domains.molecules.properties import log_p
 from sciencegen.domains.molecules.series import (
     LEAST_FREE,
+    LEAST_TRIED,
     changes_of,
     difference,
     free_positions,
@@ -107,18 +108,28 @@ def test_a_group_is_at_a_new_position_where_the_series_leaves_it_free(molecule, 
     assert not any(map(opens, MOLECULES))
 
 
-def test_a_position_is_new_only_beside_enough_molecules_and_none_with_a_group():
-    new, wider = (parse(f"CCOc1cc2nc({two})nc(Nc3cccc(Cl)c3)c2cc1OC") for two in ("C", "N"))
+def test_a_position_is_new_only_beside_enough_molecules_and_few_with_as_large_a_group():
+    new, large, small = (parse(f"CCOc1cc2nc({two})nc(Nc3cccc(Cl)c3)c2cc1OC") for two in ("C", "C3CC3", "N"))
     assert not free_positions(MOLECULES[: LEAST_FREE - 1])(new)
     assert free_positions(MOLECULES[:LEAST_FREE])(new)
-    assert not free_positions([*MOLECULES, wider])(new)
+    beside_one, beside_more = (free_positions([*MOLECULES, *[small] * count]) for count in (1, LEAST_TRIED))
+    assert [beside_one(one) for one in (small, new, large)] == [False, False, True]
+    assert not beside_more(large)
 
 
 @pytest.mark.parametrize(
     ("molecule", "reference", "said"),
     [
-        ("Cc1ccncc1Cl", "Cc1ccncc1F", "*F > *Cl"),
-        ("Cc1ccncc1", "Cc1ccncc1F", "*F > *"),
+        ("Cc1ccncc1Cl", "Cc1ccncc1F", "R1: *F > *Cl; core: Cc1ccncc1[*:1]"),
+        ("Cc1ccncc1", "Cc1ccncc1F", "R1: *F > *[H]; core: Cc1ccncc1[*:1]"),
+        ("Cc1c[nH]c2ccccc12", "Cc1cn(C(C)=O)c2ccccc12", "R1: *C(C)=O > *[H]; core: Cc1cn([*:1])c2ccccc12"),
+        ("C1CCCN1c1ccccc1", "O=C1CCCN1c1ccccc1", "R1: *=O > *[H].*[H]; core: c1ccc(N2CCCC2=[*:1])cc1"),
+        (
+            "Cc1ccc2ccccc2c1OCc1ccccc1",
+            "Cc1ccc2ncccc2c1OCc1ccccc1",
+            "R1,R2: [*:1]c1ccc2ncccc2c1[*:2] > [*:1]c1ccc2ccccc2c1[*:2]; core: C[*:1].c1ccc(CO[*:2])cc1",
+        ),
+        ("CC(=O)O", "c1ccncc1", "c1ccncc1 > CC(=O)O"),
         ("C[C@H](O)c1ccccc1", "C[C@@H](O)c1ccccc1", "stereochemistry"),
     ],
 )
@@ -140,7 +151,7 @@ def test_a_plate_holds_what_a_chemist_would_order(tmp_path):
     assert all(known.issuperset(catalog.matches(one)) for one in items)
     assert (made.table["similarity"] >= 0.4).all()
     assert set(made.table["nearest"]) <= set(map(text, MOLECULES))
-    assert made.table["changed"].str.contains(" > ").all()
+    assert made.table["changed"].str.contains(" > .*; core: ").all()
     assert made.table["nearest_value"].between(7, 9).all()
     assert any("keep_core" in note for note in made.notes)
     assert any("new_positions" in note for note in made.notes)
