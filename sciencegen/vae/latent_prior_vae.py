@@ -99,7 +99,7 @@ class LatentPriorVAESettings:
         Weight of predicting the properties from z.
     drawn_similarity : float
         Below 1, the decoder reads a similarity beside z: 1 for the code of a sequence, this for draws of p(z | c), and
-        in training `similarity_at` of the further noise. At 1, it reads z alone.
+        in training 1 - 0.9 r where the further noise has the share r. At 1, it reads z alone.
     dropout : ConditionDropout
         Of conditions in the training of the prior, so that it takes any subset of the properties.
     candidates, measured : int
@@ -211,13 +211,6 @@ def refined(
 CODE_DISTANCE = 0.3
 """A distance between latents, in standard deviations of the prior, at which sequences are alike."""
 
-
-def similarity_at(radius: Tensor) -> Tensor:
-    """Of what is decoded at a distance r from a code: 1 - 0.9 r, as that of molecules whose codes are trained to be r
-    apart falls."""
-    return 1 - 0.9 * radius
-
-
 Condition = Float[Tensor, "batch property"] | None
 Measure = Callable[[Batch, Sequence[int]], Float[Tensor, "batch property"]]
 """(batch, columns) -> these columns of the condition, measured; NaN in other columns and where a property can't be
@@ -301,7 +294,8 @@ class LatentPriorVAE(VAE):
         posterior = self.posterior_of(batch)
         code, _ = posterior.sample(generator)
         noisy, radius = self._noised(code, generator)
-        noised, similarity = radius[:, 0] > 0, similarity_at(radius)
+        noised = radius[:, 0] > 0
+        similarity = 1 - 0.9 * radius  # as the Tanimoto similarity of molecules whose codes are trained to be r apart
         log_prob = self.likelihood(noisy, batch, similarity).log_prob(batch["tokens"])
         kl = standard_normal_kl(posterior)
         error = autoregressive.property_error(self.properties(code), batch.condition)
