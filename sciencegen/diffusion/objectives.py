@@ -65,6 +65,11 @@ def edm_weighting(log_snr: Tensor, std: float = 1.0) -> Tensor:
     return torch.exp(-0.5 * ((log_snr - centre) / 2.4) ** 2) * (torch.exp(-log_snr) + std**2)
 
 
+def edm_fine_weighting(log_snr: Tensor) -> Tensor:
+    """N(log_snr; 3, 2.8^2) (1 / SNR + 1): `edm_weighting` about lower noise, where precise details are decided."""
+    return torch.exp(-0.5 * ((log_snr - 3) / 2.8) ** 2) * (torch.exp(-log_snr) + 1)
+
+
 def flow_matching_weighting(log_snr: Tensor) -> Tensor:
     """e^(-log_snr / 2): the velocity's error on the straight path, t uniform. Lipman et al. 2023; monotone."""
     return torch.exp(-0.5 * log_snr)
@@ -77,6 +82,7 @@ WEIGHTINGS: Mapping[str, Weighting] = {
     "p2": p2_weighting,
     "sigmoid": sigmoid_weighting,
     "edm": edm_weighting,
+    "edm-fine": edm_fine_weighting,
     "flow-matching": flow_matching_weighting,
 }
 

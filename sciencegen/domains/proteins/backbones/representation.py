@@ -19,7 +19,7 @@ from sciencegen.domains.proteins.backbones.relaxation import relaxed
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.residues import UNKNOWN
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Json, Refusal
 from sciencegen.networks.residues import ATOMS, BOND, TRACE, colour, whiten
 from sciencegen.runs import check_format
@@ -138,8 +138,11 @@ def load(data: Mapping[str, Any]) -> BackboneRepresentation:
     )
 
 
-def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> BackboneRepresentation:
-    """Fit the distribution of lengths, and moments of the properties, to the chains that can be learned from."""
+def fit(
+    texts: Sequence[str], values: np.ndarray, properties: Sequence[str], moments: Standardization | None = None
+) -> BackboneRepresentation:
+    """Fit the distribution of lengths, and moments of the properties (unless they are given), to the chains that can be
+    learned from."""
     read = [parse_text(text) for text in texts]
     lengths = np.array([len(one) if isinstance(one, Backbone) and _usable(one) else 0 for one in read])
     good = lengths > 0
@@ -148,7 +151,8 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
     known = np.asarray(values, float)[good].reshape(int(good.sum()), len(properties))
     filled = np.ma.masked_invalid(known)
     mean, std = (np.ma.filled(part, fill) for part, fill in ((filled.mean(0), 0.0), (filled.std(0), 1.0)))
-    std = np.where(std > 0, std, 1.0)
+    moments = moments or Standardization(tuple(properties), mean, np.where(std > 0, std, 1.0))
+    mean, std = moments.mean, moments.std
     shortest, longest = int(lengths[good].min()), int(lengths[good].max())
     sizes = shortest + np.arange(longest - shortest + 1)
     counts, size_mean, size_std = smoothed(lengths[good], (known - mean) / std, sizes)
@@ -158,8 +162,22 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
         size_std[:, column] = LENGTH_DEVIATION / std[column]
     kept = np.linspace(0, good.sum() - 1, min(MOST_KNOWN, good.sum())).round().astype(int)
     lengths, known = lengths[good][kept], np.round((known - mean) / std, 3)[kept]
-    moments = Standardization(tuple(properties), mean, std)
     return BackboneRepresentation(moments, shortest, counts, size_mean, size_std, lengths, known)
+
+
+def adapt(
+    old: BackboneRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
+) -> BackboneRepresentation:
+    """That of other chains, whose conditions are standardized as the weights have learned them.
+
+    Raises
+    ------
+    ConfigError
+        For conditions other than the model's own.
+    """
+    if tuple(properties) != old.properties:
+        raise ConfigError(f"Expected the model's own conditions {list(old.properties)}, got {list(properties)}.")
+    return fit(texts, values, properties, old.standardization)
 
 
 def _usable(item: Backbone) -> bool:

@@ -15,6 +15,7 @@ from sciencegen.data.damage import reading
 from sciencegen.domains.base import Oracles
 from sciencegen.domains.capabilities import Predictions, SequenceDraws, Sequences
 from sciencegen.domains.proteins.backbones.items import Backbone, key
+from sciencegen.domains.proteins.backbones.metrics import SMALL, core_hydrophobic, share_of
 from sciencegen.domains.proteins.backbones.motifs import FREE, check_numbers, kept_letters, kept_names
 from sciencegen.domains.proteins.backbones.published_weights import has_weights, weights_file
 from sciencegen.domains.proteins.backbones.similarity import Trace, can_align, trace_tm
@@ -211,6 +212,20 @@ def drawn_perplexity(item: Backbone) -> float:
     return float(design_sequences(item.coordinates).perplexity.mean())
 
 
+def drawn_small(item: Backbone) -> float:
+    """Share of A, G, S, T and V in eight drawn sequences: above 0.55 where no core fits."""
+    from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
+
+    return share_of("".join(design_sequences(item.coordinates).sequences), SMALL)
+
+
+def drawn_core(item: Backbone) -> float:
+    """Share of hydrophobic letters in the buried half of eight drawn sequences."""
+    from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
+
+    return core_hydrophobic(item.coordinates, design_sequences(item.coordinates).sequences)
+
+
 def own_perplexity(item: Backbone) -> float:
     """Perplexity of the backbone's own sequence."""
     from sciencegen.domains.proteins.backbones.inverse_folding import sequence_perplexity
@@ -225,7 +240,9 @@ FUNCTIONS: Mapping[str, Callable[[Backbone], float]] = {
     "sequence_perplexity": own_perplexity,
 }
 PERPLEXITIES: Mapping[str, Oracle] = {
-    name: FunctionOracle(name, function, direction="minimize") for name, function in FUNCTIONS.items()
+    **{name: FunctionOracle(name, function, direction="minimize") for name, function in FUNCTIONS.items()},
+    "small": FunctionOracle("small", drawn_small, direction="minimize"),
+    "core_hydrophobic": FunctionOracle("core_hydrophobic", drawn_core, direction="maximize"),
 }
 
 
