@@ -383,6 +383,8 @@ HEIGHTS = {False: 0.62, True: 0.24}
 peptide bonds, and within 11 as that of 95%."""
 LEAST = {False: CLASH_DISTANCE + 0.1, True: OVERLAP_DISTANCE}
 """Least distance of CA that aren't neighbours, by `narrow`, in ångström."""
+STIFF = 3.0
+"""Weight of heights where atoms that overlap are moved apart, so that peptide bonds stay planar."""
 ATOMS_APART = ATOM_DISTANCE + 0.1
 """Least distance of N, CA, C and O of residues `APART` or more apart, in ångström."""
 FAR = 10.0
@@ -410,12 +412,13 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     -------
     array [residue, 3, 3]
     """
-    start, placement = np.asarray(atoms, np.float64), Placement(len(atoms))
+    start = np.asarray(atoms, np.float64)
     if not (np.abs(start) < FARTHEST).all():  # no item, for which squares may overflow; also if not finite
         return atoms
     free = np.full(start.shape, True) if fixed is None else np.broadcast_to(~fixed[:, None, None], start.shape)
     if len(atoms) < 2 or not free.any():
         return atoms
+    placement = Placement(len(atoms))
     if violations(start, limits_of(start, placement, narrow=False), placement, narrow=False)[0] <= TOLERANCE:
         return atoms
     limits = limits_of(start, placement, narrow=True)
@@ -460,7 +463,8 @@ def violations(atoms: Atoms, limits: DistanceLimits, placement: Placement, narro
     """The sum above, and its gradient."""
     value, slope = squared_violations(placement.points(atoms), limits)
     bent, gradient = squared_heights(atoms, HEIGHTS[narrow])
-    return value + bent, gradient + placement.pulled(atoms, slope)
+    stiff = STIFF if narrow else 1.0
+    return value + stiff * bent, stiff * gradient + placement.pulled(atoms, slope)
 
 
 def limits_of(atoms: Atoms, placement: Placement, narrow: bool) -> DistanceLimits:
