@@ -322,9 +322,10 @@ def ramachandran_outliers(coordinates: Coordinates) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> helix = backbone_of(np.full(12, -57.0), np.full(12, -47.0))
-    >>> ramachandran_outliers(helix), ramachandran_outliers(-helix)
-    (0.0, 1.0)
+    >>> ramachandran_outliers(backbone_of(np.full(12, -57.0), np.full(12, -47.0)))
+    0.0
+    >>> ramachandran_outliers(backbone_of(np.full(12, 60.0), np.full(12, -90.0)))
+    1.0
     """
     bits = np.array([[bit == "1" for bit in f"{int(row, 16):036b}"] for row in ALLOWED.split()])
     counts = ramachandran_histogram([coordinates])
