@@ -35,7 +35,7 @@ from sciencegen.diffusion.state import Euclidean, Field, Fields, State, with_fie
 from sciencegen.diffusion.steering import fitted
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.proteins.backbones.files import POSITIONS, parse, read
-from sciencegen.domains.proteins.backbones.geometry import C_O, LEAST_APART, OVERLAP_SEPARATION
+from sciencegen.domains.proteins.backbones.geometry import C_O, LEAST_APART, OVERLAP_SEPARATION, SIDE_CHAIN
 from sciencegen.domains.proteins.backbones.inverse_folding import beta_carbons
 from sciencegen.domains.proteins.backbones.items import SHORTEST, Backbone, copy_count, rotations
 from sciencegen.domains.proteins.backbones.metrics import measure
@@ -83,11 +83,11 @@ from sciencegen.networks.residues import (
 #     w <- w - r (C^T / s^2) dE/dc,     E = 1/2 sum_{j - i >= 3} sum_{a, b} (d_ab - |x_ia - x_jb|)_+^2
 #
 # with whitened coordinates w, positions c = C w of alpha carbons (`networks.residues`), and positions x_ia of N, CA,
-# C, O and CB, which keep their places relative to them; and by forces toward the centre while the radius of gyration
-# is above the estimate's, so that parts move into empty places instead of outward. d_ab are distances within which
-# few native atoms lie (`geometry.LEAST_APART`). C^T makes it a move that the noise could have made: where one residue
-# is pushed, those around it follow, and bonds hardly change. Both are guiding potentials as in Watson et al. 2023
-# (RFdiffusion), applied to the estimate itself.
+# C, O, CB and the beginning of a side chain, which keep their places relative to them; and by forces toward the centre
+# while the radius of gyration is above the estimate's, so that parts move into empty places instead of outward. d_ab
+# are distances within which few native atoms lie (`geometry.LEAST_APART`). C^T makes it a move that the noise could
+# have made: where one residue is pushed, those around it follow, and bonds hardly change. Both are guiding potentials
+# as in Watson et al. 2023 (RFdiffusion), applied to the estimate itself.
 
 FIRST_LEVEL = 0.0
 """Log-SNR from which on estimates are moved: those of more noise are means of different folds."""
@@ -96,7 +96,7 @@ CENTRING = 0.5
 """Of the forces toward the centre: the share of the excess over the estimate's radius."""
 LONGEST_MOVE = 1.0
 """Ångström: longest move of a residue in one round."""
-REACH = 9.0
+REACH = 10.0
 """Ångström: residues with alpha carbons farther apart have no atoms that overlap."""
 
 
@@ -159,15 +159,17 @@ def heavy_atoms(
     positions: Float[Tensor, "batch residue 3"],
     atoms: Float[Tensor, "batch residue 6"],
     index: Int[Tensor, "_ residue"],
-) -> Float[Tensor, "batch residue 5 3"]:
-    """N, CA, C, O and ideal CB. A residue that isn't followed by the next one has its O opposite to CA."""
+) -> Float[Tensor, "batch residue 6 3"]:
+    """N, CA, C, O, ideal CB, and where the side chain begins. A residue that isn't followed by the next one has its O
+    opposite to CA."""
     n, c = (BOND * atoms).split(3, -1)
     joined = (index[:, 1:] - index[:, :-1] == 1)[..., None]
     away = normalize(c, dim=-1)
     bond = positions[:, :-1] + c[:, :-1] - positions[:, 1:] - n[:, 1:]
     away = torch.cat([away[:, :-1] + joined * normalize(bond, dim=-1), away[:, -1:]], 1)
     oxygen = c + C_O * normalize(away, dim=-1)
-    return positions[:, :, None] + torch.stack([n, torch.zeros_like(n), c, oxygen, beta_carbons(n, c)], 2)
+    beta = beta_carbons(n, c)
+    return positions[:, :, None] + torch.stack([n, torch.zeros_like(n), c, oxygen, beta, SIDE_CHAIN * beta], 2)
 
 
 def repulsion(

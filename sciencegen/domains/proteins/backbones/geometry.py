@@ -129,15 +129,18 @@ TRANS_ANGLE = 150.0
 """Minimum |omega| of a trans peptide bond, degrees."""
 
 
+SIDE_CHAIN = 2.5 / 1.53
+"""Distance from CA of a point in the direction of CB, where side chains begin, over the length of their bond."""
 LEAST_APART = np.array([
-    [4.1, 4.0, 3.6, 2.75, 3.5],
-    [4.0, 4.3, 4.0, 3.1, 3.6],
-    [3.6, 4.0, 4.3, 3.4, 3.4],
-    [2.75, 3.1, 3.4, 3.2, 3.1],
-    [3.5, 3.6, 3.4, 3.1, 4.2],
+    [4.1, 4.0, 3.6, 2.75, 3.5, 3.7],
+    [4.0, 4.3, 4.0, 3.1, 3.6, 3.6],
+    [3.6, 4.0, 4.3, 3.4, 3.4, 3.6],
+    [2.75, 3.1, 3.4, 3.2, 3.1, 3.2],
+    [3.5, 3.6, 3.4, 3.1, 4.2, 3.3],
+    [3.7, 3.6, 3.6, 3.2, 3.3, 2.9],
 ])  # fmt: skip
-"""Distance in ångström of N, CA, C, O and ideal CB below which native chains have about one pair of such atoms for 100
-residues (of CA, and of CB, three to six), of residues `OVERLAP_SEPARATION` or more apart."""
+"""Distance in ångström of N, CA, C, O, ideal CB and the side chain's point below which native chains have about one
+pair for 100 residues, `OVERLAP_SEPARATION` or more of them apart; three to six of CA, of CB, and of the last point."""
 
 
 def bond_lengths(coordinates: Coordinates) -> Mapping[str, Float[np.ndarray, " bond"]]:
@@ -178,10 +181,13 @@ def overlaps(coordinates: Coordinates) -> int:
     return _close_pairs(coordinates, OVERLAP_DISTANCE, OVERLAP_SEPARATION)
 
 
-def clashes(coordinates: Coordinates) -> int:
-    """Number of pairs of N, CA, C and O closer than `ATOM_DISTANCE`, of residues `APART` or more apart."""
+def clashes(coordinates: Coordinates, given: Bool[np.ndarray, " residue"] | None = None) -> int:
+    """Number of pairs of N, CA, C and O closer than `ATOM_DISTANCE`, of residues `APART` or more apart. given: residues
+    between which clashes don't count, since no model has drawn them."""
     atoms = np.asarray(coordinates, np.float64)
-    return len(_near(atoms.reshape(-1, 3), np.repeat(np.arange(len(atoms)), atoms.shape[1]), ATOM_DISTANCE, APART))
+    residue = np.repeat(np.arange(len(atoms)), atoms.shape[1])
+    pairs = residue[_near(atoms.reshape(-1, 3), residue, ATOM_DISTANCE, APART)]
+    return len(pairs) if given is None else int((~given[pairs].all(1)).sum())
 
 
 def beta_clashes(coordinates: Coordinates) -> int:
@@ -211,12 +217,19 @@ def _near(
     return pairs[abs(residue[pairs[:, 0]] - residue[pairs[:, 1]]) >= separation]
 
 
-def assembly_clashes(copies: Float[np.ndarray, "copy residue 4 3"]) -> bool:
-    """Whether two CA clash in the first of the equal chains, or one of the first and one of another chain."""
-    if ca_clashes(copies[0]) > 0:
+def assembly_clashes(
+    copies: Float[np.ndarray, "copy residue 4 3"], given: Bool[np.ndarray, " residue"] | None = None
+) -> bool:
+    """Whether two CA, or two of N, CA, C and O, clash in the first of the equal chains, or with those of another one.
+
+    given: as of `clashes`.
+    """
+    if ca_clashes(copies[0]) or clashes(copies[0], given):
         return True
-    chain, *others = copies[:, :, 1]
-    return any(bool((cdist(chain, other) < CLASH_DISTANCE).any()) for other in others)
+    chain, *others = copies.reshape(len(copies), -1, 3)
+    return any(bool((cdist(chain, other) < ATOM_DISTANCE).any()) for other in others) or any(
+        bool((cdist(chain[1::4], other[1::4]) < CLASH_DISTANCE).any()) for other in others
+    )
 
 
 def chain_breaks(coordinates: Coordinates) -> int:

@@ -2,8 +2,8 @@
 
     minimize over x   sum_p max(0, low_p - d_p(x))^2 + max(0, d_p(x) - high_p)^2 + sum_bonds max(0, |h(x)| - highest)^2
 
-d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of N, CA, C, O and ideal CB that
-could overlap; h is the height of a CA over the plane of the peptide bond before it (`geometry.heights`), since
+d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of N, CA, C, O, CB and side chains
+that could overlap; h is the height of a CA over the plane of the peptide bond before it (`geometry.heights`), since
 distances within their limits leave omega free by 48 degrees. A chain whose sum for the limits of 99.9% of native values
 is at most `TOLERANCE` stays as it is, as 95% of native chains do. Others get values within the narrower limits of 95%
 of them. L-BFGS begins at the given coordinates and ends as soon as all are within their limits, so that atoms move no
@@ -42,6 +42,7 @@ from sciencegen.domains.proteins.backbones.geometry import (
     N_H,
     OVERLAP_DISTANCE,
     OVERLAP_SEPARATION,
+    SIDE_CHAIN,
     Coordinates,
     bonded,
     dihedrals,
@@ -317,22 +318,25 @@ def bond_limits(bonds: Int[np.ndarray, "bond 2"], residues: int) -> DistanceLimi
 
 
 class Placement:
-    """N, CA and C of a chain [3 residue], and each residue's O, H and ideal CB [6 residue]; all in this order."""
+    """N, CA and C of a chain [3 residue], then each residue's O, H, ideal CB, and where its side chain begins."""
 
     def __init__(self, residues: int) -> None:
         self.linear = with_oxygens_and_hydrogens(residues)
 
     def points(self, atoms: Atoms) -> Float[np.ndarray, "atom 3"]:
-        return np.concatenate([self.linear @ atoms.reshape(-1, 3), place_betas(atoms)])
+        ca, beta = atoms[:, 1], place_betas(atoms)
+        return np.concatenate([self.linear @ atoms.reshape(-1, 3), beta, ca + SIDE_CHAIN * (beta - ca)])
 
     def pulled(self, atoms: Atoms, slope: Float[np.ndarray, "atom 3"]) -> Atoms:
         """The gradient of a function of the atoms from that of the points."""
         n, ca, c = atoms.swapaxes(0, 1)
-        found = (self.linear.T @ slope[: -len(atoms)]).reshape(atoms.shape)
-        beta = slope[-len(atoms) :]
+        size = len(atoms)
+        found = (self.linear.T @ slope[: 5 * size]).reshape(atoms.shape)
+        side = slope[6 * size :]
+        beta = slope[5 * size : 6 * size] + SIDE_CHAIN * side
         of_u = BETA[0] * np.cross(c - ca, beta) - BETA[1] * beta  # of CA - N
         of_v = BETA[0] * np.cross(beta, ca - n) + BETA[2] * beta  # of C - CA
-        return found + np.stack([-of_u, of_u - of_v + beta, of_v], 1)
+        return found + np.stack([-of_u, of_u - of_v + beta + (1 - SIDE_CHAIN) * side, of_v], 1)
 
 
 def with_oxygens_and_hydrogens(residues: int) -> csr_array:
@@ -492,13 +496,14 @@ def limits_of(atoms: Atoms, placement: Placement, narrow: bool) -> DistanceLimit
 
 
 def _overlaps(atoms: Atoms, placement: Placement, near: Int[np.ndarray, "pair 2"], narrow: bool) -> DistanceLimits:
-    """Least distances of N, CA, C and O, and by `narrow` those of native chains (`geometry.LEAST_APART`), with CB."""
+    """Least distances of N, CA, C and O, and by `narrow` those of native chains (`geometry.LEAST_APART`), with CB
+    and the beginnings of side chains."""
     count = len(atoms)
     places = np.concatenate(
-        [np.arange(3 * count).reshape(-1, 3), np.arange(count)[:, None] + [3 * count, 5 * count]], 1
+        [np.arange(3 * count).reshape(-1, 3), np.arange(count)[:, None] + [3 * count, 5 * count, 6 * count]], 1
     )
     far = (abs(near[:, 0] - near[:, 1]) >= OVERLAP_SEPARATION)[:, None, None] & narrow
-    backbone = np.arange(5) < 4
+    backbone = np.arange(6) < 4
     least = np.where(far, LEAST_APART, np.where(backbone & backbone[:, None], ATOMS_APART, 0.0))
     first, second = (
         np.broadcast_to(part, least.shape) for part in (places[near[:, 0], :, None], places[near[:, 1], None])

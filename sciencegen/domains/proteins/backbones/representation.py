@@ -102,11 +102,9 @@ class BackboneRepresentation(StandardizedRepresentation):
         return [_built(places, given) for places, given in zip(places_of(batch), given_parts(batch), strict=True)]
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
-        """[item] whether each chain is unbroken, and its alpha carbons don't clash."""
-        good = (
-            not isinstance(one, Refusal) and not why_broken(one) and not assembly_clashes(one.copies) for one in items
-        )
-        return np.array(list(good), bool)
+        """[item] whether each chain is unbroken, and no atoms clash but those of given residues."""
+        pairs = zip(items, given_parts(batch), strict=True)
+        return np.array([not isinstance(one, Refusal) and _sound(one, given) for one, given in pairs], bool)
 
     def to_json(self) -> Json:
         return {
@@ -262,6 +260,11 @@ def given_parts(batch: Batch) -> Iterator[Given]:
     """The given parts of each item, padded as the batch is."""
     found = {name: batch[name].cpu().numpy() for name in Given._fields if name in batch.fields}
     return (Given(**{name: values[row] for name, values in found.items()}) for row in range(len(batch)))
+
+
+def _sound(item: Backbone, given: Given) -> bool:
+    known = None if given.oxygen is None else ~np.isnan(given.oxygen[: len(item)]).any(-1)
+    return not why_broken(item) and not assembly_clashes(item.copies, known)
 
 
 def _built(places: Float[np.ndarray, "residue 3 3"], given: Given) -> Backbone | Refusal:
