@@ -327,7 +327,8 @@ def _perplexity(
     from sciencegen.domains.proteins.backbones.inverse_folding import LETTERS, design_sequences
 
     groups = [_spaced(group, MOST_FOLDED) for group in (found, known)]
-    result, counts, done = {}, [], 0
+    result: dict[str, float] = {}
+    counts, done = [], 0
     for prefix, group in zip(("", "reference_"), groups, strict=True):
         drawn, core = [], []
         for one in group:
@@ -504,8 +505,8 @@ Points = Float[np.ndarray, "point 2"]
 
 
 def charts(compared: Compared) -> Sequence[Chart]:
-    """Ramachandran plot, helix against strand, and radius of gyration against length."""
-    return [ramachandran(compared), secondary(compared), compactness(compared)]
+    """Ramachandran plot, helix against strand, and radius of gyration and contacts against length."""
+    return [ramachandran(compared), secondary(compared), compactness(compared), packing(compared)]
 
 
 def ramachandran(compared: Compared) -> Chart:
@@ -542,6 +543,15 @@ def compactness(compared: Compared) -> Chart:
     line = Line("2.2 Å N^0.38, a globule", np.stack([shown, expected_radius(shown)], 1).tolist())
     length, radius = Axis("residues"), Axis("radius of gyration", "Å")
     return _of_items("Compactness.", length, radius, compared, lambda items: measure(items, ("length", "rg")), line)
+
+
+def packing(compared: Compared) -> Chart:
+    """Contacts of each residue against the number of residues: more than native chains have leave no room for side
+    chains."""
+    contacts = Axis("contacts of a residue")
+    return _of_items(
+        "Packing.", Axis("residues"), contacts, compared, lambda items: measure(items, ("length", "contacts"))
+    )
 
 
 def _of_items(

@@ -317,7 +317,7 @@ def bond_limits(bonds: Int[np.ndarray, "bond 2"], residues: int) -> DistanceLimi
     return DistanceLimits(pairs, low, high)
 
 
-class Placement:
+class PlacedAtoms:
     """N, CA and C of a chain [3 residue], then each residue's O, H, ideal CB, and where its side chain begins."""
 
     def __init__(self, residues: int) -> None:
@@ -422,7 +422,7 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     free = np.full(start.shape, True) if fixed is None else np.broadcast_to(~fixed[:, None, None], start.shape)
     if len(atoms) < 2 or not free.any():
         return atoms
-    placement = Placement(len(atoms))
+    placement = PlacedAtoms(len(atoms))
     if violations(start, limits_of(start, placement, narrow=False), placement, narrow=False)[0] <= TOLERANCE:
         return atoms
     limits = limits_of(start, placement, narrow=True)
@@ -451,7 +451,7 @@ def _nearest(start: Atoms, free: Bool[np.ndarray, "residue 3 3"], total: Sum) ->
     return moved(found.x)
 
 
-def _with_bonds(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"], placement: Placement) -> Sum:
+def _with_bonds(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"], placement: PlacedAtoms) -> Sum:
     """The sum with the distances of hydrogen bonds. bonds: acceptor and donor of each."""
     limits, distances = limits_of(atoms, placement, narrow=True), bond_limits(bonds, len(atoms))
 
@@ -463,7 +463,7 @@ def _with_bonds(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"], placement: Place
     return total
 
 
-def violations(atoms: Atoms, limits: DistanceLimits, placement: Placement, narrow: bool) -> tuple[float, Atoms]:
+def violations(atoms: Atoms, limits: DistanceLimits, placement: PlacedAtoms, narrow: bool) -> tuple[float, Atoms]:
     """The sum above, and its gradient."""
     value, slope = squared_violations(placement.points(atoms), limits)
     bent, gradient = squared_heights(atoms, HEIGHTS[narrow])
@@ -471,7 +471,7 @@ def violations(atoms: Atoms, limits: DistanceLimits, placement: Placement, narro
     return value + stiff * bent, stiff * gradient + placement.pulled(atoms, slope)
 
 
-def limits_of(atoms: Atoms, placement: Placement, narrow: bool) -> DistanceLimits:
+def limits_of(atoms: Atoms, placement: PlacedAtoms, narrow: bool) -> DistanceLimits:
     """The limits of a chain; its atoms are numbered as the points of its placement."""
     here = 3 * np.arange(len(atoms))
     before, after = here[:-1], here[1:]
@@ -495,7 +495,7 @@ def limits_of(atoms: Atoms, placement: Placement, narrow: bool) -> DistanceLimit
     return DistanceLimits(*map(np.concatenate, zip(*parts, strict=True)))
 
 
-def _overlaps(atoms: Atoms, placement: Placement, near: Int[np.ndarray, "pair 2"], narrow: bool) -> DistanceLimits:
+def _overlaps(atoms: Atoms, placement: PlacedAtoms, near: Int[np.ndarray, "pair 2"], narrow: bool) -> DistanceLimits:
     """Least distances of N, CA, C and O, and by `narrow` those of native chains (`geometry.LEAST_APART`), with CB
     and the beginnings of side chains."""
     count = len(atoms)

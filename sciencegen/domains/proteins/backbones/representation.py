@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
@@ -93,8 +93,7 @@ class BackboneRepresentation(StandardizedRepresentation):
         pairs = zip(places_of(batch), given_parts(batch), strict=True)
         found = []
         for places, given in pairs:
-            kept = None if given.oxygen is None else ~np.isnan(given.oxygen[: len(places)]).any(-1)
-            found.append(_built(relaxed(places, kept), given))
+            found.append(_built(relaxed(places, given.kept(len(places))), given))
         return found
 
     def decode_estimates(self, batch: Batch) -> list[Backbone | Refusal]:
@@ -103,8 +102,13 @@ class BackboneRepresentation(StandardizedRepresentation):
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
         """[item] whether each chain is unbroken, and no atoms clash but those of given residues."""
-        pairs = zip(items, given_parts(batch), strict=True)
-        return np.array([not isinstance(one, Refusal) and _sound(one, given) for one, given in pairs], bool)
+        good = (
+            not isinstance(one, Refusal)
+            and not why_broken(one)
+            and not assembly_clashes(one.copies, given.kept(len(one)))
+            for one, given in zip(items, given_parts(batch), strict=True)
+        )
+        return np.array(list(good), bool)
 
     def to_json(self) -> Json:
         return {
@@ -255,16 +259,15 @@ class Given(NamedTuple):
     copies: Int[np.ndarray, ""] | None = None
     """Number of chains of a cyclic assembly."""
 
+    def kept(self, residues: int) -> Bool[np.ndarray, " residue"] | None:
+        """Residues that stay where they are: those whose oxygens are given."""
+        return None if self.oxygen is None else ~np.isnan(self.oxygen[:residues]).any(-1)
+
 
 def given_parts(batch: Batch) -> Iterator[Given]:
     """The given parts of each item, padded as the batch is."""
     found = {name: batch[name].cpu().numpy() for name in Given._fields if name in batch.fields}
     return (Given(**{name: values[row] for name, values in found.items()}) for row in range(len(batch)))
-
-
-def _sound(item: Backbone, given: Given) -> bool:
-    known = None if given.oxygen is None else ~np.isnan(given.oxygen[: len(item)]).any(-1)
-    return not why_broken(item) and not assembly_clashes(item.copies, known)
 
 
 def _built(places: Float[np.ndarray, "residue 3 3"], given: Given) -> Backbone | Refusal:

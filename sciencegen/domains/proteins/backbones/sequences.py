@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -212,18 +213,12 @@ def drawn_perplexity(item: Backbone) -> float:
     return float(design_sequences(item.coordinates).perplexity.mean())
 
 
-def drawn_small(item: Backbone) -> float:
-    """Share of A, G, S, T and V in eight drawn sequences: above 0.55 where no core fits."""
+def drawn_share(item: Backbone, core: bool = False) -> float:
+    """Share of A, G, S, T and V in eight drawn sequences; core: of hydrophobic letters in their buried half."""
     from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
 
-    return share_of("".join(design_sequences(item.coordinates).sequences), SMALL)
-
-
-def drawn_core(item: Backbone) -> float:
-    """Share of hydrophobic letters in the buried half of eight drawn sequences."""
-    from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
-
-    return core_hydrophobic(item.coordinates, design_sequences(item.coordinates).sequences)
+    sequences = design_sequences(item.coordinates).sequences
+    return core_hydrophobic(item.coordinates, sequences) if core else share_of("".join(sequences), SMALL)
 
 
 def own_perplexity(item: Backbone) -> float:
@@ -241,8 +236,8 @@ FUNCTIONS: Mapping[str, Callable[[Backbone], float]] = {
 }
 PERPLEXITIES: Mapping[str, Oracle] = {
     **{name: FunctionOracle(name, function, direction="minimize") for name, function in FUNCTIONS.items()},
-    "small": FunctionOracle("small", drawn_small, direction="minimize"),
-    "core_hydrophobic": FunctionOracle("core_hydrophobic", drawn_core, direction="maximize"),
+    "small": FunctionOracle("small", drawn_share, direction="minimize"),
+    "core_hydrophobic": FunctionOracle("core_hydrophobic", partial(drawn_share, core=True), direction="maximize"),
 }
 
 

@@ -22,6 +22,15 @@ def test_scores_are_those_of_inverse_folding():
 
 
 @pytest.mark.usefixtures("random_weights")
+def test_shares_of_letters_are_of_the_same_sequences():
+    item = chains()[0]
+    text = "".join(design_sequences(item.coordinates).sequences)
+    small, core = (DOMAIN.oracles.find(name).score([item])[0].value for name in ("small", "core_hydrophobic"))
+    assert small == sum(map(text.count, "AGSTV")) / len(text)
+    assert 0 < core < 1
+
+
+@pytest.mark.usefixtures("random_weights")
 def test_unknown_residues_have_no_perplexity_of_their_own():
     drawn, own = (DOMAIN.oracles.find(name).score([UNKNOWN])[0] for name in ("perplexity", "sequence_perplexity"))
     assert drawn.value >= 1

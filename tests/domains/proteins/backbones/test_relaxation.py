@@ -16,7 +16,7 @@ from sciencegen.domains.proteins.backbones.geometry import (
     place_oxygens,
     torsions_of,
 )
-from sciencegen.domains.proteins.backbones.relaxation import Placement, relaxed
+from sciencegen.domains.proteins.backbones.relaxation import PlacedAtoms, relaxed
 from tests.domains.proteins.backbones.examples import helix, moved, needs_structures
 from tests.domains.proteins.backbones.real import committed, holdout
 
@@ -95,7 +95,7 @@ def test_fixed_residues_stay() -> None:
 def test_the_gradient_of_atoms_is_that_of_points() -> None:
     """By differences, of a random linear function of all points."""
     generator = np.random.default_rng(0)
-    atoms, placement, step = noised(helix(5)[:, :3], 0.2), Placement(5), 1e-5
+    atoms, placement, step = noised(helix(5)[:, :3], 0.2), PlacedAtoms(5), 1e-5
     weight = generator.normal(size=placement.points(atoms).shape)
     slopes = np.zeros_like(atoms)
     for place in np.ndindex(atoms.shape):
