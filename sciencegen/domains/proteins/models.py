@@ -510,7 +510,8 @@ RECIPES = {
         adaptation=Adaptation(
             adapt_representation=backbone_representation.adapt,
             adapt=backbone_models.adapted,
-            settings=frozenset({"network", "placement", "shift", "condition_bias", "diffusion"}),
+            settings=frozenset({"network", "placement", "shift", "condition_bias", "excluded_volume", "diffusion"}),
+            training={"batch_size": 8, "learning_rate": 2e-4},
         ),
         settings=backbone_models.BackboneDiffusionSettings,
         conditions=backbone_models.CONDITIONS,
