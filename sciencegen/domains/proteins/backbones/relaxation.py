@@ -5,7 +5,7 @@
 d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of N, CA, C, O, CB and side chains
 that could overlap; h is the height of a CA over the plane of the peptide bond before it (`geometry.heights`), since
 distances within their limits leave omega free by 48 degrees. A chain whose sum for the limits of 99.9% of native values
-is at most `TOLERANCE` stays as it is, as 95% of native chains do. Others get values within the narrower limits of 95%
+is at most `TOLERANCE` stays as it is, as 93% of native chains do. Others get values within the narrower limits of 95%
 of them. L-BFGS begins at the given coordinates and ends as soon as all are within their limits, so that atoms move no
 farther than they must.
 
@@ -387,8 +387,8 @@ HEIGHTS = {False: 0.62, True: 0.24}
 peptide bonds, and within 11 as that of 95%."""
 LEAST = {False: CLASH_DISTANCE + 0.1, True: OVERLAP_DISTANCE}
 """Least distance of CA that aren't neighbours, by `narrow`, in ångström."""
-STIFF = 3.0
-"""Weight of heights where atoms that overlap are moved apart, so that peptide bonds stay planar."""
+OVERLAPPING = {False: 1.0, True: 0.2}
+"""Weight of overlaps in the sum, by `narrow`: bonds give way less than they do."""
 ATOMS_APART = ATOM_DISTANCE + 0.1
 """Least distance of N, CA, C and O of residues `APART` or more apart, in ångström."""
 FAR = 10.0
@@ -463,16 +463,18 @@ def _with_bonds(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"], placement: Place
     return total
 
 
-def violations(atoms: Atoms, limits: DistanceLimits, placement: PlacedAtoms, narrow: bool) -> tuple[float, Atoms]:
-    """The sum above, and its gradient."""
-    value, slope = squared_violations(placement.points(atoms), limits)
+def violations(
+    atoms: Atoms, limits: tuple[DistanceLimits, DistanceLimits], placement: PlacedAtoms, narrow: bool
+) -> tuple[float, Atoms]:
+    """The sum above, and its gradient. limits: of bonds, and of overlaps, which have a weight."""
+    points, weight = placement.points(atoms), OVERLAPPING[narrow]
+    (value, slope), (overlap, push) = (squared_violations(points, one) for one in limits)
     bent, gradient = squared_heights(atoms, HEIGHTS[narrow])
-    stiff = STIFF if narrow else 1.0
-    return value + stiff * bent, stiff * gradient + placement.pulled(atoms, slope)
+    return value + bent + weight * overlap, gradient + placement.pulled(atoms, slope + weight * push)
 
 
-def limits_of(atoms: Atoms, placement: PlacedAtoms, narrow: bool) -> DistanceLimits:
-    """The limits of a chain; its atoms are numbered as the points of its placement."""
+def limits_of(atoms: Atoms, placement: PlacedAtoms, narrow: bool) -> tuple[DistanceLimits, DistanceLimits]:
+    """The limits of a chain's bonds and of its overlaps; atoms are numbered as the points of its placement."""
     here = 3 * np.arange(len(atoms))
     before, after = here[:-1], here[1:]
     apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
@@ -490,9 +492,9 @@ def limits_of(atoms: Atoms, placement: PlacedAtoms, narrow: bool) -> DistanceLim
         *(pairs(kind, before, after) for kind in ACROSS),
         *(pairs(kind, before[chosen], after[chosen]) for kind, chosen in ((TRANS, ~cis), (CIS, cis))),
         _limits(3 * near[:, 0] + 1, 3 * near[:, 1] + 1, (LEAST[narrow], np.inf)),
-        _overlaps(atoms, placement, near, narrow),
     ]
-    return DistanceLimits(*map(np.concatenate, zip(*parts, strict=True)))
+    bonds = DistanceLimits(*map(np.concatenate, zip(*parts, strict=True)))
+    return bonds, _overlaps(atoms, placement, near, narrow)
 
 
 def _overlaps(atoms: Atoms, placement: PlacedAtoms, near: Int[np.ndarray, "pair 2"], narrow: bool) -> DistanceLimits:
