@@ -390,7 +390,7 @@ LEAST = {False: CLASH_DISTANCE + 0.1, True: OVERLAP_DISTANCE}
 OVERLAPPING = {False: 1.0, True: 0.2}
 """Weight of overlaps in the sum, by `narrow`: bonds give way less than they do."""
 ATOMS_APART = ATOM_DISTANCE + 0.1
-"""Least distance of N, CA, C and O of residues `APART` or more apart, in ångström."""
+"""Least distance in ångström of N, CA, C and O of residues `APART` or more apart."""
 FAR = 10.0
 """Ångström: residues with CA this near at the start are kept from overlapping,"""
 NEARBY = 1.5
