@@ -56,13 +56,14 @@ def sigmoid_weighting(log_snr: Tensor, bias: float = 2.0) -> Tensor:
     return torch.sigmoid(bias - log_snr)
 
 
-def edm_weighting(log_snr: Tensor, std: float = 1.0) -> Tensor:
-    """N(log_snr; m, 2.4^2) (1 / SNR + std^2), data of standard deviation `std`. Karras et al. 2022, table 1.
+def edm_weighting(log_snr: Tensor, std: float = 1.0, centre: float | None = None, width: float = 2.4) -> Tensor:
+    """N(log_snr; m, width^2) (1 / SNR + std^2), data of standard deviation `std`. Karras et al. 2022, table 1.
 
-    Their m is 2.4, for standard deviation 1/2. The same noise level relative to data of 1 is 2.4 - 2 log 2.
+    Their m is 2.4, for standard deviation 1/2. The same noise level relative to data of 1 is 2.4 - 2 log 2. centre:
+    another m.
     """
-    centre = 2.4 - 2 * math.log(2 * std)
-    return torch.exp(-0.5 * ((log_snr - centre) / 2.4) ** 2) * (torch.exp(-log_snr) + std**2)
+    m = 2.4 - 2 * math.log(2 * std) if centre is None else centre
+    return torch.exp(-0.5 * ((log_snr - m) / width) ** 2) * (torch.exp(-log_snr) + std**2)
 
 
 def flow_matching_weighting(log_snr: Tensor) -> Tensor:
@@ -77,6 +78,7 @@ WEIGHTINGS: Mapping[str, Weighting] = {
     "p2": p2_weighting,
     "sigmoid": sigmoid_weighting,
     "edm": edm_weighting,
+    "edm-fine": partial(edm_weighting, centre=3.0, width=2.8),
     "flow-matching": flow_matching_weighting,
 }
 

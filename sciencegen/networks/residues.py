@@ -6,8 +6,8 @@ frames, right-handed by construction, do not: so the network tells a left-handed
 network of distances alone can't.
 
 The network is a transformer over residues whose attention is biased by features of pairs, and that also sums these
-features (Jumper et al. 2021, invariant point attention, with the points replaced by pair features). It works in two
-stages: the second one sees the geometry of the first one's estimate, whose frames are meaningful at high noise too.
+features (Jumper et al. 2021, invariant point attention, with the points replaced by pair features). It works in two or
+more stages: each sees the geometry of the one before's estimate, whose frames are meaningful at high noise too.
 """
 
 from __future__ import annotations
@@ -284,12 +284,13 @@ BOND = 0.86
 
 @dataclass(frozen=True)
 class ResidueNetworkSettings:
-    """width, pair_width: features of each residue and each pair. layers: of each of the two stages. radial: number of
+    """width, pair_width: features of each residue and each pair. layers: of each of the `stages`. radial: number of
     radial functions, from 0 to `reach` ångström. context: width of the embedding of noise level and condition."""
 
     width: int = 128
     pair_width: int = 32
     layers: int = 3
+    stages: int = 2
     heads: int = 8
     radial: int = 16
     reach: float = 22.0
@@ -323,7 +324,7 @@ class ResidueDenoiser(nn.Module):
         self.columns, self.recalls = list(columns), recalls
         self.context = MLP(2 * NOISE_FREQUENCIES + 2 + 2 * len(self.columns), s.context, s.context, 1)
         self.inward = nn.Linear(LOCAL_FEATURES, s.width)
-        self.stages = nn.ModuleList([Stage(s) for _ in range(2)])
+        self.stages = nn.ModuleList([Stage(s) for _ in range(s.stages)])
         self.recall = Recall(s.width, s.pair_width, len(self.stages), s.radial, s.reach) if recalls else None
 
     def forward(

@@ -20,7 +20,16 @@ from sciencegen.domains.proteins.backbones import representation as backbone_rep
 from sciencegen.domains.proteins.backbones.diffusion import TASKS
 from sciencegen.domains.proteins.items import ALPHABET, GAP, GAP_LETTER, decode_rows, encode_rows
 from sciencegen.domains.proteins.variants import ProteinVariantNames, Reference, variant_name
-from sciencegen.domains.recipes import FamilyTraining, Measures, ModelOracles, Naming, Recipe, Remember, Representation
+from sciencegen.domains.recipes import (
+    Adaptation,
+    FamilyTraining,
+    Measures,
+    ModelOracles,
+    Naming,
+    Recipe,
+    Remember,
+    Representation,
+)
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import NAME_COLUMN, Direction, Json, Refusal
 from sciencegen.scoring.oracles import Oracle, Score
@@ -498,6 +507,12 @@ RECIPES = {
         fit=backbone_representation.fit,
         load_representation=backbone_representation.load,
         build=backbone_models.backbone_diffusion,
+        adaptation=Adaptation(
+            adapt_representation=backbone_representation.adapt,
+            adapt=backbone_models.adapted,
+            settings=frozenset({"network", "placement", "shift", "condition_bias", "excluded_volume", "diffusion"}),
+            training={"batch_size": 8, "learning_rate": 2e-4},
+        ),
         settings=backbone_models.BackboneDiffusionSettings,
         conditions=backbone_models.CONDITIONS,
         description="Diffusion of backbones; noise like a folded polymer, SE(3)-equivariant network of residues.",

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import Bend, Condition, DiffusionModel, DiffusionSettings, TypicalConditions, vary
@@ -34,7 +35,7 @@ from sciencegen.diffusion.state import Euclidean, Field, Fields, State, with_fie
 from sciencegen.diffusion.steering import fitted
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.proteins.backbones.files import POSITIONS, parse, read
-from sciencegen.domains.proteins.backbones.geometry import OVERLAP_SEPARATION
+from sciencegen.domains.proteins.backbones.geometry import C_O, LEAST_APART, OVERLAP_SEPARATION, SIDE_CHAIN
 from sciencegen.domains.proteins.backbones.inverse_folding import beta_carbons
 from sciencegen.domains.proteins.backbones.items import SHORTEST, Backbone, copy_count, rotations
 from sciencegen.domains.proteins.backbones.metrics import measure
@@ -79,17 +80,15 @@ from sciencegen.networks.residues import (
 # and at low noise the network has seen no chain that passes through itself. So estimates are moved, `ROUNDS` times,
 # by
 #
-#     w <- w - r (C^T / s^2) dE/dc,     E = 1/4 sum_{|i - j| >= 3} (d_A - |a_i - a_j|)_+^2 + (d_B - |b_i - b_j|)_+^2
+#     w <- w - r (C^T / s^2) dE/dc,     E = 1/2 sum_{j - i >= 3} sum_{a, b} (d_ab - |x_ia - x_jb|)_+^2
 #
-# with whitened coordinates w, positions c = C w (`networks.residues`), alpha carbons a, and beta carbons b, which
-# keep their places relative to them; and by forces toward the centre while the radius of gyration is above the
-# estimate's, so that parts move into empty places instead of outward. d_A and d_B are distances within which few
-# native residues lie. C^T makes it a move that the noise could have made: where one residue is pushed, those around
-# it follow, and bonds hardly change. Both are guiding potentials as in Watson et al. 2023 (RFdiffusion), applied to
-# the estimate itself.
+# with whitened coordinates w, positions c = C w of alpha carbons (`networks.residues`), and positions x_ia of N, CA,
+# C, O, CB and the beginning of a side chain, which keep their places relative to them; and by forces toward the centre
+# while the radius of gyration is above the estimate's, so that parts move into empty places instead of outward. d_ab
+# are distances within which few native atoms lie (`geometry.LEAST_APART`). C^T makes it a move that the noise could
+# have made: where one residue is pushed, those around it follow, and bonds hardly change. Both are guiding potentials
+# as in Watson et al. 2023 (RFdiffusion), applied to the estimate itself.
 
-ALPHA_DISTANCE, BETA_DISTANCE = 4.3, 4.2
-"""Ångström: d_A and d_B."""
 FIRST_LEVEL = 0.0
 """Log-SNR from which on estimates are moved: those of more noise are means of different folds."""
 RATE, ROUNDS = 0.25, 6
@@ -97,6 +96,8 @@ CENTRING = 0.5
 """Of the forces toward the centre: the share of the excess over the estimate's radius."""
 LONGEST_MOVE = 1.0
 """Ångström: longest move of a residue in one round."""
+REACH = 10.0
+"""Ångström: residues with alpha carbons farther apart have no atoms that overlap."""
 
 
 def without_overlaps(denoise: Denoiser) -> Denoiser:
@@ -133,12 +134,13 @@ def trace_change(
     """
     real = torch.ones_like(trace[..., 0], dtype=torch.bool) if mask is None else mask
     count, index = real.sum(1), place_along_chain(trace, chain)
-    pairs = real[:, :, None] & real[:, None] & ((index[:, :, None] - index[:, None]).abs() >= OVERLAP_SEPARATION)
-    positions, beta = colour(trace, count, chain), beta_carbons(*(BOND * atoms).split(3, -1))
-    size = gyration(positions, real)
+    pairs = real[:, :, None] & real[:, None] & (index[:, None] - index[:, :, None] >= OVERLAP_SEPARATION)
+    positions = colour(trace, count, chain)
+    size, places = gyration(positions, real), heavy_atoms(positions, atoms, index)
+    pairs = (pairs & (torch.cdist(positions, positions) < REACH)).nonzero()
     total = torch.zeros_like(trace)
     for _ in range(ROUNDS):
-        forces = repulsion(positions, pairs, ALPHA_DISTANCE) + repulsion(positions + beta, pairs, BETA_DISTANCE)
+        forces = repulsion(places, pairs)
         if not forces.any():
             break
         overlapping = forces.flatten(1).any(1)[:, None, None]  # others of the batch stay, as they would alone
@@ -148,18 +150,42 @@ def trace_change(
         shift = colour(step, count, chain)
         longest = shift.norm(dim=-1).amax(1)[:, None, None]
         shorter = LONGEST_MOVE / longest.clamp(min=LONGEST_MOVE)
-        positions, total = positions + shorter * shift, total + shorter * step
+        total, shift = total + shorter * step, shorter * shift
+        positions, places = positions + shift, places + shift[:, :, None]
     return total
 
 
+def heavy_atoms(
+    positions: Float[Tensor, "batch residue 3"],
+    atoms: Float[Tensor, "batch residue 6"],
+    index: Int[Tensor, "_ residue"],
+) -> Float[Tensor, "batch residue 6 3"]:
+    """N, CA, C, O, ideal CB, and where the side chain begins. A residue that isn't followed by the next one has its O
+    opposite to CA."""
+    n, c = (BOND * atoms).split(3, -1)
+    joined = (index[:, 1:] - index[:, :-1] == 1)[..., None]
+    away = normalize(c, dim=-1)
+    bond = positions[:, :-1] + c[:, :-1] - positions[:, 1:] - n[:, 1:]
+    away = torch.cat([away[:, :-1] + joined * normalize(bond, dim=-1), away[:, -1:]], 1)
+    oxygen = c + C_O * normalize(away, dim=-1)
+    beta = beta_carbons(n, c)
+    return positions[:, :, None] + torch.stack([n, torch.zeros_like(n), c, oxygen, beta, SIDE_CHAIN * beta], 2)
+
+
 def repulsion(
-    points: Float[Tensor, "batch residue 3"], pairs: Bool[Tensor, "batch residue residue"], distance: float
+    places: Float[Tensor, "batch residue atom 3"], pairs: Int[Tensor, "pair 3"]
 ) -> Float[Tensor, "batch residue 3"]:
-    """-dE/dr of E = 1/4 sum over ordered pairs of max(0, distance - |r_i - r_j|)^2."""
-    apart = points[:, :, None] - points[:, None]
+    """-dE/dc of E = 1/2 sum over pairs of residues and their atoms of max(0, d - |x - y|)^2. pairs: item, residue,
+    residue."""
+    item, one, other = pairs.T
+    apart = places[item, one][:, :, None] - places[item, other][:, None]
     length = apart.norm(dim=-1).clamp(min=1e-3)
-    push = (distance - length).clamp(min=0) * pairs / length
-    return (push[..., None] * apart).sum(2)
+    least = torch.from_numpy(LEAST_APART).to(length)
+    push = ((least - length).clamp(min=0) / length)[..., None] * apart
+    push = push.sum((1, 2))
+    forces = torch.zeros_like(places[:, :, 0])
+    forces.index_put_((item, one), push, accumulate=True)
+    return forces.index_put_((item, other), -push, accumulate=True)
 
 
 def gyration(
@@ -183,12 +209,14 @@ LOG_SNR_ENDS, SHIFT = (9.0, -9.0), 1.0
 @dataclass(frozen=True)
 class BackboneDiffusionSettings:
     """network, diffusion: nested settings. placement: weight, from 0 to 1, of errors of positions and contacts in the
-    loss (`chain_norms`). condition_bias: by how much draws exceed the values of conditions, such as {rg_ratio: 0.07},
-    measured after training; less is asked of the network. excluded_volume: whether residues that overlap are moved
-    apart while chains are drawn (`without_overlaps`)."""
+    loss (`chain_norms`). shift: log-SNR about which noise levels lie in training and draws. condition_bias: by how much
+    draws exceed the values of conditions, such as {rg_ratio: 0.07}, measured after training; less is asked of the
+    network. excluded_volume: whether residues that overlap are moved apart while chains are drawn
+    (`without_overlaps`)."""
 
     network: ResidueNetworkSettings = field(default_factory=ResidueNetworkSettings)
     placement: float = 0.6
+    shift: float = SHIFT
     condition_bias: Mapping[str, float] = field(default_factory=dict)
     excluded_volume: bool = True
     diffusion: DiffusionSettings = field(
@@ -207,6 +235,9 @@ class BackboneDiffusionSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.placement <= 1:
             raise ConfigError(f"Expected a placement from 0 to 1, got {self.placement}. Choose one between.")
+        if not LOG_SNR_ENDS[1] < self.shift < LOG_SNR_ENDS[0]:
+            ends = " to ".join(f"{end:g}" for end in LOG_SNR_ENDS[::-1])
+            raise ConfigError(f"Expected a shift of {ends}, got {self.shift}. Choose one between.")
         for name, value in self.condition_bias.items():
             if not np.isfinite(value):
                 raise ConfigError(f"Expected a number as condition_bias of '{name}', got {value}. Leave it out.")
@@ -221,10 +252,39 @@ def backbone_diffusion(representation: BackboneRepresentation, settings: Backbon
     network = ResidueDenoiser(columns, settings.network, recalls=settings.diffusion.self_conditioning > 0)
     norms = chain_norms(state, settings.placement)
     guide = without_overlaps if settings.excluded_volume else None
-    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS, SHIFT), shapes, settings.diffusion, norms, guide)
+    diffusion = DiffusionModel(
+        network, state, Cosine(*LOG_SNR_ENDS, settings.shift), shapes, settings.diffusion, norms, guide
+    )
     return SizedDiffusion(
         diffusion, size_table(representation), typical_conditions(representation, settings.condition_bias)
     )
+
+
+def adapted(
+    model: SizedDiffusion, old: BackboneRepresentation, new: BackboneRepresentation,
+    settings: BackboneDiffusionSettings, seed: int,
+) -> SizedDiffusion:  # fmt: skip
+    """The model for the chains of `new`, which may be longer ones, with the weights of `model`.
+
+    A network of more stages begins as the old one: further stages change nothing until they have learned.
+
+    Raises
+    ------
+    ConfigError
+        If another network is asked for, such as a wider one.
+    """
+    built, known = backbone_diffusion(new, settings), model.state_dict()
+    weights = built.state_dict()
+    for name, value in known.items():
+        place = weights.get(name)
+        if place is None or place.shape[1:] != value.shape[1:] or len(place) < len(value):
+            raise ConfigError(
+                "Expected a `network` with the sizes of the one that is fine-tuned, or with more `stages`, got other "
+                f"sizes of '{name}'. Leave them out."
+            )
+        place[: len(value)] = value
+    built.load_state_dict(weights)
+    return built
 
 
 def chain_norms(state: State, placement: float) -> Norms:

@@ -15,7 +15,14 @@ from sciencegen.domains.properties import property_oracles
 from sciencegen.domains.proteins import DOMAIN as PROTEINS
 from sciencegen.domains.proteins.backbones.files import ITEMS, OBJECTS, SIDECAR, is_backbone, read
 from sciencegen.domains.proteins.backbones.items import Backbone, parse_text
-from sciencegen.domains.proteins.backbones.metrics import PICTURES, PROPERTIES, REFERENCE_SETS, evaluate, measure
+from sciencegen.domains.proteins.backbones.metrics import (
+    FEATURES,
+    PICTURES,
+    PROPERTIES,
+    REFERENCE_SETS,
+    evaluate,
+    measure,
+)
 from sciencegen.domains.proteins.backbones.render import render, viewer_record
 from sciencegen.domains.proteins.backbones.sequences import PERPLEXITIES, SEQUENCES, with_weights_checked
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY
@@ -45,8 +52,8 @@ class SequenceOracle(OracleAround):
 
 
 def features(items: Sequence[Backbone]) -> Float[np.ndarray, "item feature"]:
-    """The properties as features of regressors."""
-    return measure(items, list(PROPERTIES)).astype(np.float32)
+    """Properties as features of regressors."""
+    return measure(items, FEATURES).astype(np.float32)
 
 
 def records(path: Path) -> tuple[str, Iterator[str]]:

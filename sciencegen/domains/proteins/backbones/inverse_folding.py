@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import gelu, log_softmax
 
-from sciencegen.domains.proteins.backbones.geometry import Coordinates
+from sciencegen.domains.proteins.backbones.geometry import BETA, Coordinates
 from sciencegen.domains.proteins.backbones.motifs import FREE
 from sciencegen.domains.proteins.backbones.published_weights import weights_file
 from sciencegen.errors import DataError
@@ -23,7 +23,7 @@ from sciencegen.errors import DataError
 
 
 def beta_carbons(n: Float[Tensor, "*residue 3"], c: Float[Tensor, "*residue 3"]) -> Float[Tensor, "*residue 3"]:
-    """CB relative to CA, from N and C relative to CA. The factors are those of ProteinMPNN (Dauparas et al. 2022).
+    """CB relative to CA, from N and C relative to CA, as `geometry.place_betas`.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def beta_carbons(n: Float[Tensor, "*residue 3"], c: Float[Tensor, "*residue 3"])
     >>> round(float(beta_carbons(n, c).norm()), 2)
     1.53
     """
-    return -0.58273431 * torch.linalg.cross(-n, c) - 0.56802827 * n - 0.54067466 * c
+    return BETA[0] * torch.linalg.cross(-n, c) + BETA[1] * n + BETA[2] * c
 
 
 # The network of ProteinMPNN: residues as nodes of a graph, a sequence decoded in any order (Dauparas et al. 2022).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -20,6 +20,7 @@ from sciencegen.domains.proteins.backbones import geometry
 from sciencegen.domains.proteins.backbones.files import ITEMS
 from sciencegen.domains.proteins.backbones.geometry import (
     COIL,
+    CONTACT_DISTANCE,
     HELIX,
     STATES,
     STRAND,
@@ -45,8 +46,6 @@ from sciencegen.report.content import Axis, Chart, Line
 
 # Shape of whole backbones: radius of gyration and contact order, both against the length.
 
-CONTACT_DISTANCE = 8.0
-"""Distance in ångström below which two CA are in contact."""
 LEAST_SEPARATION = 3
 """Minimum number of residues from one of a contact to the other."""
 
@@ -98,7 +97,23 @@ LEAST_RESIDUES = 2
 METRIC_NOTES = {
     "valid": MetricNote("share of items that are backbones with finite coordinates", "maximize"),
     "ca_distances": MetricNote("share of neighbours' CA that are 3.6 to 4.0 Å apart", "maximize"),
-    "no_clash": MetricNote("share of backbones without two CA closer than 3.4 Å", "maximize"),
+    "clashes": MetricNote(
+        "pairs of N, CA, C, O of residues 2 or more apart within 2.5 Å, for 100 residues", "minimize"
+    ),
+    "reference_clashes": MetricNote("the same of the reference"),
+    "no_clash": MetricNote("share of backbones without such a pair", "maximize"),
+    "reference_no_clash": MetricNote("the same of the reference"),
+    "no_ca_clash": MetricNote("share of backbones without two CA closer than 3.4 Å (`no_clash` before)", "maximize"),
+    "beta_clashes": MetricNote("pairs within 2.5 Å as in `clashes`, of an ideal CB and any atom", "minimize"),
+    "reference_beta_clashes": MetricNote("the same of the reference, whose glycines count"),
+    "crowded": MetricNote("pairs of ideal CB of residues 2 or more apart within 3.8 Å, for 100 residues", "minimize"),
+    "reference_crowded": MetricNote("the same of the reference"),
+    "contacts": MetricNote("pairs of CA of residues 6 or more apart within 8 Å, for each residue"),
+    "reference_contacts": MetricNote("the same of the reference"),
+    "buried": MetricNote("share of residues with 5.2 or more CB before their side chain (Rosetta's LayerSelector)"),
+    "reference_buried": MetricNote("the same of the reference"),
+    "longest_coil": MetricNote("residues in the longest run of coil, median", "minimize"),
+    "reference_longest_coil": MetricNote("the same of the reference"),
     "overlaps": MetricNote("pairs of CA of residues 3 or more apart within 4 Å, for 100 residues", "minimize"),
     "reference_overlaps": MetricNote("the same of the reference"),
     "unbroken": MetricNote("share of backbones without a peptide bond longer than 2 Å", "maximize"),
@@ -114,6 +129,8 @@ METRIC_NOTES = {
     "reference_coil": MetricNote("the same of the reference"),
     "ramachandran": MetricNote("Jensen-Shannon divergence of phi and psi to the reference", "minimize"),
     "reference_ramachandran": MetricNote("the same of one half of the reference to the other"),
+    "outliers": MetricNote("share of phi and psi outside the cells of 98% of native residues", "minimize"),
+    "reference_outliers": MetricNote("the same of the reference"),
     "gyration": MetricNote("median radius of gyration, as a multiple of 2.2 N^0.38 Å"),
     "reference_gyration": MetricNote("the same of the reference"),
     "contact_order": MetricNote("median relative contact order, as a multiple of references of that length"),
@@ -127,10 +144,19 @@ METRIC_NOTES = {
     "reference_perplexity": MetricNote("the same of the reference"),
     "commonest": MetricNote("share of the commonest amino acid in these sequences", "minimize"),
     "reference_commonest": MetricNote("the same of the reference"),
+    "small": MetricNote("share of A, G, S, T and V in these sequences: high where no other side chain has room"),
+    "reference_small": MetricNote("the same of the reference"),
+    "large": MetricNote("share of F, W, Y, L, I and M in these sequences"),
+    "reference_large": MetricNote("the same of the reference"),
+    "core_hydrophobic": MetricNote(
+        "share of F, W, Y, L, I, M and V at the half of the residues with the most CB in front of their side chain"
+    ),
+    "reference_core_hydrophobic": MetricNote("the same of the reference"),
     "composition_distance": MetricNote(
         "Jensen-Shannon distance of the amino acids in these sequences to those drawn for the reference", "minimize"
     ),
 }
+SMALL, LARGE = frozenset("AGSTV"), frozenset("FWYLIM")
 METRIC_UNITS = {"lengths": "Å", "angles": "°", "ramachandran": "bit", "reference_ramachandran": "bit"}
 COPY_TM = 0.95
 
@@ -151,6 +177,23 @@ class JudgedBackbones:
         pairs = zip(self.backbones, self.states, strict=True)
         right, total = np.sum([helix_handedness(*pair) for pair in pairs], 0)
         return Handedness(int(right), int(total))
+
+    def packing(self, prefix: str = "") -> dict[str, float]:
+        """Overlaps of atoms, room for side chains, and torsions, by name."""
+        residues, each = sum(map(len, self.backbones)), self.backbones
+        clashes, betas = ([count(one) for one in each] for count in (geometry.clashes, geometry.beta_clashes))
+        found = {
+            "clashes": 100 * sum(clashes) / residues,
+            "no_clash": np.mean(np.equal(clashes, 0)),
+            "beta_clashes": 100 * sum(betas) / residues,
+            "crowded": 100 * sum(map(geometry.crowded_betas, each)) / residues,
+            "overlaps": 100 * sum(map(geometry.overlaps, each)) / residues,
+            "contacts": sum(len(one) * geometry.contacts_per_residue(one) for one in each) / residues,
+            "buried": np.mean(np.concatenate(list(map(geometry.side_chain_neighbours, each))) >= geometry.BURIED),
+            "longest_coil": np.median(list(map(geometry.longest_coil, self.states))),
+            "outliers": np.nanmean([one for one in map(geometry.ramachandran_outliers, each)] or [np.nan]),
+        }
+        return {prefix + name: float(value) for name, value in found.items()}
 
     def shares(self) -> Float[np.ndarray, " state"]:
         """Shares of helix, strand and coil among all residues."""
@@ -199,7 +242,9 @@ def evaluate_backbones(
     }  # fmt: skip
     if found:
         ours, natives = JudgedBackbones(found), JudgedBackbones(known)
-        result |= _geometry(found, known, len(designs)) | _secondary_structure(ours, natives) | _shape(found, known)
+        result |= _geometry(found, known, len(designs)) | ours.packing() | natives.packing("reference_")
+        result["no_clash"] *= len(found) / len(designs)
+        result |= _secondary_structure(ours, natives) | _shape(found, known)
         result |= _similarity(found, training, report) if alignments else {}
         result |= _perplexity(found, known, seed, report) if sequences else {}
     return {name: float(value) for name, value in result.items() if math.isfinite(value)}
@@ -215,17 +260,12 @@ def _geometry(found: Sequence[Coordinates], known: Sequence[Coordinates], given:
     shortest, longest = geometry.TRANS_DISTANCE
     return {
         "ca_distances": float(np.mean((neighbours >= shortest) & (neighbours <= longest))),
-        "no_clash": sum(not geometry.ca_clashes(one) for one in found) / given,
-        "overlaps": _overlaps(found), "reference_overlaps": _overlaps(known),
+        "no_ca_clash": sum(not geometry.ca_clashes(one) for one in found) / given,
         "unbroken": sum(not geometry.chain_breaks(one) for one in found) / given,
         "trans": float(np.mean(abs(omega) > geometry.TRANS_ANGLE)),
         "lengths": _distance(geometry.bond_lengths, found, known),
         "angles": _distance(geometry.bond_angles, found, known),
     }  # fmt: skip
-
-
-def _overlaps(backbones: Sequence[Coordinates]) -> float:
-    return 100 * sum(map(geometry.overlaps, backbones)) / sum(map(len, backbones))
 
 
 def _distance(
@@ -287,21 +327,35 @@ def _perplexity(
     from sciencegen.domains.proteins.backbones.inverse_folding import LETTERS, design_sequences
 
     groups = [_spaced(group, MOST_FOLDED) for group in (found, known)]
-    means, counts, done = [], [], 0
-    for group in groups:
-        drawn = []
+    result: dict[str, float] = {}
+    counts, done = [], 0
+    for prefix, group in zip(("", "reference_"), groups, strict=True):
+        drawn, core = [], []
         for one in group:
             report(DRAWING, done, sum(map(len, groups)))
             drawn.append(design_sequences(one, seed=seed))
+            core.append(core_hydrophobic(one, drawn[-1].sequences))
             done += 1
-        means.append(np.mean([one.perplexity.mean() for one in drawn]))
         text = "".join(letters for one in drawn for letters in one.sequences)
         counts.append(np.array([text.count(letter) for letter in LETTERS]))
-    return {
-        "perplexity": means[0], "reference_perplexity": means[1],
-        "commonest": counts[0].max() / counts[0].sum(), "reference_commonest": counts[1].max() / counts[1].sum(),
-        "composition_distance": jensen_shannon_distance(*counts),
-    }  # fmt: skip
+        values = {
+            "perplexity": np.mean([one.perplexity.mean() for one in drawn]),
+            "commonest": counts[-1].max() / counts[-1].sum(),
+            "small": share_of(text, SMALL), "large": share_of(text, LARGE), "core_hydrophobic": np.mean(core),
+        }  # fmt: skip
+        result |= {prefix + name: float(value) for name, value in values.items()}
+    return {**result, "composition_distance": jensen_shannon_distance(*counts)}
+
+
+def share_of(text: str, letters: Collection[str]) -> float:
+    """Share of these letters."""
+    return sum(map(text.count, letters)) / len(text)
+
+
+def core_hydrophobic(coordinates: Coordinates, sequences: Sequence[str]) -> float:
+    """Share of hydrophobic letters at the half of the residues with the most CB in front of their side chain."""
+    order = np.argsort(-geometry.side_chain_neighbours(coordinates), kind="stable")[: (len(coordinates) + 1) // 2]
+    return share_of("".join(sequence[row] for sequence in sequences for row in order), LARGE | {"V"})
 
 
 def _spaced(backbones: Sequence[Coordinates], most: int) -> list[Coordinates]:
@@ -325,10 +379,25 @@ PROPERTIES: dict[str, Property] = {
                  possible=(0, math.inf)),
         Property("breaks", "", 0.0, 5.0, "minimize", 0.5, "peptide bonds longer than 2 Å", integer=True,
                  possible=(0, math.inf)),
-        Property("clashes", "", 0.0, 5.0, "minimize", 0.5, "pairs of alpha carbons closer than 3.4 Å", integer=True,
+        Property("clashes", "", 0.0, 5.0, "minimize", 0.5, "pairs of N, CA, C, O closer than 2.5 Å", integer=True,
                  possible=(0, math.inf)),
+        Property("ca_clashes", "", 0.0, 5.0, "minimize", 0.5, "pairs of alpha carbons closer than 3.4 Å", integer=True,
+                 possible=(0, math.inf)),
+        Property("beta_clashes", "", 0.0, 5.0, "minimize", 0.5, "pairs of an ideal CB and an atom closer than 2.5 Å",
+                 integer=True, possible=(0, math.inf)),
+        Property("crowded", "", 0.0, 10.0, "minimize", 0.5, "pairs of ideal CB within 3.8 Å for 100 residues",
+                 possible=(0, math.inf)),
+        Property("contacts", "", 1.0, 2.2, None, 0.1, "pairs of alpha carbons within 8 Å, 6 or more apart, a residue",
+                 possible=(0, math.inf)),
+        Property("buried", "", 0.0, 0.2, None, 0.02, "share of residues with a buried side chain", possible=(0, 1)),
+        Property("longest_coil", "", 3.0, 20.0, "minimize", 1.0, "residues in the longest run of coil", integer=True,
+                 possible=(0, math.inf)),
+        Property("outliers", "", 0.0, 0.1, "minimize", 0.01, "share of phi and psi where 2% of native ones are",
+                 possible=(0, 1)),
     )
 }  # fmt: skip
+FEATURES = ("length", "helix", "strand", "coil", "rg", "rg_ratio", "breaks", "ca_clashes")
+"""Those that regressors see."""
 SHARES = {"helix": HELIX, "strand": STRAND, "coil": COIL}
 
 
@@ -341,12 +410,23 @@ def measure(items: Sequence[Backbone], names: Sequence[str]) -> Float[np.ndarray
 
 
 def _row(item: Backbone, names: Sequence[str]) -> list[float]:
-    structure = secondary_structure(item.coordinates) if set(SHARES) & set(names) else ""
-    radius = radius_of_gyration(item.coordinates)
-    found = {name: structure.count(letter) / len(item) for name, letter in SHARES.items()}
-    found |= {"length": len(item), "rg": radius, "rg_ratio": radius / expected_radius(len(item))}
-    found |= {"breaks": chain_breaks(item.coordinates), "clashes": ca_clashes(item.coordinates)}
-    return [found[name] for name in names]
+    places = item.coordinates.astype(np.float64)
+    structure = secondary_structure(places) if {*SHARES, "longest_coil"} & set(names) else ""
+    values: dict[str, Callable[[], float]] = {
+        "length": lambda: len(item),
+        "rg": lambda: radius_of_gyration(places),
+        "rg_ratio": lambda: gyration_ratio(places),
+        "breaks": lambda: chain_breaks(places),
+        "clashes": lambda: geometry.clashes(places),
+        "ca_clashes": lambda: ca_clashes(places),
+        "beta_clashes": lambda: geometry.beta_clashes(places),
+        "crowded": lambda: 100 * geometry.crowded_betas(places) / len(item),
+        "contacts": lambda: geometry.contacts_per_residue(places),
+        "buried": lambda: float(np.mean(geometry.side_chain_neighbours(places) >= geometry.BURIED)),
+        "longest_coil": lambda: geometry.longest_coil(structure),
+        "outliers": lambda: geometry.ramachandran_outliers(places),
+    }
+    return [structure.count(SHARES[name]) / len(item) if name in SHARES else values[name]() for name in names]
 
 
 # `evaluate` of backbones given as text: distances of properties, and the metrics of coordinates.
@@ -425,8 +505,8 @@ Points = Float[np.ndarray, "point 2"]
 
 
 def charts(compared: Compared) -> Sequence[Chart]:
-    """Ramachandran plot, helix against strand, and radius of gyration against length."""
-    return [ramachandran(compared), secondary(compared), compactness(compared)]
+    """Ramachandran plot, helix against strand, and radius of gyration and contacts against length."""
+    return [ramachandran(compared), secondary(compared), compactness(compared), packing(compared)]
 
 
 def ramachandran(compared: Compared) -> Chart:
@@ -463,6 +543,15 @@ def compactness(compared: Compared) -> Chart:
     line = Line("2.2 Å N^0.38, a globule", np.stack([shown, expected_radius(shown)], 1).tolist())
     length, radius = Axis("residues"), Axis("radius of gyration", "Å")
     return _of_items("Compactness.", length, radius, compared, lambda items: measure(items, ("length", "rg")), line)
+
+
+def packing(compared: Compared) -> Chart:
+    """Contacts of each residue against the number of residues: more than native chains have leave no room for side
+    chains."""
+    contacts = Axis("contacts of a residue")
+    return _of_items(
+        "Packing.", Axis("residues"), contacts, compared, lambda items: measure(items, ("length", "contacts"))
+    )
 
 
 def _of_items(

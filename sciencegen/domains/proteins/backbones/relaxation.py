@@ -2,11 +2,12 @@
 
     minimize over x   sum_p max(0, low_p - d_p(x))^2 + max(0, d_p(x) - high_p)^2 + sum_bonds max(0, |h(x)| - highest)^2
 
-d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of CA that could clash; h is the
-height of a CA over the plane of the peptide bond before it (`geometry.heights`), since distances within their limits
-leave omega free by 48 degrees. A chain whose sum for the limits of 99.9% of native values is at most `TOLERANCE` stays
-as it is, as 95% of native chains do. Others get values within the narrower limits of 95% of them. L-BFGS begins at the
-given coordinates and ends as soon as all are within their limits, so that atoms move no farther than they must.
+d_p are distances of bonded atoms, of atoms two bonds apart, of neighbours' CA, and of N, CA, C, O, CB and side chains
+that could overlap; h is the height of a CA over the plane of the peptide bond before it (`geometry.heights`), since
+distances within their limits leave omega free by 48 degrees. A chain whose sum for the limits of 99.9% of native values
+is at most `TOLERANCE` stays as it is, as 93% of native chains do. Others get values within the narrower limits of 95%
+of them. L-BFGS begins at the given coordinates and ends as soon as all are within their limits, so that atoms move no
+farther than they must.
 
 Then hydrogen bonds between strands that are nearly formed are completed (`nearly_bonded`): their distances join the
 sum.
@@ -26,20 +27,27 @@ from scipy.sparse import csr_array, eye_array, vstack
 from scipy.spatial import cKDTree
 
 from sciencegen.domains.proteins.backbones.geometry import (
+    APART,
+    ATOM_DISTANCE,
+    BETA,
     C_N,
     C_N_CA,
     C_O,
     CA_C,
     CA_C_N,
     CLASH_DISTANCE,
+    LEAST_APART,
     N_CA,
     N_CA_C,
     N_H,
     OVERLAP_DISTANCE,
+    OVERLAP_SEPARATION,
+    SIDE_CHAIN,
     Coordinates,
     bonded,
     dihedrals,
     hydrogen_bonds,
+    place_betas,
     place_oxygens,
     squared_heights,
 )
@@ -198,7 +206,7 @@ def _ideal(
 IDEAL = 2.9
 """Distance of O and N, ångström."""
 NEAR, LADDER = 1.6, 0.6
-APART = 3
+BRIDGED = 3
 """Least number of residues from one to the other of a bridge, as in DSSP."""
 EXTENDED = 6.0
 """Ångström: least distance of the CA before and after a residue of a strand; 5.5 in helices, 6.2 to 7 in strands."""
@@ -235,7 +243,7 @@ def nearly_bonded(atoms: Atoms) -> Int[np.ndarray, "bond 2"]:
     oxygens = place_oxygens(n, ca, c)
     backbone = np.stack([n, ca, c, oxygens], 1)
     joined = bonded(n, c)
-    chosen = _best(_bridges(_errors(n, oxygens, joined), _extended(ca))) if len(atoms) > APART else []
+    chosen = _best(_bridges(_errors(n, oxygens, joined), _extended(ca))) if len(atoms) > BRIDGED else []
     if not chosen:
         return np.zeros((0, 2), int)
     held = hydrogen_bonds(backbone)[:-1] & joined[:, None]
@@ -257,7 +265,7 @@ def _errors(
 def _bridges(squares: Float[np.ndarray, "acceptor donor"], extended: Bool[np.ndarray, " residue"]) -> list[Bridge]:
     """All bridges of two extended residues that are nearly there."""
     residue = np.arange(len(squares))
-    apart = (abs(residue[:, None] - residue) >= APART) & extended & extended[:, None]
+    apart = (abs(residue[:, None] - residue) >= BRIDGED) & extended & extended[:, None]
     anti = np.where(np.triu(apart), squares + squares.T, np.inf)
     parallel = np.full_like(squares, np.inf)
     parallel[1:-1] = np.where(apart[1:-1], squares[:-2] + squares.T[2:], np.inf)
@@ -309,6 +317,28 @@ def bond_limits(bonds: Int[np.ndarray, "bond 2"], residues: int) -> DistanceLimi
     return DistanceLimits(pairs, low, high)
 
 
+class PlacedAtoms:
+    """N, CA and C of a chain [3 residue], then each residue's O, H, ideal CB, and where its side chain begins."""
+
+    def __init__(self, residues: int) -> None:
+        self.linear = with_oxygens_and_hydrogens(residues)
+
+    def points(self, atoms: Atoms) -> Float[np.ndarray, "atom 3"]:
+        ca, beta = atoms[:, 1], place_betas(atoms)
+        return np.concatenate([self.linear @ atoms.reshape(-1, 3), beta, ca + SIDE_CHAIN * (beta - ca)])
+
+    def pulled(self, atoms: Atoms, slope: Float[np.ndarray, "atom 3"]) -> Atoms:
+        """The gradient of a function of the atoms from that of the points."""
+        n, ca, c = atoms.swapaxes(0, 1)
+        size = len(atoms)
+        found = (self.linear.T @ slope[: 5 * size]).reshape(atoms.shape)
+        side = slope[6 * size :]
+        beta = slope[5 * size : 6 * size] + SIDE_CHAIN * side
+        of_u = BETA[0] * np.cross(c - ca, beta) - BETA[1] * beta  # of CA - N
+        of_v = BETA[0] * np.cross(beta, ca - n) + BETA[2] * beta  # of C - CA
+        return found + np.stack([-of_u, of_u - of_v + beta + (1 - SIDE_CHAIN) * side, of_v], 1)
+
+
 def with_oxygens_and_hydrogens(residues: int) -> csr_array:
     """The matrix from positions of N, CA and C [3 residue] to those and each residue's O and H [5 residue].
 
@@ -355,12 +385,16 @@ CIS_ANGLE = 30.0
 HEIGHTS = {False: 0.62, True: 0.24}
 """Greatest height by `narrow`, in ångström. omega is within 30 degrees of 180 or 0 as that of more than 99.9% of native
 peptide bonds, and within 11 as that of 95%."""
-LEAST_APART = {False: CLASH_DISTANCE + 0.1, True: OVERLAP_DISTANCE}
+LEAST = {False: CLASH_DISTANCE + 0.1, True: OVERLAP_DISTANCE}
 """Least distance of CA that aren't neighbours, by `narrow`, in ångström."""
-REACH = 6.0
-"""Ångström: CA this near at the start are kept from clashing."""
-FAR = 9.0
-"""`REACH` where hydrogen bonds move atoms farther."""
+OVERLAPPING = {False: 1.0, True: 0.2}
+"""Weight of overlaps in the sum, by `narrow`: bonds give way less than they do."""
+ATOMS_APART = ATOM_DISTANCE + 0.1
+"""Least distance in ångström of N, CA, C and O of residues `APART` or more apart."""
+FAR = 10.0
+"""Ångström: residues with CA this near at the start are kept from overlapping,"""
+NEARBY = 1.5
+"""and of their atoms those that are so much farther from each other than they must be."""
 BONDING = 0.1
 """Weight of the squared violations of hydrogen bonds."""
 TOLERANCE = 0.02
@@ -386,12 +420,15 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     if not (np.abs(start) < FARTHEST).all():  # no item, for which squares may overflow; also if not finite
         return atoms
     free = np.full(start.shape, True) if fixed is None else np.broadcast_to(~fixed[:, None, None], start.shape)
-    if violations(start, limits_of(start, narrow=False), narrow=False)[0] <= TOLERANCE or not free.any():
+    if len(atoms) < 2 or not free.any():
         return atoms
-    limits = limits_of(start, narrow=True)
-    near = _nearest(start, free, lambda places: violations(places, limits, narrow=True))
+    placement = PlacedAtoms(len(atoms))
+    if violations(start, limits_of(start, placement, narrow=False), placement, narrow=False)[0] <= TOLERANCE:
+        return atoms
+    limits = limits_of(start, placement, narrow=True)
+    near = _nearest(start, free, lambda places: violations(places, limits, placement, narrow=True))
     bonds = nearly_bonded(near)
-    return _nearest(near, free, _with_bonds(near, bonds)) if len(bonds) else near
+    return _nearest(near, free, _with_bonds(near, bonds, placement)) if len(bonds) else near
 
 
 Sum = Callable[[Atoms], tuple[float, Atoms]]
@@ -414,36 +451,38 @@ def _nearest(start: Atoms, free: Bool[np.ndarray, "residue 3 3"], total: Sum) ->
     return moved(found.x)
 
 
-def _with_bonds(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"]) -> Sum:
+def _with_bonds(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"], placement: PlacedAtoms) -> Sum:
     """The sum with the distances of hydrogen bonds. bonds: acceptor and donor of each."""
-    limits = limits_of(atoms, narrow=True, reach=FAR)
-    distances, placed = bond_limits(bonds, len(atoms)), with_oxygens_and_hydrogens(len(atoms))
+    limits, distances = limits_of(atoms, placement, narrow=True), bond_limits(bonds, len(atoms))
 
     def total(places: Atoms) -> tuple[float, Atoms]:
-        value, gradient = violations(places, limits, narrow=True)
-        excess, slope = squared_violations(placed @ places.reshape(-1, 3), distances)
-        return value + BONDING * excess, gradient + BONDING * (placed.T @ slope).reshape(gradient.shape)
+        value, gradient = violations(places, limits, placement, narrow=True)
+        excess, slope = squared_violations(placement.points(places), distances)
+        return value + BONDING * excess, gradient + BONDING * placement.pulled(places, slope)
 
     return total
 
 
-def violations(atoms: Atoms, limits: DistanceLimits, narrow: bool) -> tuple[float, Atoms]:
-    """The sum above, and its gradient."""
-    value, gradient = squared_violations(atoms.reshape(-1, 3), limits)
-    bent, slope = squared_heights(atoms, HEIGHTS[narrow])
-    return value + bent, gradient.reshape(atoms.shape) + slope
+def violations(
+    atoms: Atoms, limits: tuple[DistanceLimits, DistanceLimits], placement: PlacedAtoms, narrow: bool
+) -> tuple[float, Atoms]:
+    """The sum above, and its gradient. limits: of bonds, and of overlaps, which have a weight."""
+    points, weight = placement.points(atoms), OVERLAPPING[narrow]
+    (value, slope), (overlap, push) = (squared_violations(points, one) for one in limits)
+    bent, gradient = squared_heights(atoms, HEIGHTS[narrow])
+    return value + bent + weight * overlap, gradient + placement.pulled(atoms, slope + weight * push)
 
 
-def limits_of(atoms: Atoms, narrow: bool, reach: float = REACH) -> DistanceLimits:
-    """The limits of a chain; its atoms are numbered 3 residue + atom."""
+def limits_of(atoms: Atoms, placement: PlacedAtoms, narrow: bool) -> tuple[DistanceLimits, DistanceLimits]:
+    """The limits of a chain's bonds and of its overlaps; atoms are numbered as the points of its placement."""
     here = 3 * np.arange(len(atoms))
     before, after = here[:-1], here[1:]
     apart = np.linalg.norm(np.diff(atoms[:, 1], axis=0), axis=-1)
     omega = dihedrals(np.stack([atoms[:-1, 1], atoms[:-1, 2], atoms[1:, 0], atoms[1:, 1]], 1))
     cis = (apart >= CIS.wide[0]) & (apart <= CIS.wide[1]) & (abs(omega) <= CIS_ANGLE)
-    near = cKDTree(atoms[:, 1]).query_pairs(reach, output_type="ndarray")
+    near = cKDTree(atoms[:, 1]).query_pairs(FAR, output_type="ndarray")
     near = near[np.lexsort(near.T)]
-    near = 3 * near[abs(near[:, 0] - near[:, 1]) > 1] + 1
+    near = near[abs(near[:, 0] - near[:, 1]) >= APART]
 
     def pairs(kind: Kind, first: np.ndarray, second: np.ndarray) -> DistanceLimits:
         return _limits(first + kind.atoms[0], second + kind.atoms[1], kind.narrow if narrow else kind.wide)
@@ -452,9 +491,29 @@ def limits_of(atoms: Atoms, narrow: bool, reach: float = REACH) -> DistanceLimit
         *(pairs(kind, here, here) for kind in INSIDE),
         *(pairs(kind, before, after) for kind in ACROSS),
         *(pairs(kind, before[chosen], after[chosen]) for kind, chosen in ((TRANS, ~cis), (CIS, cis))),
-        _limits(near[:, 0], near[:, 1], (LEAST_APART[narrow], np.inf)),
+        _limits(3 * near[:, 0] + 1, 3 * near[:, 1] + 1, (LEAST[narrow], np.inf)),
     ]
-    return DistanceLimits(*map(np.concatenate, zip(*parts, strict=True)))
+    bonds = DistanceLimits(*map(np.concatenate, zip(*parts, strict=True)))
+    return bonds, _overlaps(atoms, placement, near, narrow)
+
+
+def _overlaps(atoms: Atoms, placement: PlacedAtoms, near: Int[np.ndarray, "pair 2"], narrow: bool) -> DistanceLimits:
+    """Least distances of N, CA, C and O, and by `narrow` those of native chains (`geometry.LEAST_APART`), with CB
+    and the beginnings of side chains."""
+    count = len(atoms)
+    places = np.concatenate(
+        [np.arange(3 * count).reshape(-1, 3), np.arange(count)[:, None] + [3 * count, 5 * count, 6 * count]], 1
+    )
+    far = (abs(near[:, 0] - near[:, 1]) >= OVERLAP_SEPARATION)[:, None, None] & narrow
+    backbone = np.arange(6) < 4
+    least = np.where(far, LEAST_APART, np.where(backbone & backbone[:, None], ATOMS_APART, 0.0))
+    first, second = (
+        np.broadcast_to(part, least.shape) for part in (places[near[:, 0], :, None], places[near[:, 1], None])
+    )
+    points = placement.points(atoms)
+    chosen = np.linalg.norm(points[first] - points[second], axis=-1) < least + NEARBY * (least > 0)
+    pairs = np.stack([first[chosen], second[chosen]], 1)
+    return DistanceLimits(pairs, least[chosen], np.full(len(pairs), np.inf))
 
 
 def _limits(first: np.ndarray, second: np.ndarray, limits: tuple[float, float]) -> DistanceLimits:

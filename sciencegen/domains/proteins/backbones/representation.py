@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
@@ -19,7 +19,7 @@ from sciencegen.domains.proteins.backbones.relaxation import relaxed
 from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.residues import UNKNOWN
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Json, Refusal
 from sciencegen.networks.residues import ATOMS, BOND, TRACE, colour, whiten
 from sciencegen.runs import check_format
@@ -93,8 +93,7 @@ class BackboneRepresentation(StandardizedRepresentation):
         pairs = zip(places_of(batch), given_parts(batch), strict=True)
         found = []
         for places, given in pairs:
-            kept = None if given.oxygen is None else ~np.isnan(given.oxygen[: len(places)]).any(-1)
-            found.append(_built(relaxed(places, kept), given))
+            found.append(_built(relaxed(places, given.kept(len(places))), given))
         return found
 
     def decode_estimates(self, batch: Batch) -> list[Backbone | Refusal]:
@@ -102,9 +101,12 @@ class BackboneRepresentation(StandardizedRepresentation):
         return [_built(places, given) for places, given in zip(places_of(batch), given_parts(batch), strict=True)]
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
-        """[item] whether each chain is unbroken, and its alpha carbons don't clash."""
+        """[item] whether each chain is unbroken, and no atoms clash but those of given residues."""
         good = (
-            not isinstance(one, Refusal) and not why_broken(one) and not assembly_clashes(one.copies) for one in items
+            not isinstance(one, Refusal)
+            and not why_broken(one)
+            and not assembly_clashes(one.copies, given.kept(len(one)))
+            for one, given in zip(items, given_parts(batch), strict=True)
         )
         return np.array(list(good), bool)
 
@@ -138,8 +140,11 @@ def load(data: Mapping[str, Any]) -> BackboneRepresentation:
     )
 
 
-def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> BackboneRepresentation:
-    """Fit the distribution of lengths, and moments of the properties, to the chains that can be learned from."""
+def fit(
+    texts: Sequence[str], values: np.ndarray, properties: Sequence[str], moments: Standardization | None = None
+) -> BackboneRepresentation:
+    """Fit the distribution of lengths, and moments of the properties (unless they are given), to the chains that can be
+    learned from."""
     read = [parse_text(text) for text in texts]
     lengths = np.array([len(one) if isinstance(one, Backbone) and _usable(one) else 0 for one in read])
     good = lengths > 0
@@ -148,7 +153,8 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
     known = np.asarray(values, float)[good].reshape(int(good.sum()), len(properties))
     filled = np.ma.masked_invalid(known)
     mean, std = (np.ma.filled(part, fill) for part, fill in ((filled.mean(0), 0.0), (filled.std(0), 1.0)))
-    std = np.where(std > 0, std, 1.0)
+    moments = moments or Standardization(tuple(properties), mean, np.where(std > 0, std, 1.0))
+    mean, std = moments.mean, moments.std
     shortest, longest = int(lengths[good].min()), int(lengths[good].max())
     sizes = shortest + np.arange(longest - shortest + 1)
     counts, size_mean, size_std = smoothed(lengths[good], (known - mean) / std, sizes)
@@ -158,8 +164,22 @@ def fit(texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> 
         size_std[:, column] = LENGTH_DEVIATION / std[column]
     kept = np.linspace(0, good.sum() - 1, min(MOST_KNOWN, good.sum())).round().astype(int)
     lengths, known = lengths[good][kept], np.round((known - mean) / std, 3)[kept]
-    moments = Standardization(tuple(properties), mean, std)
     return BackboneRepresentation(moments, shortest, counts, size_mean, size_std, lengths, known)
+
+
+def adapt(
+    old: BackboneRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
+) -> BackboneRepresentation:
+    """That of other chains, whose conditions are standardized as the weights have learned them.
+
+    Raises
+    ------
+    ConfigError
+        For conditions other than the model's own.
+    """
+    if tuple(properties) != old.properties:
+        raise ConfigError(f"Expected the model's own conditions {list(old.properties)}, got {list(properties)}.")
+    return fit(texts, values, properties, old.standardization)
 
 
 def _usable(item: Backbone) -> bool:
@@ -238,6 +258,10 @@ class Given(NamedTuple):
     """O relative to CA in ångström; NaN where it is to be placed."""
     copies: Int[np.ndarray, ""] | None = None
     """Number of chains of a cyclic assembly."""
+
+    def kept(self, residues: int) -> Bool[np.ndarray, " residue"] | None:
+        """Residues that stay where they are: those whose oxygens are given."""
+        return None if self.oxygen is None else ~np.isnan(self.oxygen[:residues]).any(-1)
 
 
 def given_parts(batch: Batch) -> Iterator[Given]:

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from sciencegen.data.damage import reading
 from sciencegen.domains.base import Oracles
 from sciencegen.domains.capabilities import Predictions, SequenceDraws, Sequences
 from sciencegen.domains.proteins.backbones.items import Backbone, key
+from sciencegen.domains.proteins.backbones.metrics import SMALL, core_hydrophobic, share_of
 from sciencegen.domains.proteins.backbones.motifs import FREE, check_numbers, kept_letters, kept_names
 from sciencegen.domains.proteins.backbones.published_weights import has_weights, weights_file
 from sciencegen.domains.proteins.backbones.similarity import Trace, can_align, trace_tm
@@ -211,6 +213,14 @@ def drawn_perplexity(item: Backbone) -> float:
     return float(design_sequences(item.coordinates).perplexity.mean())
 
 
+def drawn_share(item: Backbone, core: bool = False) -> float:
+    """Share of A, G, S, T and V in eight drawn sequences; core: of hydrophobic letters in their buried half."""
+    from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
+
+    sequences = design_sequences(item.coordinates).sequences
+    return core_hydrophobic(item.coordinates, sequences) if core else share_of("".join(sequences), SMALL)
+
+
 def own_perplexity(item: Backbone) -> float:
     """Perplexity of the backbone's own sequence."""
     from sciencegen.domains.proteins.backbones.inverse_folding import sequence_perplexity
@@ -225,7 +235,9 @@ FUNCTIONS: Mapping[str, Callable[[Backbone], float]] = {
     "sequence_perplexity": own_perplexity,
 }
 PERPLEXITIES: Mapping[str, Oracle] = {
-    name: FunctionOracle(name, function, direction="minimize") for name, function in FUNCTIONS.items()
+    **{name: FunctionOracle(name, function, direction="minimize") for name, function in FUNCTIONS.items()},
+    "small": FunctionOracle("small", drawn_share, direction="minimize"),
+    "core_hydrophobic": FunctionOracle("core_hydrophobic", partial(drawn_share, core=True), direction="maximize"),
 }
 
 

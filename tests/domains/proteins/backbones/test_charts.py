@@ -24,11 +24,11 @@ def test_residues_at_a_break_have_no_angles():
 
 def test_each_chart_has_the_points_of_its_items():
     training, draws, candidates = chains()[:4], chains()[4:6], chains()[6:]
-    rama, shares, shape = charts(Compared(training, draws, candidates))
+    rama, shares, shape, room = charts(Compared(training, draws, candidates))
     assert len(rama.training) == sum(len(one) - 2 for one in training)
     assert len(rama.candidates) == sum(len(one) - 2 for one in candidates)
     assert not rama.labels
-    for one in (shares, shape):
+    for one in (shares, shape, room):
         assert [len(one.training), len(one.generated), len(one.candidates)] == [4, 2, 2]
         assert list(one.labels) == [item.name for item in candidates]
     for residues, radius in shape.line.points:

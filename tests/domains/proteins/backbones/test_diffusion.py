@@ -1,6 +1,7 @@
 """The model of backbones: lengths as asked, laws of draws, and the whole way on the command line."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,9 @@ import torch
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import earlier
 from sciencegen.diffusion.state import Euclidean, Field, State
-from sciencegen.domains.proteins.backbones import diffusion
+from sciencegen.domains.proteins.backbones import diffusion, representation
 from sciencegen.domains.proteins.backbones.files import parse, read, write
+from sciencegen.domains.proteins.backbones.items import text
 from sciencegen.domains.proteins.backbones.metrics import measure
 from sciencegen.domains.proteins.backbones.representation import padded_places
 from sciencegen.errors import ConfigError
@@ -72,6 +74,29 @@ def test_the_network_reads_the_fields_of_earlier_estimates():
     assert (earlier(TRACE), earlier(ATOMS)) == (EARLIER_TRACE, EARLIER_ATOMS)
 
 
+def test_fine_tuning_begins_with_the_weights_and_more_stages_change_nothing_yet(fitted, model):
+    settings = tiny_model.SMALL
+    deeper = replace(settings, network=replace(settings.network, stages=3))
+    grown = diffusion.adapted(model, fitted, fitted, deeper, 0)
+    assert len(grown.diffusion.network.stages) == 3
+    z = {TRACE: torch.randn(2, 12, 3), ATOMS: torch.randn(2, 12, 6)}
+    for given in (z, {**z, EARLIER_TRACE: z[TRACE], EARLIER_ATOMS: z[ATOMS]}):
+        before, after = (one.diffusion.network(given, torch.zeros(2)) for one in (model, grown))
+        assert all(torch.equal(before[name], after[name]) for name in (TRACE, ATOMS))
+    with pytest.raises(ConfigError, match="Expected a `network` with the sizes of the one that is fine-tuned"):
+        diffusion.adapted(model, fitted, fitted, replace(settings, network=replace(settings.network, width=32)), 0)
+
+
+def test_conditions_of_other_chains_keep_their_scale(fitted):
+    longer = [text(one) for one in chains()[4:]]
+    values = measure(chains()[4:], diffusion.CONDITIONS)
+    other = representation.adapt(fitted, longer, values, diffusion.CONDITIONS)
+    assert other.scales == fitted.scales
+    assert (other.shortest, fitted.shortest) == (28, 20)
+    with pytest.raises(ConfigError, match="model's own conditions"):
+        representation.adapt(fitted, longer, values[:, :1], ["length"])
+
+
 def test_a_bias_names_a_condition(fitted):
     biased = diffusion.backbone_diffusion(fitted, diffusion.BackboneDiffusionSettings(condition_bias={"helix": 0.1}))
     found = biased.typical.bias * torch.from_numpy(fitted.standardization.std).float()
@@ -82,7 +107,7 @@ def test_a_bias_names_a_condition(fitted):
 
 def test_latents_of_chains_are_decoded_to_them(fitted, model):
     batch = fitted.batch(fitted.encode(chains()[:3]))
-    back = fitted.decode(model.double().decode(model.encode(batch.map(_double))))
+    back = fitted.decode_estimates(model.double().decode(model.encode(batch.map(_double))))
     for item, one in zip(chains(), back, strict=False):
         centred = item.coordinates - item.trace.mean(0)
         assert np.sqrt(np.square(one.coordinates - one.trace.mean(0) - centred).mean()) < 0.1

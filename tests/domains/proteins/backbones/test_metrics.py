@@ -39,7 +39,7 @@ def test_mirror_images_differ_in_handedness_and_torsions_only(reference) -> None
     found = evaluate_backbones(reference, reference, **CHEAP)
     mirrored = evaluate_backbones([one * MIRROR for one in reference], reference, **CHEAP)
     assert {name for name in found if not math.isclose(mirrored[name], found[name], abs_tol=1e-9)} == {
-        "right_handed", "ramachandran",
+        "right_handed", "ramachandran", "outliers",
     }  # fmt: skip
     assert mirrored["right_handed"] == 0
     assert mirrored["ramachandran"] == pytest.approx(1)

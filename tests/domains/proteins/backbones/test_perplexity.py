@@ -5,6 +5,7 @@ import pytest
 from sciencegen.domains.proteins.backbones.form import DOMAIN
 from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences, sequence_perplexity
 from sciencegen.domains.proteins.backbones.items import backbone
+from sciencegen.domains.proteins.backbones.metrics import core_hydrophobic
 from sciencegen.domains.proteins.backbones.sequences import PERPLEXITIES
 from sciencegen.errors import ConfigError
 from tests.domains.proteins.backbones.examples import chains, helix
@@ -19,6 +20,16 @@ def test_scores_are_those_of_inverse_folding():
     assert drawn.score([item, UNKNOWN])[0].value == design_sequences(item.coordinates).perplexity.mean()
     assert own.score([item])[0].value == sequence_perplexity(item.coordinates, item.sequence)
     assert drawn.direction == own.direction == "minimize"
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_shares_of_letters_are_of_the_same_sequences():
+    item = chains()[0]
+    sequences = design_sequences(item.coordinates).sequences
+    text = "".join(sequences)
+    small, core = (DOMAIN.oracles.find(name).score([item])[0].value for name in ("small", "core_hydrophobic"))
+    assert small == sum(map(text.count, "AGSTV")) / len(text)
+    assert core == core_hydrophobic(item.coordinates, sequences)
 
 
 @pytest.mark.usefixtures("random_weights")
