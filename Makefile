@@ -15,8 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# One worker more than the cores of CI: at times each waits for a program, a server or a lock.
-TESTS ?= -n 3 --dist loadfile --no-loadscope-reorder
+TESTS ?= -n 2 --dist loadfile --no-loadscope-reorder
 FRESH = set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT INT TERM; $(PYTHON) -m venv "$$folder"; \
 	install() { "$$folder/bin/python" -m pip install --quiet "$$@"; }; install --upgrade pip
 
@@ -31,11 +30,8 @@ export PYTHONDONTWRITEBYTECODE :=
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
 
-# The types are checked beside the tests, which they would keep waiting for a minute on one core.
-test: lint
-	@$(BIN)/mypy > $(VENV)/types.txt 2>&1 & types=$$!; \
-	$(BIN)/pytest -m "not long and not slow and not gpu" $(TESTS); tests=$$?; \
-	wait $$types; types=$$?; cat $(VENV)/types.txt; [ $$tests = 0 ] && [ $$types = 0 ]
+test: lint types
+	$(BIN)/pytest -m "not long and not slow and not gpu" $(TESTS)
 
 long: $(INSTALLED)
 	$(BIN)/pytest -m "long and not slow and not gpu" $(TESTS)

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +53,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if os.environ.get("SCIENCEGEN_TOY") in sys.path:
         sys.path.remove(os.environ["SCIENCEGEN_TOY"])
     _FOLDER.cleanup()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Each worker of a run begins elsewhere in a folder, and finds compiled what another has collected before it."""
-    report = yield
-    number, count = (os.environ.get(f"PYTEST_XDIST_WORKER{name}", "") for name in ("", "_COUNT"))
-    if number and report.passed and isinstance(collector, pytest.Dir | pytest.Package):
-        first = len(report.result) * int(number.removeprefix("gw")) // int(count)
-        report.result = report.result[first:] + report.result[:first]
-    return report
 
 
 def pytest_collection_finish() -> None:
