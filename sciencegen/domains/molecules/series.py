@@ -449,7 +449,7 @@ def difference(molecule: Chem.Mol, reference: Chem.Mol) -> str:
             point = r"[*:{}]" if len(one) > 1 else "*"
             labels = {str(place): point.format(rank) for place, rank in number.items()}
             sides = [".".join(sorted(some.elements())) or "nothing" for some in (old - new, new - old)]
-            texts = [_LABEL.sub(lambda found, labels=labels: labels[found[1]], side) for side in sides]
+            texts = [_LABEL.sub(lambda found: labels[found[1]], side) for side in sides]  # noqa: B023  # called at once
             said.append(f"{','.join(f'R{number[place]}' for place in sorted(one))}: {' > '.join(texts)}")
     if said:
         return "; ".join([*said, f"core: {_with_points(reference, places[0], number)}"])
