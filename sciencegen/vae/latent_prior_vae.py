@@ -147,6 +147,11 @@ class LatentPriorVAESettings:
         for name in ("noised", "radius", "share", "spread", "drawn_similarity"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"Expected {name} between 0 and 1, got {getattr(self, name)}.")
+        if self.drawn_similarity < 1 and not (self.noised and self.radius):
+            raise ConfigError(
+                "Expected noised and radius above 0 with a drawn_similarity below 1, got 0. Set drawn_similarity to 1: "
+                "the decoder would never read another one in training."
+            )
         if not self.share:
             raise ConfigError("Expected a share above 0, got 0: the model would draw as before fine-tuning.")
         for name in ("near", "refinements", "persistence"):
@@ -459,11 +464,9 @@ class LatentPriorVAE(VAE):
     def _repaired(self, drawn: Batch, code: Latent, good: Bool[Tensor, " batch"], accept: Accept | None) -> Batch:
         """The draws, with those that aren't good decoded again, by beam search."""
         wrong = ~good.to(code.device)
-        return (
-            placed(drawn, wrong, self._decoded(code[wrong], accept, self.settings.drawn_similarity))
-            if wrong.any()
-            else drawn
-        )
+        if not wrong.any():
+            return drawn
+        return placed(drawn, wrong, self._decoded(code[wrong], accept, self.settings.drawn_similarity))
 
     def _likeliest(self, code: Latent, similarity: float = 1.0) -> Batch:
         """Greedy decoding."""

@@ -308,6 +308,12 @@ def test_a_decoder_that_reads_a_similarity_takes_that_of_draws_for_draws_alone(t
     assert not torch.equal(model.generate(noise, asked)["tokens"], trained.generate(noise, asked)["tokens"])
 
 
+@pytest.mark.parametrize("wrong", [{"noised": 0.0}, {"radius": 0.0}])
+def test_a_similarity_that_training_never_shows_is_refused(wrong):
+    with pytest.raises(ConfigError, match=r"noised and radius above 0 .* got 0\. Set drawn_similarity to 1"):
+        replace(SMALL, drawn_similarity=0.4, **wrong)
+
+
 def test_training_tells_the_decoder_how_far_a_code_was_moved():
     """The loss has a gradient in the weights of the similarity, which noise that isn't told leaves without a use."""
     torch.manual_seed(0)
