@@ -78,6 +78,11 @@ def looks_like_dna(letters: set[str], length: int) -> bool:
 
 def why_not_residues(sequence: str, allowed: frozenset[str] = _RESIDUES) -> str:
     """A message with the first letter that isn't allowed, and its position."""
+    if set(sequence) == {"X"}:
+        return (
+            "has no amino acids, as backbones that a model drew: ask for properties of structures, such as "
+            "`with` helix,strand, or draw sequences first (`sciencegen sequences`)"
+        )
     place = next(place for place, letter in enumerate(sequence) if letter not in allowed)
     named = _NAMED.get(sequence[place], f"'{printable(sequence[place])}', no amino acid")
     return f"holds {named}, at position {place + 1}; only the 20 amino acids {ALPHABET} are accepted"

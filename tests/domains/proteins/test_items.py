@@ -29,6 +29,7 @@ def test_blanks_at_the_ends_case_and_a_final_stop_don_t_count(text):
         ("MK-VLA", "`form` aligned"),
         ("MK.VLA", "`form` aligned"),
         ("MKXVLA", "unknown residue 'X', at position 3"),
+        ("XXXX", "no amino acids, as backbones that a model drew: ask for properties of structures"),
         ("MKB", "'B', asparagine or aspartate, at position 3"),
         ("zMK", "'Z', glutamine or glutamate, at position 1"),
         ("MJ", "leucine or isoleucine"),

@@ -316,12 +316,13 @@ def ramachandran_divergence(
     return jensen_shannon_distance(first.ravel(), second.ravel()) ** 2
 
 
-ALLOWED = """
+_CELLS = """
 c0000000f c0000003f c000007ff c00019fff c001fffff c01ffffff c01ffe7ff e01ffe7ff e01ffffff e01ffffff c01ff1fff 801fe00ff
 001f8007e 001f00078 000c00000 000000000 000000000 000000000 000000000 000000000 000000000 000001000 040007800 1e001f800
 7e003f000 e000fe001 e000f8003 c001f8007 0001f0000 0000e0000 000000000 000000000 000000000 c00000000 e00000001 c00000003
 """
-"""Cells of `ramachandran_histogram` that are allowed: a row of bits in hexadecimal for each phi.
+ALLOWED = np.array([[bit == "1" for bit in f"{int(row, 16):036b}"] for row in _CELLS.split()])
+"""Cells of `ramachandran_histogram` that are allowed; `_CELLS` has a row of bits in hexadecimal for each phi.
 
 They are the fewest that hold 98% of the residues, the rule of Kleywegt & Jones 1996 (Structure 4, 1395), of the 7,384
 chains of the dataset `backbones`. Glycine counts, unlike there, since residues of drawn chains have no letter. Of the
@@ -340,9 +341,8 @@ def ramachandran_outliers(coordinates: Coordinates) -> float:
     >>> ramachandran_outliers(backbone_of(np.full(12, 60.0), np.full(12, -90.0)))
     1.0
     """
-    bits = np.array([[bit == "1" for bit in f"{int(row, 16):036b}"] for row in ALLOWED.split()])
     counts = ramachandran_histogram([coordinates])
-    return float(counts[~bits].sum() / counts.sum()) if counts.any() else float("nan")
+    return float(counts[~ALLOWED].sum() / counts.sum()) if counts.any() else float("nan")
 
 
 def backbone_of(

@@ -191,7 +191,7 @@ class JudgedBackbones:
             "contacts": sum(len(one) * geometry.contacts_per_residue(one) for one in each) / residues,
             "buried": np.mean(np.concatenate(list(map(geometry.side_chain_neighbours, each))) >= geometry.BURIED),
             "longest_coil": np.median(list(map(geometry.longest_coil, self.states))),
-            "outliers": np.nanmean([one for one in map(geometry.ramachandran_outliers, each)] or [np.nan]),
+            "outliers": np.nanmean(list(map(geometry.ramachandran_outliers, each))),
         }
         return {prefix + name: float(value) for name, value in found.items()}
 

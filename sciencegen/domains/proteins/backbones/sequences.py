@@ -6,8 +6,9 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -27,6 +28,9 @@ from sciencegen.errors import DataError, SciencegenError
 from sciencegen.files import files_below
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
+
+if TYPE_CHECKING:
+    from sciencegen.domains.proteins.backbones.inverse_folding import Designed
 
 # Self-consistency of backbones: how near the structure that a folding program predicts for a sequence comes to the
 # backbone that the sequence was drawn for (Trippe et al. 2023, Watson et al. 2023).
@@ -206,18 +210,22 @@ SEQUENCES = Sequences(
 # Perplexities of backbones as oracles. They need the weights of ProteinMPNN, see `published_weights`.
 
 
-def drawn_perplexity(item: Backbone) -> float:
-    """Mean perplexity of eight sequences that are drawn for the backbone, as `evaluate` computes it."""
+@lru_cache(maxsize=1024)
+def _drawn(coordinates: bytes) -> Designed:
+    """Eight sequences for a backbone, as `evaluate` draws them, for all oracles that are asked for together."""
     from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
 
-    return float(design_sequences(item.coordinates).perplexity.mean())
+    return design_sequences(np.frombuffer(bytearray(coordinates), np.float32).reshape(-1, 4, 3))
+
+
+def drawn_perplexity(item: Backbone) -> float:
+    """Mean perplexity of the drawn sequences."""
+    return float(_drawn(item.coordinates.tobytes()).perplexity.mean())
 
 
 def drawn_share(item: Backbone, core: bool = False) -> float:
-    """Share of A, G, S, T and V in eight drawn sequences; core: of hydrophobic letters in their buried half."""
-    from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
-
-    sequences = design_sequences(item.coordinates).sequences
+    """Share of A, G, S, T and V in the drawn sequences; core: of hydrophobic letters in their buried half."""
+    sequences = _drawn(item.coordinates.tobytes()).sequences
     return core_hydrophobic(item.coordinates, sequences) if core else share_of("".join(sequences), SMALL)
 
 

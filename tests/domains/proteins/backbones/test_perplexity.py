@@ -2,6 +2,7 @@
 
 import pytest
 
+from sciencegen.domains.proteins.backbones import inverse_folding
 from sciencegen.domains.proteins.backbones.form import DOMAIN
 from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences, sequence_perplexity
 from sciencegen.domains.proteins.backbones.items import backbone
@@ -30,6 +31,16 @@ def test_shares_of_letters_are_of_the_same_sequences():
     small, core = (DOMAIN.oracles.find(name).score([item])[0].value for name in ("small", "core_hydrophobic"))
     assert small == sum(map(text.count, "AGSTV")) / len(text)
     assert core == core_hydrophobic(item.coordinates, sequences)
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_oracles_that_are_asked_for_together_draw_sequences_once(monkeypatch):
+    calls, item = [], backbone(helix(13))
+    draw = lambda coordinates: calls.append(1) or design_sequences(coordinates)  # noqa: E731
+    monkeypatch.setattr(inverse_folding, "design_sequences", draw)
+    for name in ("perplexity", "small", "core_hydrophobic"):
+        DOMAIN.oracles.find(name).score([item])
+    assert len(calls) == 1
 
 
 @pytest.mark.usefixtures("random_weights")
