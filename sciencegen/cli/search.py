@@ -173,7 +173,7 @@ def propose(
     journal keeps them.
 
     Molecules: `sciencegen propose molecules --measured ligands.csv --target pic50 --batch 24 -o plate.csv` makes
-    analogues of the measured ones. Notes say the limits of candidates, each with the setting that lifts it.
+    analogues of the measured ones. Notes say the limits of candidates, and the settings that lift them.
 
     Proteins: with --wild-type, tables may name variants (column mutant, A42G:K43R), and the plate has their names too.
     A note describes the design space. A space of up to 200,000 sequences is searched completely.

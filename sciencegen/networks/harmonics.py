@@ -51,7 +51,10 @@ class HarmonicSettings:
     def __post_init__(self) -> None:
         least = min(self.scalars, self.vectors, self.tensors) // max(self.narrowing, 1)
         if min(least, self.narrowing, self.layers, self.radial) < 1 or not self.reach > 0:
-            raise ConfigError(f"Expected one or more of everything and a reach above 0, got {self}.")
+            raise ConfigError(
+                "Expected a reach above 0, one or more of everything, and scalars, vectors and tensors of at least "
+                f"narrowing, got {self}."
+            )
 
 
 class PointProperties(NamedTuple):

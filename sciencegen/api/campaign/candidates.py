@@ -240,19 +240,16 @@ def analogue_tests(
 
     within_series: whether candidates are analogues, so that they have a measured item's core and are similar to one.
     """
-    holds = list[Callable[[Item], bool]]()
-
-    def has_core(item: Item) -> bool:
-        return not holds or any(held(item) for held in holds)
-
+    may_be_parent = CampaignSpace.may_be_parent
     if not best_first:
-        return [], [], has_core
+        return [], [], may_be_parent
     good = best_first[: min(MOST_GOOD, max(GOOD, len(best_first) // 10))]
     tests, said = list[Callable[[Item], bool]](), list[str]()
     if within_series and further.keep_core and (cores := analogues.cores(good)):
-        holds += [constraint_of(science, [core], []) for core in cores]
-        tests.append(has_core)
-        share = sum(map(tests[-1], good))
+        holds = [constraint_of(science, [core], []) for core in cores]
+        may_be_parent = lambda item: any(held(item) for held in holds)  # noqa: E731
+        tests.append(may_be_parent)
+        share = sum(map(may_be_parent, good))
         which = "this core" if len(cores) == 1 else "one of these cores"
         said.append(f"hold {which}, as {share} of the best {len(good)} do (`keep_core`): {', '.join(cores)}")
     if further.property_quantile:
@@ -284,7 +281,7 @@ def analogue_tests(
     if within_series:
         repeats = analogues.repeats(best_first)
         tests.append(lambda item: not repeats(item))
-    return tests, [f"candidates {text}" for text in said], has_core
+    return tests, [f"candidates {text}" for text in said], may_be_parent
 
 
 def nearest_measured(

@@ -207,9 +207,12 @@ def read_leads(settings: TaskSettings) -> list[Lead]:
     kept = [KeptPattern.compile(pattern) for pattern in settings.keep]
     for pattern, one in zip(settings.keep, kept, strict=True):
         if lacking := next((item for item in items if not one.holds(item)), None):
+            why = "doesn't. Change one of the two."
+            if one.attachments is not None and lacking.HasSubstructMatch(one.core):
+                why = "is substituted elsewhere too. Put an attachment point, [*:1], wherever it may be substituted."
             raise DataError(
                 f"Expected molecules to `vary` that hold what is to be kept, '{pattern}', got "
-                f"{Chem.MolToSmiles(lacking)}, which doesn't. Change one of the two."
+                f"{Chem.MolToSmiles(lacking)}, which {why}"
             )
     familiar, alerts = familiar_beside(items), alert_catalog()
 
@@ -276,7 +279,7 @@ def selfies_vae(representation: SelfiesRepresentation, settings: SequenceVAESett
 
 
 def smiles_vae(representation: SmilesRepresentation, settings: LatentPriorVAESettings) -> LatentPriorVAE:
-    """A VAE whose decoder reads the latent alone, with a flow or a diffusion as the prior of latents."""
+    """A VAE whose latent carries the whole molecule, with a flow or a diffusion as the prior of latents."""
     count, prior = len(representation.properties), None
     if settings.latent_prior == "diffusion":
         network = VectorDiffusionSettings(settings.prior_width, settings.prior_layers)
