@@ -108,7 +108,7 @@ def test_a_core_or_a_pattern_stays(loaded):
         )
     with pytest.raises(DataError, match="hold what is to be kept"):
         sg.generate("molecules", 1, vary=NICOTINE, keep="c1ccccc1")
-    with pytest.raises(DataError, match="is substituted elsewhere too. Put an attachment point"):
+    with pytest.raises(DataError, match="is substituted elsewhere too"):
         sg.generate("molecules", 1, vary="COc1ccccc1", keep="O[*:1]")
 
 
