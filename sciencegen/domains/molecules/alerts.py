@@ -366,6 +366,10 @@ REACTIVE = {
     "fluoride of a pyrimidine or triazine beside nitrogen [C, 22]": (
         "F[c;r6;$(c:n:[c,n]:n),$(c(:n):n);!$(c:[c,n]:c[NX3]);!$(c:c:c:c[NX3])]"
     ),
+    "urea of an aniline with a nitrile, acyl group or amine ortho [C, 30]": (
+        "[NX3H1]([c;r6]:[c;r6][$([CX2]#[NX1]),$([CX3;!$(C[N,OX2,OX1-,S])]=O),$([NX3;H1,H2;!$(N~[C,S,P]=[O,S,N])])])"
+        "C(=O)[NX3;H1,H2]"
+    ),
     "sulfonyl or sulfinyl beside a carbonyl [C, 10]": "[SX3,SX4](=O)[CX3]=[O,S]",
     "N-sulfonyl pyridone or its like [C, 10]": "[nX3;r6;$(n:c=[O,S])][SX4](=O)=O",
     "sulfinate ester [M, 16]": "[SX3](=O)([OX2][#6])[#6]",

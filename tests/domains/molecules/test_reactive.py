@@ -53,6 +53,7 @@ EXAMPLES = {
     "benzylic fluoride": "Nc1ccccc1CF",
     "cyanohydrin": "N#CC(O)CNC(C)=O",
     "fluoride of a pyrimidine": "Fc1ccncn1",
+    "urea of an aniline": "N#Cc1ccccc1NC(=O)Nc1ccccc1",
     "sulfonyl or sulfinyl beside": "CNS(=O)(=O)C(=O)NC",
     "N-sulfonyl pyridone": "CS(=O)(=O)n1ccccc1=O",
     "sulfinate": "CCOS(=O)c1ccccc1",
