@@ -229,7 +229,8 @@ def undefined_stereocentres(molecule: Chem.Mol) -> int:
     Not counted, since they interconvert or have no choice: nitrogens and phosphorus acids; imines and amidines
     (C=N, but with N or O at the nitrogen: hydrazones, oximes); bridgeheads of symmetric cages, such as quinuclidine's.
     """
-    found = [one for one in Chem.FindPotentialStereo(molecule) if one.specified == Chem.StereoSpecified.Unspecified]
+    own = Chem.Mol(molecule)  # each call leaves more on the atoms, until a call takes minutes
+    found = [one for one in Chem.FindPotentialStereo(own) if one.specified == Chem.StereoSpecified.Unspecified]
     atoms = {one.centeredOn for one in found if one.type == Chem.StereoType.Atom_Tetrahedral}
     bonds = {one.centeredOn for one in found if one.type == Chem.StereoType.Bond_Double}
     centres = {index for index in atoms if not _inverts(molecule.GetAtomWithIdx(index))}

@@ -107,3 +107,14 @@ def test_a_table_says_whether_differences_of_isomers_were_measured(texts, define
     assert ("have no measurement behind them" in found) == (several == 0)
     assert DOMAIN.regression.notes(texts + texts) == [found]
     assert notes(["CCO", "CC(N)C(=O)O"]) == []
+
+
+def test_a_molecule_that_is_asked_again_and_again_takes_no_longer():
+    """RDKit notes atoms that share a ring on the molecule, more of them at each call."""
+    molecule = Chem.MolFromSmiles("CO[C@H]1CC[C@]2(CC1)Cc1ccccc1[C@]21N=C(N)N(C)C1=O")
+    atoms = [dict(atom.GetPropsAsDict(True, True)) for atom in molecule.GetAtoms()]
+    noted = [list(one["_ringStereoAtoms"]) for one in atoms if "_ringStereoAtoms" in one]
+    for _ in range(3):
+        assert undefined_stereocentres(molecule) == 0
+    after = [atom.GetPropsAsDict(True, True) for atom in molecule.GetAtoms()]
+    assert [list(one["_ringStereoAtoms"]) for one in after if "_ringStereoAtoms" in one] == noted
