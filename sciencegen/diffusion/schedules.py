@@ -1,4 +1,4 @@
-"""Log signal-to-noise ratio as a function of time: fixed shapes, tables, and a learned monotone network.
+"""Log signal-to-noise ratio as a function of time: fixed shapes, and a learned monotone network.
 
 A schedule maps times [time] in 0..1 to log-SNR log(alpha^2 / sigma^2), falling from `log_snr_max` at 0 (data) to
 `log_snr_min` at 1 (noise). The continuous-time bound depends on the two ends alone (Kingma et al. 2021, section 5);
@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.errors import ConfigError
 
 
 @runtime_checkable
@@ -136,56 +136,6 @@ class EDM:
 
 SCHEDULES: dict[str, Callable[..., Schedule]] = {"linear": Linear, "cosine": Cosine, "edm": EDM}
 """Name to the shape, built with log_snr_max and log_snr_min."""
-
-
-@dataclass(frozen=True)
-class Tabulated:
-    """Linear interpolation of log-SNR values at evenly spaced times. log_snrs: [point] float64, falling."""
-
-    log_snrs: Float[Tensor, " point"]
-
-    def __post_init__(self) -> None:
-        if self.log_snrs.ndim != 1 or len(self.log_snrs) < 2:
-            raise ShapeError(f"Expected 2 or more log-SNR values in a row, got {list(self.log_snrs.shape)}.")
-        if not (self.log_snrs.diff() < 0).all():
-            raise ConfigError("Expected log-SNR values that fall, got some that don't.")
-
-    @property
-    def log_snr_max(self) -> float:
-        return float(self.log_snrs[0])
-
-    @property
-    def log_snr_min(self) -> float:
-        return float(self.log_snrs[-1])
-
-    def __call__(self, time: Float[Tensor, " time"]) -> Float[Tensor, " time"]:
-        table, last = self.log_snrs.to(time), len(self.log_snrs) - 1
-        left = (time.detach() * last).long().clamp(0, last - 1)
-        return table[left] + (table[left + 1] - table[left]) * (time * last - left)
-
-
-def schedule_of_density(
-    density: Callable[[Float[Tensor, " point"]], Float[Tensor, " point"]],
-    log_snr_max: float,
-    log_snr_min: float,
-    points: int = 1024,
-) -> Tabulated:
-    """The schedule whose log-SNR at uniform time has this density (of any scale): the inverse of its distribution.
-
-    p(log_snr) = -dt / dlog_snr (Kingma & Gao 2023). Choosing it is importance sampling of noise levels.
-    The density is kept above 1e-3 of its mean, so that no level is left out and no weight is above a thousand.
-    """
-    check_ends(log_snr_max, log_snr_min)
-    levels = torch.linspace(log_snr_max, log_snr_min, 4 * points, dtype=torch.float64)
-    mass = density(0.5 * (levels[1:] + levels[:-1]))
-    if not (torch.isfinite(mass).all() and (mass >= 0).all() and mass.sum() > 0):
-        raise ConfigError("Expected a density that is finite, nowhere below 0 and somewhere above it, got another.")
-    mass = mass.clamp(min=1e-3 * float(mass.mean()))
-    time = torch.cat([mass.new_zeros(1), mass.cumsum(0)]) / mass.sum()
-    even = torch.linspace(0, 1, points + 1, dtype=torch.float64)
-    right = torch.searchsorted(time, even).clamp(1, len(time) - 1)
-    share = (even - time[right - 1]) / (time[right] - time[right - 1])
-    return Tabulated(levels[right - 1] + share * (levels[right] - levels[right - 1]))
 
 
 class Learned(nn.Module):

@@ -9,17 +9,14 @@ from sciencegen.diffusion.schedules import (
     Cosine,
     Learned,
     Linear,
-    Tabulated,
     log_snr_and_slope,
     log_snr_grid,
-    schedule_of_density,
 )
-from sciencegen.errors import ConfigError, ShapeError
+from sciencegen.errors import ConfigError
 
 ALL = {
     **{name: build() for name, build in SCHEDULES.items()},
     "shifted cosine": Cosine(shift=-2.0),
-    "table": Tabulated(torch.tensor([5.0, 4.0, 1.0, -2.0, -9.0])),
     "learned": Learned(generator=torch.Generator().manual_seed(0)).double(),
 }
 
@@ -66,17 +63,6 @@ def test_the_named_shapes_are_the_papers():
     torch.testing.assert_close(sigma, expected)
 
 
-def test_a_schedule_of_a_density_has_that_density():
-    density = lambda log_snr: torch.exp(-0.5 * ((log_snr - 1) / 2) ** 2)  # noqa: E731
-    schedule = schedule_of_density(density, 9.0, -7.0)
-    time = (torch.arange(4000) + 0.5) / 4000
-    log_snr, slope = log_snr_and_slope(schedule, time)
-    normal = torch.distributions.Normal(1.0, 2.0)
-    torch.testing.assert_close(1 - normal.cdf(log_snr[400:-400]), time[400:-400], rtol=0, atol=2e-3)
-    torch.testing.assert_close(-1 / slope[800:-800], normal.log_prob(log_snr[800:-800]).exp(), rtol=2e-2, atol=0)
-    assert (-slope).max() < 20_000  # no level is forgotten
-
-
 def test_the_learned_schedule_takes_gradients_through_value_and_slope():
     schedule = Learned(generator=torch.Generator().manual_seed(1)).double()
     log_snr, slope = log_snr_and_slope(schedule, torch.tensor([0.2, 0.7]))
@@ -99,9 +85,6 @@ def test_a_grid_goes_from_noise_to_data():
         (lambda: Linear(-5.0, 5.0), ConfigError, "log_snr_max above log_snr_min, got -5.0 and 5.0"),
         (lambda: EDM(rho=0.0), ConfigError, "rho above 0"),
         (lambda: Learned(0.0, 0.0), ConfigError, "log_snr_max above"),
-        (lambda: Tabulated(torch.tensor([1.0, 2.0])), ConfigError, "values that fall"),
-        (lambda: Tabulated(torch.tensor([1.0])), ShapeError, r"2 or more .* got \[1\]"),
-        (lambda: schedule_of_density(lambda x: -x.abs(), 1.0, -1.0), ConfigError, "density that is finite"),
         (lambda: log_snr_grid(Linear(), 0, torch.zeros(())), ConfigError, "1 or more steps, got 0"),
         (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), last_time=1.0), ConfigError, "last_time of 0 to below 1"),
         (lambda: log_snr_grid(Linear(), 4, torch.zeros(()), crowding=0.0), ConfigError, "crowding in 0..4"),
