@@ -22,13 +22,13 @@ WEIGHTS = {
     "galaxies": ("galaxies/simulated-deep",),
     "galaxies-diffusion": ("galaxies/simulated-deep",),
     "galaxies-kids": ("stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them",),
-    "molecules": ("molecules/moses", "molecules/zinc250k"),
-    "molecules-druglike": (
+    "molecules": (
         "drug-like molecules of ChEMBL, PubChem and USPTO",
         "molecules/moses",
         "molecules/zinc250k",
     ),
     "molecules-language-model": ("molecules/moses",),
+    "molecules-moses": ("molecules/moses", "molecules/zinc250k"),
     "predictors/qm9-properties": ("molecules/qm9",),
     "qm9-conformers": ("molecules/qm9",),
     "qm9-joint": ("molecules/qm9",),

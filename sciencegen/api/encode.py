@@ -119,7 +119,7 @@ def note_of_reconstruction(loaded: LoadedModel, encoded: Encoded) -> tuple[str, 
         return ()
     which = f"{len(same)} items" if len(same) == len(encoded.item) else f"the first {len(same)} items"
     first = plain_path(encoded.item[same.index(False)])
-    others = f" (`model` {' or '.join(loaded.siblings)} may)" if loaded.siblings else ""
+    others = f" (`model` {loaded.domain.name} may)" if loaded.beside_default else ""
     return (f"{same.count(False)} of {which} are not reconstructed from their latents, such as {first}{others}",)
 
 

@@ -56,7 +56,7 @@ def search_space(
     if naming is not None:
         mutate = naming.mutate
     told = {one.name for one in conditions} & {*representation.properties}
-    drafts = isinstance(model.model, Drafts) and not told  # its noise is the latents: draws need no encoder
+    drafts = isinstance(model.model, Drafts) and model.model.noise_is_latent and not told  # draws need no encoder
     began = start_items(
         domain,
         start or (() if naming is None else naming.start),

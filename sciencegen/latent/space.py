@@ -76,10 +76,11 @@ class Resamples(Protocol):
 
 @runtime_checkable
 class Drafts(Protocol):
-    """A model with a decoding that is several times faster than `LatentModel.decode`, and less faithful.
+    """A model with a decoding that is several times faster than `LatentModel.decode`, and less faithful."""
 
-    Its latents are the noise of draws: without a condition, `generate(noise)` is an item whose latent is near `noise`.
-    """
+    @property
+    def noise_is_latent(self) -> bool:
+        """Whether `generate(noise)`, without a condition, is an item whose latent is near `noise`."""
 
     def draft(self, latent: Tensor, condition: Tensor | None = None) -> Batch:
         """As `LatentModel.decode`; fewer items are the ones whose latent was given."""

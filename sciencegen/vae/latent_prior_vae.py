@@ -394,6 +394,11 @@ class LatentPriorVAE(VAE):
         """The sequence of each latent. The condition is not used: the latent holds everything."""
         return self.decode_accepted(latent)
 
+    @property
+    def noise_is_latent(self) -> bool:
+        """Whether draws are decoded as latents are."""
+        return self.settings.drawn_similarity == 1
+
     @torch.no_grad()
     def draft(self, latent: Latent, condition: Condition = None) -> Batch:
         """The likeliest sequence of each latent, by greedy decoding; the condition is not used, as in `decode`.

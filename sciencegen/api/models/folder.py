@@ -107,12 +107,11 @@ class LoadedModel:
     def recipe(self) -> Recipe:
         return find_recipe(self.domain, self.config.get("recipe"))
 
-    @cached_property
-    def siblings(self) -> list[str]:
-        """Names of other shipped weights of the recipe."""
-        own = self.config.get("recipe")
-        others = [one for one, recipe in _shipped_recipes(self.domain.name).items() if recipe == own]
-        return [one for one in others if pretrained_root() / one != self.folder]
+    @property
+    def beside_default(self) -> bool:
+        """Whether it has the recipe of its domain's default weights, and is other ones."""
+        same = _shipped_recipes(self.domain.name).get(self.domain.name) == self.config.get("recipe")
+        return same and self.folder != pretrained_root() / self.domain.name
 
     @cached_property
     def oracles(self) -> Mapping[str, Oracle]:

@@ -28,7 +28,7 @@ def test_searches_decode_drafts(monkeypatch):
 
 
 def test_the_noise_of_draws_is_their_latents_where_models_make_drafts():
-    model = load_model("molecules", None, "cpu")
+    model = load_model("molecules", "molecules-moses", "cpu")
     space, generator = search_space(model), np.random.default_rng(0)
     items, latents = space.draw_accepted(16, generator)
     again = np.random.default_rng(0).standard_normal((16, space.latent_size), dtype=np.float32)
@@ -38,6 +38,18 @@ def test_the_noise_of_draws_is_their_latents_where_models_make_drafts():
     key = model.domain.items.key
     same = [key(one) == key(other) for one, other in zip(items, usual, strict=True) if one is not None]
     assert sum(same) >= 12
+
+
+def test_draws_that_are_decoded_as_no_item_s_code_get_their_latents_from_the_encoder():
+    model = load_model("molecules", None, "cpu")
+    space, key = search_space(model), model.domain.items.key
+    items, latents = space.draw_accepted(8, np.random.default_rng(0))
+    noise = np.random.default_rng(0).standard_normal((8, space.latent_size), dtype=np.float32)
+    assert list(map(key, items)) == list(map(key, model.space.generate_items(noise)))
+    assert np.isnan(latents).all()
+    assert space.encode is not None
+    back = space.decode_accepted(np.asarray(space.encode(items)))
+    assert sum(one is not None and key(one) == key(other) for one, other in zip(back, items, strict=True)) >= 7
 
 
 def test_odd_molecules_are_searched_only_from_odd_starts():

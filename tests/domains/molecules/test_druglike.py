@@ -2,7 +2,7 @@
 
 import sciencegen as sg
 
-MODEL = "molecules-druglike"
+MODEL = "molecules"
 DRUGS = {
     "imatinib": "Cc1ccc(NC(=O)c2ccc(CN3CCN(C)CC3)cc2)cc1Nc1nccc(-c2cccnc2)n1",
     "gefitinib": "COc1cc2ncnc(Nc3ccc(F)c(Cl)c3)c2cc1OCCCN1CCOCC1",

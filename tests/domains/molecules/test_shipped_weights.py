@@ -33,7 +33,7 @@ def held_out():
 
 def test_they_are_small_and_have_a_card():
     folder = find_model("molecules", None)
-    assert (folder / WEIGHTS).stat().st_size <= 15e6
+    assert (folder / WEIGHTS).stat().st_size <= 25e6
     assert "moses" in (folder / "card.md").read_text().lower()
     assert json.loads((folder / "representation.json").read_text())["format"] == 1
 

@@ -37,6 +37,7 @@ def noise_of(loaded, count, seed=0):
 
 
 LACTOSE = "OC[C@H]1O[C@@H](O[C@H]2[C@H](O)[C@@H](O)[C@H](O)O[C@@H]2CO)[C@H](O)[C@@H](O)[C@H]1O"
+TELLURIDE = "C[Te]C[Te]C"
 SALT = "C[N+](C)(C)CC(=O)Nc1ccc(B(O)O)cc1"
 
 
@@ -68,11 +69,12 @@ def test_variations_stay_near(loaded):
 
 def test_a_molecule_that_does_not_come_back_is_told(loaded, recwarn, tmp_path, monkeypatch):
     resolve(loaded.model, loaded.representation, TaskSettings(vary=NICOTINE, noise_level=0.4))
-    resolve(loaded.model, loaded.representation, TaskSettings(vary=LACTOSE))  # changes of the molecule need no latent
+    by_changes = TaskSettings(vary=TELLURIDE, similarity="0.1..0.9")  # changes of the molecule need no latent
+    resolve(loaded.model, loaded.representation, by_changes)
     assert not recwarn.list
     with pytest.warns(UserWarning, match="1 of 1 molecules to vary are not reconstructed"):
-        resolve(loaded.model, loaded.representation, TaskSettings(vary=LACTOSE, noise_level=0.4))
-    (tmp_path / "leads.smi").write_text(f"{LACTOSE}\n{NICOTINE}\n")
+        resolve(loaded.model, loaded.representation, TaskSettings(vary=TELLURIDE, noise_level=0.4))
+    (tmp_path / "leads.smi").write_text(f"{TELLURIDE}\n{NICOTINE}\n")
     monkeypatch.setattr("sciencegen.domains.molecules.models.TRIED", 1)
     with pytest.warns(UserWarning, match="1 of the first 1 molecules to vary"):
         resolve(loaded.model, loaded.representation, TaskSettings(vary=str(tmp_path / "leads.smi"), noise_level=0.4))
