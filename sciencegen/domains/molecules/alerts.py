@@ -370,6 +370,8 @@ REACTIVE = {
         "[NX3H1]([c;r6]:[c;r6][$([CX2]#[NX1]),$([CX3;!$(C[N,OX2,OX1-,S])]=O),$([NX3;H1,H2;!$(N~[C,S,P]=[O,S,N])])])"
         "C(=O)[NX3;H1,H2]"
     ),
+    "silicon at sulfur, nitrogen or a halogen [C, 28]": "[Si][#7,#16,F,Cl,Br,I]",
+    "ester of an alpha-fluoro alcohol [C, 11]": "[CX3](=O)[OX2][CX4]F",
     "sulfonyl or sulfinyl beside a carbonyl [C, 10]": "[SX3,SX4](=O)[CX3]=[O,S]",
     "N-sulfonyl pyridone or its like [C, 10]": "[nX3;r6;$(n:c=[O,S])][SX4](=O)=O",
     "sulfinate ester [M, 16]": "[SX3](=O)([OX2][#6])[#6]",
