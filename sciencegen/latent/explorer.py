@@ -256,6 +256,8 @@ class LatentSpace(LatentRows):
         The texts of what callers pass as items: texts, objects of the science's libraries, or a data frame.
     object_of : (item or Refusal) -> object or None
         An item as an object of the science's libraries.
+    plausible : (item) -> bool
+        Whether an item may be a neighbour.
 
     Examples
     --------
@@ -263,9 +265,9 @@ class LatentSpace(LatentRows):
     >>> space = sg.load("molecules", device="cpu")
     >>> latents = space.encode(["CCO", "CCN"])
     >>> latents.shape, space.decode(latents)
-    ((2, 32), ['CCO', 'CCN'])
+    ((2, 64), ['CCO', 'CCN'])
     >>> space.sample(3, seed=0).shape
-    (3, 32)
+    (3, 64)
     """
 
     _: KW_ONLY
@@ -275,6 +277,7 @@ class LatentSpace(LatentRows):
     render_alike: RenderAlike | None = None
     texts: Callable[[Given], list[str]] = as_given_texts
     object_of: Callable[[Item | Refusal], object | None] = as_given_item
+    plausible: Callable[[Item], bool] = lambda item: True
 
     def __repr__(self) -> str:
         """Size, properties and device, without the network's layers."""
@@ -338,9 +341,9 @@ class LatentSpace(LatentRows):
         return self.decode(latents)
 
     def neighbours(self, item: Given, n: int = 10, radius: float = 0.3, seed: int = 0, attempts: int = 20) -> list[str]:
-        """At most n distinct other items near this one: sqrt(1 - r^2) z + r noise, which is again standard normal.
+        """At most n distinct other plausible items near this one: sqrt(1 - r^2) z + r noise, again standard normal.
 
-        A small radius gives fewer than n where most latents near the item are decoded to the item itself.
+        A small radius gives fewer than n, with a warning, where most latents near the item are decoded to the item.
         """
         if not 0 < radius <= 1:
             raise ShapeError(f"Expected a radius above 0, and of 1 (a new draw) or less, got {radius}.")
@@ -352,10 +355,13 @@ class LatentSpace(LatentRows):
             warnings.warn(f"{what}: its latent decodes to {centre}, whose neighbours these are.", stacklevel=2)
         found = dict.fromkeys([own, ""])
         for attempt in range(attempts):
-            found |= dict.fromkeys(self.decode(latents_near(latent[0], radius, 4 * n, seed, attempt)))
+            near = self.decode_items(latents_near(latent[0], radius, 4 * n, seed, attempt))
+            found |= dict.fromkeys(self.text(one) for one in near if not is_refusal(one) and self.plausible(one))
             if len(found) >= n + 2:
-                break
-        return list(found)[2 : n + 2]
+                return list(found)[2 : n + 2]
+        what = f"{len(found) - 2} of {n} neighbours were found at a radius of {radius}"
+        warnings.warn(f"{what}: the other latents decode to the item itself. Pass a larger radius.", stacklevel=2)
+        return list(found)[2:]
 
     def map(self, items: Given, reference: Given | None = None) -> Float[np.ndarray, "item 2"]:
         """Two coordinates for each item: its latent on the plane in which the reference (or the items) vary most. Items

@@ -103,6 +103,7 @@ def test_drafts_are_the_fast_decoding_of_models_that_have_one(space, monkeypatch
     monkeypatch.setattr(
         type(space.model), "draft", lambda self, z, condition: self.decode(z[:1]).select([0] * len(z)), raising=False
     )
+    monkeypatch.setattr(type(space.model), "noise_is_latent", True, raising=False)
     assert texts(space.draft_items(latents)) == space.decode(latents[:1]) * 20
 
 
@@ -115,4 +116,13 @@ def test_neighbours_of_an_item_that_does_not_come_back_are_told(space, monkeypat
     first, second = space.decode(space.sample(2))
     monkeypatch.setattr(type(space), "decode", lambda self, latents, condition=None: [second] * len(latents))
     with pytest.warns(UserWarning, match="is not reconstructed: its latent decodes to"):
-        space.neighbours(first, 2)
+        space.neighbours(first, 2, radius=0.9)
+
+
+def test_neighbours_are_plausible_and_a_lack_of_them_is_told(space):
+    first = space.decode(space.sample(1))[0]
+    near = space.neighbours(first, 4, radius=0.9)
+    chosen = replace(space, plausible=lambda item: space.text(item) != near[0])
+    assert near[0] not in chosen.neighbours(first, 4, radius=0.9)
+    with pytest.warns(UserWarning, match=r"0 of 4 neighbours were found .* Pass a larger radius"):
+        assert replace(space, plausible=lambda item: False).neighbours(first, 4, radius=0.9) == []

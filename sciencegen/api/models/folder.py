@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciencegen.api.science import Encode, LeftOut, NameSuffixes, domain_of, in_form, name_of_results
+from sciencegen.api.science import (
+    Encode,
+    LeftOut,
+    NameSuffixes,
+    constraint_of,
+    domain_of,
+    in_form,
+    name_of_results,
+)
 from sciencegen.config import Resources
 from sciencegen.data.damage import reason_of
 from sciencegen.data.prepared import pack
@@ -160,6 +168,7 @@ class LoadedModel:
             parse=items.parse, text=items.text, render=self.domain.render,
             render_alike=None if pictures is None else pictures.render_alike,
             texts=partial(item_texts, self.domain), object_of=partial(object_of, self.domain),
+            plausible=constraint_of(self.domain, [], [], plausible=True),
         )  # fmt: skip
 
 

@@ -193,6 +193,8 @@ class Analogues:
         Whether an item has a group at a position that the items have and leave free.
     repeats : (items) -> test
         Whether an item says less than one of the items, and is otherwise the same: it needn't be measured.
+    key : (item) -> text
+        The same for items that are one when they are made, such as tautomers: only one of them is a candidate.
     """
 
     changes: Callable[[Sequence[Item]], Mapping[str, Move]]
@@ -202,6 +204,7 @@ class Analogues:
     difference: Callable[[Item, Item], str]
     opens: Callable[[Sequence[Item]], Callable[[Item], bool]]
     repeats: Callable[[Sequence[Item]], Callable[[Item], bool]]
+    key: Callable[[Item], str]
 
 
 @dataclass(frozen=True, kw_only=True)

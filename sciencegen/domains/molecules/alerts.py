@@ -370,6 +370,9 @@ REACTIVE = {
         "[NX3H1]([c;r6]:[c;r6][$([CX2]#[NX1]),$([CX3;!$(C[N,OX2,OX1-,S])]=O),$([NX3;H1,H2;!$(N~[C,S,P]=[O,S,N])])])"
         "C(=O)[NX3;H1,H2]"
     ),
+    "alpha-aminonitrile of an alkylamine [C, 11]": (
+        "[NX3;!$(N[C,S,P]=[O,S,N]);!$(N-a);!$(N-C#N)][CX4;H0,H1][CX2]#[NX1]"
+    ),
     "silicon at sulfur, nitrogen or a halogen [C, 28]": "[Si][#7,#16,F,Cl,Br,I]",
     "ester of an alpha-fluoro alcohol [C, 11]": "[CX3](=O)[OX2][CX4]F",
     "sulfonyl or sulfinyl beside a carbonyl [C, 10]": "[SX3,SX4](=O)[CX3]=[O,S]",

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors, rdMolHash
 
 from sciencegen.domains.capabilities import Analogues
 from sciencegen.domains.molecules.alerts import alert_catalog
@@ -410,6 +410,21 @@ def repeats(molecules: Sequence[Chem.Mol]) -> Callable[[Chem.Mol], bool]:
     )
 
 
+def compound(molecule: Chem.Mol) -> str:
+    r"""The same text for tautomers (RDKit's HetAtomTautomerv2, with the configurations of double bonds).
+
+    Examples
+    --------
+    >>> pairs = ("Cc1nc2cc(F)ccc2[nH]1", "Cc1nc2ccc(F)cc2[nH]1"), ("C/C(=N/O)C=O", r"C/C(=N\O)C=O")
+    >>> [len({compound(Chem.MolFromSmiles(one)) for one in pair}) for pair in pairs]
+    [1, 2]
+    """
+    bonds = sorted(
+        str(bond.GetStereo()) for bond in molecule.GetBonds() if bond.GetStereo() > Chem.BondStereo.STEREOANY
+    )
+    return " ".join([rdMolHash.MolHash(molecule, rdMolHash.HashFunction.HetAtomTautomerv2), *bonds])
+
+
 # What differs between a molecule and a measured one, as in a table of R-groups.
 #
 # The core is the largest connected common substructure (RASCAL: Raymond, Gardiner & Willett, Comput. J. 2002, 45, 631)
@@ -529,4 +544,5 @@ ANALOGUES = Analogues(
     difference=difference,
     opens=free_positions,
     repeats=repeats,
+    key=compound,
 )

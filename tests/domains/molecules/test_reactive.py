@@ -54,6 +54,7 @@ EXAMPLES = {
     "cyanohydrin": "N#CC(O)CNC(C)=O",
     "fluoride of a pyrimidine": "Fc1ccncn1",
     "urea of an aniline": "N#Cc1ccccc1NC(=O)Nc1ccccc1",
+    "alpha-aminonitrile": "CCNC(C)C#N",
     "silicon at": "C[Si](C)(C)Sc1ccccc1",
     "ester of an alpha": "CC(=O)OC(C)(F)F",
     "sulfonyl or sulfinyl beside": "CNS(=O)(=O)C(=O)NC",
