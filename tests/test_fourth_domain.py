@@ -13,6 +13,9 @@ from tests.commands_here import commands_here
 from tests.toy import environment, write_clouds
 from tests.workflows.snakemake_process import run_in_this_process
 
+pytestmark = pytest.mark.long
+
+
 CONFIG = {
     "domain": "pointclouds",
     "name": "rings",

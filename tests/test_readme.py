@@ -59,6 +59,7 @@ def test_there_are_commands():
 
 
 @pytest.mark.parametrize("page", dict.fromkeys(command.block.page for command in COMMANDS), ids=name_of_page)
+@pytest.mark.long
 def test_every_command_parses(page):
     wrong = {}
     for command in (one for one in COMMANDS if one.block.page == page):

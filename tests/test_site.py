@@ -11,6 +11,9 @@ import sciencegen
 from sciencegen.cli.commands import COMMANDS
 from tests.documentation import PAGES, REPOSITORY, TUTORIALS
 
+pytestmark = pytest.mark.long
+
+
 pytest.importorskip("sphinx")
 
 

@@ -69,6 +69,7 @@ def test_what_a_scaffold_leaves_unplaced_does_not_count_as_written(workspace, tm
     assert len(found.table) == 4
 
 
+@pytest.mark.long
 def test_what_is_asked_for_is_written_or_left_out_with_reasons(cli, tmp_path):
     shown = cli(
         "generate", "molecules", "--raw", "-n", 40, "--noise-scale", 3, "--threads", 1, "-o", tmp_path / "x.sdf"
@@ -83,6 +84,7 @@ def test_what_is_asked_for_is_written_or_left_out_with_reasons(cli, tmp_path):
     assert found.summary["written"] + sum(found.summary["left_out"].values()) == found.summary["requested"] == 40
 
 
+@pytest.mark.long
 def test_rows_from_building_blocks_have_routes(tmp_path):
     blocks = tmp_path / "blocks.smi"
     blocks.write_text("".join(f"{smiles} B{number}\n" for number, smiles in enumerate(BLOCKS)) + "not-one\n")

@@ -15,6 +15,8 @@ from sciencegen.domains.galaxies.restoration import resolution
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.errors import ConfigError, UnknownNameError
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def simulated():

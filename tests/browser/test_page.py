@@ -11,6 +11,9 @@ import pytest
 from sciencegen.api.explore import server_of, write_page
 from sciencegen.browser.server import SCRIPTS, live_pages, offline_page
 
+pytestmark = pytest.mark.long
+
+
 READY = "document.body && document.body.dataset.ready"
 PLACE = "(b => [b.x + map.x(state.points[2 * {0}]), b.y + map.y(state.points[2 * {0} + 1])])(byId('canvas').getBoundingClientRect())"  # fmt: skip # noqa: E501
 

@@ -89,6 +89,7 @@ def test_a_stopped_backtest_goes_on(cli, plates, error, code):
     assert not Path(".campaigns.csv.unfinished").exists()
 
 
+@pytest.mark.long
 def test_a_stopped_backtest_of_other_settings_is_not_mixed_in(cli):
     words = (*WORDS, "--method", "random")
     with stopped_after(3, KeyboardInterrupt()):

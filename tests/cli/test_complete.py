@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from rdkit import Chem
+
+pytestmark = pytest.mark.long
 
 
 def test_training_measures_what_the_coordinates_are_worth(conformers):

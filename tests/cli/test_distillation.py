@@ -17,6 +17,9 @@ from sciencegen.diffusion.distillation import Distillation
 from tests.cli.conftest import run
 from tests.cli.test_train import Killed, contents
 
+pytestmark = pytest.mark.long
+
+
 FEW = "{teacher_steps: 8, training: {steps: 4, batch_size: 16, checkpoint_every: 2, log_every: 1, warmup_steps: 1}}"
 MADE = ("config.yaml", "representation.json", "metrics.json", "weights.safetensors")
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
 
+
+@pytest.mark.long
 def test_datasets_and_doctor_speak_json(cli):
     listed = json.loads(cli("datasets", "list", "--json").out)
     shown = json.loads(cli("datasets", "show", listed[0]["name"], "--json").out)

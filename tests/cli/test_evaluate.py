@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.long
 def test_metrics_have_their_units(cli):
     Path("x.smi").write_text("CCO\nc1ccccc1\nCCN\n")
     result = cli("evaluate", "molecules", "x.smi", "--against", "x.smi", "-o", "e.json")

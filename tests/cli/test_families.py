@@ -19,6 +19,9 @@ from sciencegen.domains.proteins.models import FamilyScorer
 from tests.cli.conftest import read, run
 from tests.domains.proteins.examples import family
 
+pytestmark = pytest.mark.long
+
+
 COLUMNS = 30
 TINY = "{settings: {members: 2, hidden: 24, latent: 3}, training: {steps: 150, batch_size: 64, checkpoint_every: 100}}"
 

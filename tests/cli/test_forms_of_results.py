@@ -75,6 +75,7 @@ def test_a_search_scores_backbones_and_writes_designs(call):
     assert table["similarity_to_training"].between(0, 1).all()
 
 
+@pytest.mark.long
 def test_candidates_can_be_a_file_of_structures(call):
     call("optimize", "proteins", "--goal", "minimize rg_ratio", "--budget", 8, "-n", 2, "-o", "best.pdb")
     assert len(items_of("best.pdb")) == 2
@@ -92,6 +93,7 @@ def test_training_items_are_no_candidates(call, made):
     assert parse(f"{start}:A").sequence not in keys
 
 
+@pytest.mark.long
 def test_latents_of_a_folder_are_decoded_to_its_backbones(call, made):
     call("encode", "proteins", made / "structures", "-o", "latents.npz")
     assert len(np.load("latents.npz")["latent"]) == len(CHAINS)
@@ -122,6 +124,7 @@ def test_paths_between_backbones_are_written_as_such(call, made, ending):
         assert pd.read_csv("path.csv")["item"].tolist() == [f"path.pdb[{number}]" for number in range(3)]
 
 
+@pytest.mark.long
 def test_conditions_are_calibrated_where_items_are_judged_in_their_form(call, made):
     call("generate", "proteins", "--raw", "-n", 2, "-o", "designs.pdb")
     words = ("--form", "structures", "--against", made / "data", "--calibrate", "length=22,26", "--draws", 2)

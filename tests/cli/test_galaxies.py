@@ -33,6 +33,7 @@ def stamps(tmp_path):
     return made
 
 
+@pytest.mark.long
 def test_score(cli, stamps):
     result = cli("score", "galaxies", "stamps.fits", "--threads", 1, "-o", "scores.csv")
     assert result.code == 0, result.err
@@ -84,6 +85,7 @@ def test_a_folder_of_files(cli, stamps, tmp_path):
     assert trained["data"]["sha256"] == sha256_of("night")
 
 
+@pytest.mark.long
 def test_a_store_of_arrays_is_read_as_a_file_is(cli, stamps, tmp_path):
     """A folder by name alone, without a slash."""
     zarr = pytest.importorskip("zarr", minversion="3")
@@ -131,6 +133,7 @@ def small_card(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("small_card")
+@pytest.mark.long
 def test_a_simulated_dataset_is_made_prepared_and_knows_its_twins(cli, tmp_path):
     result = cli("datasets", "fetch", "galaxies/few", "--json")
     assert json.loads(result.out)["files"] == 3, result.err
@@ -153,6 +156,7 @@ def test_a_simulated_dataset_is_made_prepared_and_knows_its_twins(cli, tmp_path)
     assert {path.name: path.read_bytes() for path in (tmp_path / "cache").rglob("*.parquet")} == files
 
 
+@pytest.mark.long
 def test_evaluate_against_the_sample(cli, stamps):
     made = DOMAIN.items.simulate({}, 5, 0, 40)
     DOMAIN.items.write("some.fits", [DOMAIN.items.parse(text) for text, _ in made], [str(n) for n in range(40)], {})

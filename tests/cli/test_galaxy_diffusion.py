@@ -76,6 +76,7 @@ def test_conditions_that_stamps_do_not_show_are_not_calibrated(cli, folder, draw
     assert "--predictor half_light_radius=" in result.err
 
 
+@pytest.mark.long
 def test_stamps_come_back_from_their_latents(cli, folder):
     model = ("--model", folder / "model", "--threads", 1)
     assert cli("encode", "galaxies", folder / "stamps.fits", *model, "-o", "z.npz").code == 0

@@ -81,6 +81,7 @@ def test_a_column_of_the_users_own_is_told_and_filtered_by_a_predictor(cli, work
 
 
 @pytest.mark.parametrize("where", [(), ("--where", "radius in 0.5..1.5")])
+@pytest.mark.long
 def test_one_seed_gives_the_same_bytes_whatever_the_batch_size(cli, workspace, where, small_chunks):
     files = []
     for name, size in (("a", 32), ("b", 1), ("c", 128), ("d", 32)):
@@ -91,6 +92,7 @@ def test_one_seed_gives_the_same_bytes_whatever_the_batch_size(cli, workspace, w
     assert Path("other.csv").read_bytes() not in files
 
 
+@pytest.mark.long
 def test_fewer_draws_are_a_prefix_of_more(cli, workspace):
     for n in (10, 600):
         generate(cli, workspace, "--raw", "-n", n, "-o", f"{n}.csv")
@@ -114,6 +116,7 @@ def test_an_impossible_wish_writes_what_there_is_and_says_5(cli, workspace):
 
 
 @pytest.mark.parametrize("output", ["none.csv", "none.parquet", "none.txt"])
+@pytest.mark.long
 def test_what_nothing_satisfies_leaves_no_file(cli, workspace, output):
     call = ("-n", 2, "--where", "height >= 90", "--attempts", 2, "-o", output)
     for more in ((), (), ("--force",)):

@@ -17,6 +17,7 @@ import pytest
 from tests.signals import hear
 
 
+@pytest.mark.long
 def test_map_writes_places_and_reasons(cli, workspace):
     rows = pd.read_csv(workspace.folder / "clouds.csv").head(20)
     rows.loc[2, "cloud"] = "nonsense"

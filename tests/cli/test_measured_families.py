@@ -15,6 +15,9 @@ from safetensors.numpy import load_file
 from sciencegen.domains.proteins.items import ALPHABET, decode_rows
 from tests.cli.conftest import read, run
 
+pytestmark = pytest.mark.long
+
+
 COLUMNS = 24
 TINY = "{settings: {members: 1, hidden: 32, latent: 2, prior_std: 0.3}, training: {steps: 500, batch_size: 96}}"
 

@@ -86,6 +86,7 @@ def prepared(cli, path: Path):
 
 
 @pytest.mark.parametrize("name", SOUND)
+@pytest.mark.long
 def test_sound_ones_are_prepared_and_scored(cli, name):
     content, smiles = SOUND[name]
     path = written(name, content)

@@ -167,6 +167,7 @@ def test_wrong_usage_is_2(cli, workspace, flags, said):
 
 
 @pytest.mark.parametrize(("budget", "scored"), [(20, 20), (300, 120)])
+@pytest.mark.long
 def test_an_oracle_that_always_fails_is_3_with_its_reason_whatever_the_budget(cli, workspace, tmp_path, budget, scored):
     script = tmp_path / "broken.py"
     script.write_text("#!/usr/bin/env python3\nimport sys\nsys.exit('no licence for the docking program')\n")

@@ -17,6 +17,9 @@ from sciencegen.api.train_predictor import train_predictor
 from sciencegen.errors import ConfigError, DataError
 from tests.cli.conftest import run
 
+pytestmark = pytest.mark.long
+
+
 SETTINGS = {
     "network": {"scalars": 8, "vectors": 4, "tensors": 2, "layers": 1, "narrowing": 1},
     "training": {"steps": 30, "batch_size": 32, "log_every": 10, "checkpoint_every": 10},

@@ -261,6 +261,7 @@ def test_steps_in_the_latent_space_stay_near_the_parent(workspace, round_one):
     assert distance(children) < 0.7 * distance(strangers)
 
 
+@pytest.mark.long
 def test_a_plate_without_a_journal_waits_in_one_once_it_is_recorded(cli, round_one):
     assert cli("propose", "pointclouds", "--measured", "round1.csv", *BATCH, *FAST, "-o", "plate.csv").code == 0
     plate = pd.read_csv("plate.csv", dtype=object)

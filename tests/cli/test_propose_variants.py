@@ -40,6 +40,7 @@ def measured():
     return table
 
 
+@pytest.mark.long
 def test_names_and_sequences_make_one_plate(cli, measured):
     space = ("--wild-type", "gb1.fasta", "--space", "maximum_mutations=3")
     for table in ("doubles", "named"):
@@ -273,6 +274,7 @@ def test_a_control_without_a_sequence_is_read_by_its_name(cli, measured):
     assert pd.read_csv("journal.csv.rejects.csv")["line"].tolist() == [5]
 
 
+@pytest.mark.long
 def test_a_journal_names_its_variants_and_keeps_what_earlier_files_had_refused(cli, measured):
     campaign = ("--wild-type", "gb1.fasta", "--journal", "journal.csv")
     for name, rows in {"one": ["Q2A,0.5", "Q2L,0.7", "A2Q,1"], "two": ["Q2A:Y3W,n.d.", "WT,1"]}.items():
@@ -291,6 +293,7 @@ def test_a_journal_names_its_variants_and_keeps_what_earlier_files_had_refused(c
     assert pd.read_csv("journal.csv")["mutant"].tolist()[3:] == pd.read_csv("plate.csv")["mutant"].tolist()
 
 
+@pytest.mark.long
 def test_a_sequence_says_its_numbers_and_a_plate_comes_back_by_them(cli, measured):
     """Without them the plate's names count from 1, and none of its rows may pass for another variant."""
     numbered = ("--wild-type", f"{WILD}/2-56")
@@ -310,6 +313,7 @@ def test_a_table_comes_on_standard_input(cli, measured):
     assert json.loads(done.out)["recorded"] == 90, done.err
 
 
+@pytest.mark.long
 def test_other_lengths_are_told_and_teach_nothing_beside_a_wild_type(cli, measured):
     pd.concat([measured, pd.DataFrame({"item": [GB1], "value": [9.0]})]).to_csv("mixed.csv", index=False)
     flags = ("--measured", "mixed.csv", *BATCH, *FAST)
@@ -394,6 +398,7 @@ def test_molecules_have_no_wild_type(cli):
         assert (result.code, "Expected no --wild-type" in result.err) == (2, True)
 
 
+@pytest.mark.long
 def test_python_gives_the_same_plate_with_its_notes(cli, measured):
     settings = dict(threads=1, batch=4, surrogate="gp", scale="linear", acquisition="greedy")
     found = propose("proteins", "named.csv", wild_type="gb1.fasta", space={"positions": "39-41,54"}, **settings)

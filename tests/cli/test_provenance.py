@@ -96,6 +96,7 @@ def test_what_may_have_been_observed_is_not_called_synthetic(cli, galaxy_model):
     assert told("scored.fits") == ({}, ["sciencegen score", "asked: of seen.fits"])
 
 
+@pytest.mark.long
 def test_a_predictor_says_that_it_predicted(cli):
     rows = "".join(f"seen.fits[{number % 3}],{number}\n" for number in range(30))
     Path("seen.csv").write_text("item,flux\n" + rows)

@@ -38,6 +38,7 @@ def test_fits_in_and_out_and_refused_rows(cli, stamps):
         assert "posterior samples" in str(hdus[0].header["HISTORY"]) + str(hdus[0].header.get("COMMENT", ""))
 
 
+@pytest.mark.long
 def test_a_table_on_stdin_and_each_sample(cli, stamps):
     table = pd.DataFrame({"item": ["seen.fits[0]"], "id": ["a"]}).to_csv(index=False)
     options = ("--with", "flux", "--keep-samples", "--threads", 1, "-o", "samples.csv")
@@ -48,6 +49,7 @@ def test_a_table_on_stdin_and_each_sample(cli, stamps):
     assert found["flux"].std() > 0
 
 
+@pytest.mark.long
 def test_what_the_model_cannot_render_is_noted(cli, stamps, tmp_path):
     y, x = np.mgrid[:64, :64] - 31.5
     ring = 1e4 * np.exp(-((np.hypot(x, y) - 20) ** 2))
@@ -65,6 +67,7 @@ def test_a_model_that_cannot_restore_is_refused(cli, stamps):
     assert "restore" in result.err
 
 
+@pytest.mark.long
 def test_one_stamp_of_a_file_is_restored(cli, stamps):
     options = ("--with", "flux", "--threads", 1)
     result = cli("restore", "galaxies", "seen.fits[0]", *options, "-o", "one.csv")

@@ -45,6 +45,7 @@ def test_a_table_of_items_only_gets_no_further_columns(cli, workspace):
     assert list(pd.read_csv("s.csv")) == ["item", "line", "height"]
 
 
+@pytest.mark.long
 def test_a_crash_costs_its_own_row_only(cli, workspace):
     lines = pd.read_csv(workspace.folder / "clouds.csv")["cloud"].tolist()[:300]
     text = "\n".join([*lines[:150], "crash", *lines[150:]])

@@ -38,6 +38,7 @@ def call(cli, designs):
 
 
 @pytest.mark.usefixtures("random_weights")
+@pytest.mark.long
 def test_a_table_has_sequences_backbones_and_how_predictions_agree(call, designs, tmp_path):
     pytest.importorskip("tmtools")
     fold = fold_program(tmp_path, designs, skip=f"lambda sequence: len(sequence) == {SIZES[1]}")
@@ -68,6 +69,7 @@ def test_a_table_has_sequences_backbones_and_how_predictions_agree(call, designs
 
 
 @pytest.mark.usefixtures("random_weights")
+@pytest.mark.long
 def test_fasta_and_structures_hold_the_same_sequences_and_kept_letters(call, designs):
     words = ("-n", 2, "--keep-positions", "3-10", "--temperature", 1, "--seed", 5)
     call(*words, "-o", "out.fasta")
@@ -100,6 +102,7 @@ def test_a_program_draws_in_their_place(call, designs, tmp_path):
 
 
 @pytest.mark.usefixtures("random_weights")
+@pytest.mark.long
 def test_sequences_of_a_program_that_do_not_fit_are_listed(call, designs, tmp_path):
     command = design_program(tmp_path, "print('>a', 'AC', '>b', 'A1', sep='\\n', file=file)")
     settings = f"{{n: 4, oracles: {{design: {{command: {json.dumps(command)}, parallel: 3}}}}}}"
@@ -114,6 +117,7 @@ def test_sequences_of_a_program_that_do_not_fit_are_listed(call, designs, tmp_pa
 
 
 @pytest.mark.usefixtures("no_weights")
+@pytest.mark.long
 def test_a_failing_program_is_a_failure_of_each_row(call, designs, tmp_path):
     _, err = call("--command", "false {input} {output}", "-o", "out.csv", code=3)
     assert "No row of" in err

@@ -114,6 +114,7 @@ def test_a_mutation_where_none_was_measured_is_out_of_domain(cli, measured):
 
 
 @pytest.mark.parametrize("split", ["low-high", "mutations", "positions"])
+@pytest.mark.long
 def test_a_split_is_calibrated_and_evaluated(cli, measured, split):
     measured[["sequence", "value"]].to_csv("table.csv", index=False)
     flags = ("--target", "value", "--split", split, *QUICK)
@@ -161,6 +162,7 @@ def test_where_a_shift_refuses_most_rows_nothing_is_trained_on_the_rest(cli):
     assert not Path("p").exists()
 
 
+@pytest.mark.long
 def test_a_shift_is_told_once_by_predict_with_what_may_fit_by_chance(cli, measured):
     measured.to_csv("table.csv", index=False)
     assert cli("train", "predictor", "proteins", "table.csv", "--target", "value", *QUICK, "-o", "p").code == 0
@@ -233,6 +235,7 @@ def test_sequences_of_several_lengths_have_no_positions(cli):
     assert load_predictor("proteins", "p").predictor.made_by == {}
 
 
+@pytest.mark.long
 def test_scores_of_the_family_are_seen_and_what_has_none_is_refused(cli, family_model, tmp_path):
     """Half of the family's columns never change, so that its model penalizes changes there, as the assay does."""
     focus = (family_model.parent / "family.a2m").read_text().split("\n")[1]

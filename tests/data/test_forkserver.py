@@ -53,6 +53,7 @@ def test_a_server_needs_no_folder_of_the_caller(tmp_path, monkeypatch):
         server.close()
 
 
+@pytest.mark.long
 def test_a_killed_script_leaves_no_worker_and_is_not_run_twice(tmp_path):
     """No `if __name__ == "__main__"` in the script, and a worker that hangs when the script is killed."""
     signature = tmp_path / "pid"
@@ -76,6 +77,7 @@ def test_one_server_serves_all_calls():
     assert forkserver() is forkserver()
 
 
+@pytest.mark.long
 def test_the_server_of_a_process_that_was_killed_while_it_asked_ends_without_a_word(capfd):
     server, (ours, theirs) = Forkserver(), socket.socketpair()
     with ours, theirs:

@@ -159,6 +159,7 @@ def test_parquet_without_a_column_has_no_items(tmp_path):
         read_table(tmp_path / "x.parquet", ["smiles"])
 
 
+@pytest.mark.long
 def test_a_text_that_parquet_holds_once_is_held_once(tmp_path):
     """A few bytes can stand for gigabytes of equal cells, also within lists."""
     once = pa.DictionaryArray.from_arrays(pa.array([0] * 400), pa.array(["C" * (1 << 20)]))

@@ -132,6 +132,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize(
     "waiting", ["lock", "turn", "turn_of_another_process", "server", "process", "threads", "function"]
 )
+@pytest.mark.long
 def test_ctrl_c_ends_a_wait_where_a_library_lets_calls_go_on_after_signals(tmp_path, waiting):
     begun = time.monotonic()
     done = subprocess.run(

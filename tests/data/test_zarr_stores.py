@@ -213,6 +213,7 @@ def test_what_is_no_store_of_stamps_says_so(zarr, tmp_path, spoil, told):
         list(files.read(path))
 
 
+@pytest.mark.long
 def test_an_attribute_of_half_a_character_is_refused(zarr, tmp_path):
     path = group(zarr, tmp_path / "cube.zarr", 2)
     changed(path / "images/.zattrs", bands="\ud800")

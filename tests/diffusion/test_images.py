@@ -144,6 +144,7 @@ def test_an_equivariant_model_turns_with_its_noise(generator):
         torch.testing.assert_close(found, turned(still, g), rtol=0, atol=1e-10)
 
 
+@pytest.mark.long
 def test_a_diffusion_prior_sits_on_the_autoencoder_of_images(generator):
     """In the place of its flow prior, fitted to the same posteriors."""
     torch.set_default_dtype(torch.float32)

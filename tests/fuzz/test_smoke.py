@@ -68,6 +68,7 @@ def _use(path, source):
 CONTENTS = [b"fine", b"raise", b"refuse", b"leave", b"hang", b"die", b"fine"]
 
 
+@pytest.mark.long
 def test_every_kind_of_failure_is_found_and_can_be_repeated(tmp_path, monkeypatch, capsys):
     sources = {"x": Source("x", b"fine", mutate=lambda content, name, chooser: b"")}
     monkeypatch.setitem(BORDERS, "toy", Border("toy", lambda: sources, _use))

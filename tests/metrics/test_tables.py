@@ -36,6 +36,7 @@ def test_draws_of_the_same_are_about_as_near_as_halves_and_others_are_not(genera
     assert other.halves == pytest.approx(fair.halves, rel=0.3)
 
 
+@pytest.mark.long
 def test_a_classifier_sees_what_is_there_and_nothing_else(generator):
     first, second = generator.normal(size=(2, 600, 3))
     assert classifier_auc(first, second, 0) == pytest.approx(0.5, abs=0.06)

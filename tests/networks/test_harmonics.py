@@ -143,6 +143,7 @@ def test_what_is_refused(network):
         HarmonicSettings(vectors=1)
 
 
+@pytest.mark.long
 def test_the_module_is_imported_without_the_library():
     """e3nn takes a second to import, and the pair network doesn't need it."""
     import subprocess

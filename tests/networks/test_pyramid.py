@@ -100,6 +100,7 @@ def test_no_noise_is_no_texture(generator):
     assert made.abs().max() > 0.1
 
 
+@pytest.mark.long
 def test_a_fitted_texture_draws_what_its_features_say(generator):
     torch.manual_seed(0)
     texture, spread = Texture(1, 1, 1, 1), 0.7

@@ -10,6 +10,8 @@ from sciencegen.items import Refusal
 from sciencegen.prediction.points import PointOracle, load_points, save_points
 from tests.prediction.point_clouds import clouds
 
+pytestmark = pytest.mark.long
+
 
 def test_unknown_types_have_no_value_and_other_sizes_are_out_of_domain(trained):
     predictor, held, _ = trained

@@ -133,6 +133,7 @@ def test_a_killed_caller_leaves_neither_programs_nor_folders(tmp_path, number):
 
 
 @on_linux
+@pytest.mark.long
 def test_a_time_out_ends_descendants_in_other_sessions(tmp_path):
     note = tmp_path / "note"
     words = [sys.executable, "-c", PROGRAM, str(note)]

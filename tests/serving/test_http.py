@@ -89,6 +89,7 @@ def test_a_request_makes_a_job_with_rows_and_files(client):
     assert client.ask("GET", f"/jobs/{job['id']}")[1] == job
 
 
+@pytest.mark.long
 def test_the_answer_does_not_wait_unless_asked(client):
     status, job = client.ask("POST", "/verbs/draw", {"kind": "red", "n": 40, "pause": 0.05})
     assert (status, job["state"] in ("queued", "running")) == (202, True)

@@ -71,6 +71,7 @@ def test_jobs_wait_for_their_turn(make_jobs):
     assert min(one.started for one in found[2:]) >= min(one.ended for one in found[:2])
 
 
+@pytest.mark.long
 def test_cancelled_jobs_keep_their_rows_and_start_again(make_jobs, tmp_path):
     jobs = make_jobs()
     running, waiting = jobs.submit(**call(n=30, pause=0.05)), jobs.submit(**call(n=2))
@@ -90,6 +91,7 @@ def test_cancelled_jobs_keep_their_rows_and_start_again(make_jobs, tmp_path):
     assert jobs.cancel(running.id).state == "done"
 
 
+@pytest.mark.long
 def test_a_stopped_server_leaves_jobs_that_start_again(make_jobs, tmp_path):
     first = make_jobs()
     job, waiting = first.submit(**call(n=30, pause=0.05)), first.submit(**call(n=2))
@@ -105,6 +107,7 @@ def test_a_stopped_server_leaves_jobs_that_start_again(make_jobs, tmp_path):
     assert len(lines(tmp_path, job)) == 31
 
 
+@pytest.mark.long
 def test_a_killed_server_loses_nothing(make_jobs, tmp_path):
     """Its process goes on and the next server watches it; what waited still does."""
     with subprocess.Popen(

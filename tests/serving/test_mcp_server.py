@@ -55,6 +55,7 @@ async def tool(client: Client, name: str, /, **arguments: Any) -> tuple[bool, An
     return found.is_error, found.structured_content
 
 
+@pytest.mark.long
 def test_the_reference_client_lists_tools_and_is_refused_like_the_command(folder):
     async def use(client: Client) -> None:
         tools = {one.name: one for one in (await client.list_tools()).tools}

@@ -200,6 +200,7 @@ time.sleep(1)
 """
 
 
+@pytest.mark.long
 def test_a_process_that_ends_does_not_wait_for_rows(tmp_path):
     with (tmp_path / "t.csv").open("wb") as file:
         for _ in range(60):

@@ -36,6 +36,7 @@ def test_the_rate_is_of_the_items_of_whole_batches(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kill", [15, 40])
+@pytest.mark.long
 def test_a_resumed_run_is_the_unbroken_run(tmp_path, kill):
     whole, broken = Line(), Line()
     train(whole, batches, settings(), tmp_path / "whole")

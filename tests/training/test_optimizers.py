@@ -54,6 +54,7 @@ def test_each_parameter_has_one_group_and_only_weights_decay(optimizer):
         assert {one.ndim > 1 for one in group["params"]} <= {group["weight_decay"] == 0.1}
 
 
+@pytest.mark.long
 def test_it_minimizes(optimizer, tmp_path):
     model, start = Network(), Network()
     train(model, batches, chosen(optimizer, 120), tmp_path)

@@ -81,6 +81,7 @@ def marks(case):
 
 
 @pytest.mark.parametrize("case", [pytest.param(one, marks=marks(one)) for one in CASES])
+@pytest.mark.long
 def test_the_bound_nears_the_evidence_and_draws_have_the_datas_law(case):
     model = trained(made(0, **CASES[case]), lambda g: draw(128, g).with_condition(None))
     generator = Generator().manual_seed(1)

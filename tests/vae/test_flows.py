@@ -140,6 +140,7 @@ def fitted(steps, seed=0, told=True):
     return flow, fit_prior(flow, latents, condition, generator, settings=settings)
 
 
+@pytest.mark.long
 def test_a_fitted_flow_knows_the_mixture_and_obeys_the_condition(generator):
     flow, fit = fitted(250)
     z, condition = mixture(2000, generator)
@@ -163,6 +164,7 @@ def test_a_fitted_flow_knows_the_mixture_and_obeys_the_condition(generator):
     assert 0.4 < share < 0.6
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_weights_and_another_does_not():
     (first, fit), (second, again), (other, _) = fitted(15), fitted(15), fitted(15, seed=1)
     assert fit == again
@@ -170,6 +172,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not():
     assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
 
 
+@pytest.mark.long
 def test_one_that_goes_on_keeps_its_scale_and_hears_what_it_is_told_for_the_first_time(generator, monkeypatch):
     """Of which component the latents are, in 150 of them."""
     monkeypatch.setattr(prior_fitting, "NEW_COLUMN_STEPS", steps := 250)

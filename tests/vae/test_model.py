@@ -174,6 +174,7 @@ def train(model, draw, steps, generator, rate=1e-2):
     return model
 
 
+@pytest.mark.long
 def test_condition_dropout_makes_one_model_conditional_and_unconditional(generator):
     """x = (2 c, -c) + noise with c ~ N(0, 1): given c the mean moves, without it x has the marginal's covariance."""
     slope, std = torch.tensor([2.0, -1.0]), 0.3

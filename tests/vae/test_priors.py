@@ -162,6 +162,7 @@ def test_one_level_is_the_plain_vae():
     torch.testing.assert_close(one.encode(batch), other.encode(batch))
 
 
+@pytest.mark.long
 def test_two_levels_bound_the_evidence_of_a_linear_model(generator):
     """p(x) of the ladder z_1 | z_2 = N(A z_2, 0.5^2), x | z_1 of the toy, is Gaussian."""
     prior = LadderPrior([2, 1], depth=0)

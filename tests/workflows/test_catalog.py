@@ -60,6 +60,7 @@ def test_the_format_is_clean():
     assert subprocess.run(words, capture_output=True).returncode == 0
 
 
+@pytest.mark.long
 def test_a_deployed_copy_runs(place):
     (place.folder / "workflow").mkdir()
     (place.folder / "workflow" / "Snakefile").write_text(DEPLOYED.format(repository=REPOSITORY))

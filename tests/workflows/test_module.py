@@ -50,6 +50,7 @@ def with_module(place, snakefile, *flags, design=DESIGN):
     return call_snakemake(*flags, cwd=place.folder, environment=place.environment)
 
 
+@pytest.mark.long
 def test_rules_before_and_after_the_module_run_with_it(place):
     done = with_module(place, MODULE + MEASURE, "--cores", 2, "--printshellcmds", "all", "sciencegen_all")
     assert done.returncode == 0, done.stderr

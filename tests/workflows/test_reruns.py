@@ -68,6 +68,7 @@ def test_an_edit_reruns_what_depends_on_it(finished, path, value, expected):
         ("seen.smi", {"evaluate", "report"}),
     ],
 )
+@pytest.mark.long
 def test_a_changed_file_is_read_anew(finished, name, expected):
     path = finished.folder / name
     before, times = path.read_text(), path.stat()
@@ -120,6 +121,7 @@ def test_rules_obey_further_settings_in_the_old_spelling_too(place):
     assert '"settings": {"sample": false}' in done.stdout, done.stderr
 
 
+@pytest.mark.long
 def test_what_the_search_found_is_offered_to_a_plate_that_has_no_pool(place):
     """Beside what the config names, which is read again where it changed."""
     config = edited("propose", value={"measured": "stain.csv", "target": "y", "also": "pool.csv"})
@@ -140,6 +142,7 @@ def test_a_predictor_may_learn_from_a_dataset(place):
     assert place.calls("predictor")[0]["words"][:4] == ["train", "predictor", "molecules", "solubility/train"]
 
 
+@pytest.mark.long
 def test_a_predictor_of_latents_waits_for_the_model(place):
     config = edited("predict", "stain", "settings", value={"inputs": "both"})
     assert place.snakemake("--until", "predict", config=config).returncode == 0
@@ -165,6 +168,7 @@ def of_a_dataset():
     return config
 
 
+@pytest.mark.long
 def test_what_reads_the_dataset_again_reads_it_alike(place):
     """Else a fresh run takes the committed sample for the set that `prepare` is about to fetch."""
     config = of_a_dataset()

@@ -51,12 +51,14 @@ def test_one_gpu_is_no_number_of_devices(place, gpus, flags):
     assert "devices" not in train.split("Shell command")[1]
 
 
+@pytest.mark.long
 def test_the_device_cuda_needs_a_gpu_and_copied_weights_none(place):
     found = steps(place, config=edited("train", value={"model": "molecules"}) | {"device": "cuda", "gpus": 2})
     assert (asked(found["train"])["gpu"], asked(found["generate"])["gpu"]) == ("0", "1")
     assert asked(steps(place, config=CONFIG | {"device": "cuda"})["train"])["gpu"] == "1"
 
 
+@pytest.mark.long
 def test_a_container_is_used_on_request_only(place):
     """Without the flag for it, the image is no part of the software that a change of reruns the steps."""
     assert place.snakemake("--cores", 2, config=CONFIG).returncode == 0

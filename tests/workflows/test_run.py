@@ -90,6 +90,7 @@ def wait_for(place, verb, timeout_s=60):
     raise AssertionError(f"{verb} was never called")
 
 
+@pytest.mark.long
 def test_a_run_prints_its_report_and_nothing_else_on_stdout(call, place):
     """A typo after it costs no earlier result."""
     code, said, heard = finish(start(place))
@@ -170,6 +171,7 @@ def test_two_runs_never_share_a_folder(place):
         ("propose", "Found 2 of 96 items that may be proposed"),
     ],
 )
+@pytest.mark.long
 def test_fewer_than_asked_are_told_with_the_report(call, place, verb, told):
     (place.folder / "found").write_text(f"{verb} 2")
     code, said, heard = call()
@@ -180,6 +182,7 @@ def test_fewer_than_asked_are_told_with_the_report(call, place, verb, told):
     assert call("--", "-n")[0] == 0
 
 
+@pytest.mark.long
 def test_fewer_samples_than_asked_are_a_note(call, place):
     (place.folder / "found").write_text("generate 2")
     code, said, heard = call()
@@ -196,6 +199,7 @@ def test_no_sample_at_all_ends_in_the_generation(call, place):
     assert "MissingOutputException" not in heard
 
 
+@pytest.mark.long
 def test_a_search_that_did_not_run_is_held_against_nothing_new(call, place):
     (place.folder / "found").write_text("optimize 2")
     config = changed("optimize", "n", value=2)
@@ -209,6 +213,7 @@ def test_a_search_that_did_not_run_is_held_against_nothing_new(call, place):
     assert (code, "Found 2 of 3" in heard) == (5, True), "what the report is of, is told again"
 
 
+@pytest.mark.long
 def test_a_failed_step_is_told_with_where_its_log_is(call, place):
     (place.folder / "exit").write_text("evaluate 3")
     code, said, heard = call()

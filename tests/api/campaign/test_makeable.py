@@ -50,6 +50,7 @@ def test_a_first_plate_is_of_routes_and_the_seed_decides_it():
     assert any(f"the 4 items need {len(bought)} building blocks" in note for note in first.notes)
 
 
+@pytest.mark.long
 def test_a_plate_is_bred_from_analogues_of_the_best(measured):
     plate = sg.propose("molecules", "measured.csv", batch=6, journal="j.csv", controls="CCCCCCCCC", **OPTIONS)
     *picked, control = plate.table.to_dict("records")
@@ -67,6 +68,7 @@ def test_a_plate_is_bred_from_analogues_of_the_best(measured):
     assert [one.item for one in read_journal("j.csv").proposed] == plate.table["item"].tolist()
 
 
+@pytest.mark.long
 def test_candidates_without_a_way_are_left_out():
     Path("ideas.csv").write_text("item\nCCCCCCCC\nCC(=O)NCc1ccccc1\n")
     plate = sg.propose("molecules", batch=200, also="ideas.csv", **OPTIONS)

@@ -20,6 +20,7 @@ FORM, DRAWS = "proteins/structures", SequenceDraws(count=2, temperature=1.0, kee
 
 
 @pytest.mark.usefixtures("random_weights")
+@pytest.mark.long
 def test_neither_threads_nor_neighbours_change_what_is_drawn():
     rows = [ROWS[0], Row(9, "nonsense"), *ROWS[1:]]
     found = list(SequenceDrawing(FORM, DRAWS, threads=1)(rows))

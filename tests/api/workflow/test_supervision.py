@@ -53,6 +53,7 @@ def begin(folder, command):
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.long
 def test_a_step_gets_one_signal_and_saves(tmp_path):
     """Also if the signal came to the first process alone."""
     cases = [(send, number) for send in (os.kill, os.killpg) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -66,6 +67,7 @@ def test_a_step_gets_one_signal_and_saves(tmp_path):
 
 
 @pytest.mark.timeout(120)
+@pytest.mark.long
 def test_a_run_ends_within_ten_seconds_though_a_step_is_deaf(tmp_path):
     numbers = (signal.SIGINT, signal.SIGTERM)
     begun = [begin(tmp_path / number.name, DEAF) for number in numbers]

@@ -72,6 +72,7 @@ def whole(request, tmp_path) -> tuple[Path, bytes]:
     return path, PLAIN.get(request.param) or hdf5(path, **how)
 
 
+@pytest.mark.long
 def test_damage_is_a_refusal(whole):
     path, content = whole
     path.write_bytes(content)
@@ -83,6 +84,7 @@ def test_damage_is_a_refusal(whole):
             assert isinstance(one, Stamp) or one.reason
 
 
+@pytest.mark.long
 def test_what_is_cut_loses_nothing_in_silence(whole):
     path, content = whole
     for place in np.linspace(1, len(content) - 2881, 15).astype(int):  # FITS ends with up to 2880 bytes of padding
@@ -104,6 +106,7 @@ def test_a_file_on_which_the_library_never_returns_is_an_error(tmp_path, monkeyp
         list(files.read(tmp_path / "a.h5"))
 
 
+@pytest.mark.long
 def test_a_damaged_file_does_not_end_its_folder(whole, tmp_path):
     path, content = whole
     folder = tmp_path / "folder"

@@ -348,6 +348,7 @@ def test_no_header_at_all_is_refused_with_the_remedy(tmp_path):
         ("a.png", b"x", "Expected a picture"),
     ],
 )
+@pytest.mark.long
 def test_files_that_are_something_else(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_bytes(content)

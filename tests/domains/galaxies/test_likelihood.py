@@ -176,6 +176,7 @@ def test_what_no_galaxy_has_is_odd_and_what_it_has_is_not(oracles, observed):
     assert np.median(odd) > 4
 
 
+@pytest.mark.long
 def test_noise_and_blur_change_the_likelihood_and_hardly_the_anomaly(oracles, simulated):
     generator = np.random.default_rng(0)
     wide = np.exp(-0.5 * (np.hypot(*np.mgrid[-8:9, -8:9]) / 1.1) ** 2)

@@ -88,6 +88,7 @@ def test_analogues_are_in_the_window_and_spread_in_it(smiles):
 
 
 @pytest.mark.parametrize("smiles", CHIRAL)
+@pytest.mark.long
 def test_analogues_of_the_mirror_image_are_the_mirror_images(smiles):
     def mirrored(molecule):
         other = Chem.Mol(molecule)

@@ -17,6 +17,9 @@ from sciencegen.errors import ConfigError
 from sciencegen.scoring.oracles import Score
 from sciencegen.scoring.programs import BatchProgram
 
+pytestmark = pytest.mark.long
+
+
 FOLDER = vina.targets_folder()
 needs_dockstring = pytest.mark.skipif(FOLDER is None, reason="pip install 'sciencegen[docking]'")
 needs_library = pytest.mark.skipif(

@@ -1,5 +1,7 @@
 """The shipped model of drug-size molecules: drugs, of which none was in its training, come back from their latents."""
 
+import pytest
+
 import sciencegen as sg
 
 MODEL = "molecules"
@@ -17,6 +19,7 @@ DRUGS = {
 }
 
 
+@pytest.mark.long
 def test_drugs_come_back_from_their_latents():
     latents = sg.encode("molecules", list(DRUGS.values()), model=MODEL, threads=1)
     back = sg.decode("molecules", latents.latent, model=MODEL, threads=1).table["item"]

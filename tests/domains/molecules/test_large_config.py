@@ -21,6 +21,7 @@ COPIES = 5
 
 
 @pytest.mark.parametrize(("tokens", "sentence"), [(64, r"([\d.]+) GB of activations"), (128, r"(\d+) GB for 128")])
+@pytest.mark.long
 def test_memory_of_a_training_step(tokens, sentence, monkeypatch):
     text = (WORKFLOWS / "config" / "molecules-large.yaml").read_text()
     stated = " ".join(line.removeprefix("# ") for line in text.splitlines() if line.startswith("# "))

@@ -48,6 +48,7 @@ def core_of(first, second):
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS.values(), ids=PAIRS)
+@pytest.mark.long
 def test_with_all_groups_of_the_other_a_molecule_is_the_other(first, second):
     shared = core_of(first, second)
     for base, other, text in ((shared.start, shared.end, second), (shared.end, shared.start, first)):
@@ -75,6 +76,7 @@ def test_exchange_for_the_same_group_changes_nothing(order):
         assert key(finished(again)) == key(parse(text))
 
 
+@pytest.mark.long
 def test_molecules_between_hold_the_core_and_nothing_new_on_it():
     shared = core_of(GEFITINIB, ERLOTINIB)
     assert shared.text == "CCOc1cc2c(Nc3ccccc3)ncnc2cc1OC"
@@ -89,6 +91,7 @@ def test_molecules_between_hold_the_core_and_nothing_new_on_it():
     assert dict(zip(texts, (against for _, against in made), strict=True))[whole] < 0.1
 
 
+@pytest.mark.long
 def test_one_seed_gives_the_same_molecules():
     once, again = (core_of(GEFITINIB, ERLOTINIB).between(np.random.default_rng(3)) for _ in range(2))
     assert [(key(molecule), against) for molecule, against in once] == [

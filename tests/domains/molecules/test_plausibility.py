@@ -27,6 +27,7 @@ def bent(smiles: str, atom: int, place) -> Chem.Mol:
     return molecule
 
 
+@pytest.mark.long
 def test_real_structures_pass(qm9_molecules):
     assert plausible_share(qm9_molecules[:40]) >= 0.95
 

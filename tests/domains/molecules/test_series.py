@@ -137,6 +137,7 @@ def test_a_difference_names_both_parts(molecule, reference, said):
     assert difference(parse(molecule), parse(reference)) == said
 
 
+@pytest.mark.long
 def test_a_plate_holds_what_a_chemist_would_order(tmp_path):
     values = [7 + 0.8 * ("Cl" in one) + 0.4 * ("F" in one) + 0.1 * one.count("O") for one in SERIES]
     pd.DataFrame({"item": SERIES, "value": values}).to_csv(tmp_path / "series.csv", index=False)

@@ -67,6 +67,7 @@ def test_variations_stay_near(loaded):
     assert counts[0] > counts[1]
 
 
+@pytest.mark.long
 def test_a_molecule_that_does_not_come_back_is_told(loaded, recwarn, tmp_path, monkeypatch):
     resolve(loaded.model, loaded.representation, TaskSettings(vary=NICOTINE, noise_level=0.4))
     by_changes = TaskSettings(vary=TELLURIDE, similarity="0.1..0.9")  # changes of the molecule need no latent
@@ -81,6 +82,7 @@ def test_a_molecule_that_does_not_come_back_is_told(loaded, recwarn, tmp_path, m
 
 
 @pytest.mark.parametrize("lead", ["CC(=O)Nc1ccc(O)cc1", NICOTINE, SALT, LACTOSE, f"{'CC(=O)NCC(=O)N' * 6}C"], ids=len)
+@pytest.mark.long
 def test_similarity_is_obeyed_by_leads_of_any_size(lead, monkeypatch):
     monkeypatch.setattr("sciencegen.data.workers.AVAILABLE", False)
     table = sg.generate("molecules", 8, vary=lead, similarity="0.45..0.75", threads=1).table
@@ -100,6 +102,7 @@ def test_steps_in_the_latent_space_end_in_the_window_too(loaded, monkeypatch):
     assert all(0.4 <= lead.similarity(one) <= 0.8 for one in made)
 
 
+@pytest.mark.long
 def test_a_core_or_a_pattern_stays(loaded):
     core = "c1ccc2[nH]c([*:1])nc2c1"
     lead = "CCOC(=O)CCc1nc2ccccc2[nH]1"
@@ -114,6 +117,7 @@ def test_a_core_or_a_pattern_stays(loaded):
         sg.generate("molecules", 1, vary="COc1ccccc1", keep="O[*:1]")
 
 
+@pytest.mark.long
 def test_rows_name_the_lead_that_they_are_like(loaded, tmp_path):
     (tmp_path / "leads.smi").write_text(f"{NICOTINE}\nCC(=O)Nc1ccc(O)cc1\n")
     table = sg.generate("molecules", 6, vary=str(tmp_path / "leads.smi"), similarity="0.4..0.8", threads=1).table

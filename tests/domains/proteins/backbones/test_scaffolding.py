@@ -87,6 +87,7 @@ def test_the_neighbours_are_bonded_to_the_motif(file):
         assert np.linalg.norm(ends[1:, 1] - ends[:-1, 1], axis=-1)[[0, -1]] == pytest.approx(3.80, abs=0.2)
 
 
+@pytest.mark.long
 def test_the_same_noise_gives_the_same_draw_in_any_batch(file):
     task, rows = task_of(file), noise(3)
     with torch.inference_mode():

@@ -43,6 +43,7 @@ def items_of(path):
     return [parse(row.text) for row in read(path)]
 
 
+@pytest.mark.long
 def test_a_motif_is_in_every_design(draw, folder, tmp_path):
     asked = ("--scaffold", "motif.pdb", "--set", f"contigs={CONTIGS}", "--where", "length=20")
     for name in ("a.pdb", "b.pdb"):
@@ -110,6 +111,7 @@ def test_a_draw_does_not_depend_on_their_number(folder, monkeypatch, given):
         ("--set", "symmetry=C2", "--set", "sampler=churn"),
     ],
 )
+@pytest.mark.long
 def test_step_noise_reaches_every_task(draw, tmp_path, flags):
     for noise in (0, 1):
         made = draw(*flags, "--set", f"step_noise={noise}", "-o", tmp_path / f"{noise}.pdb")
