@@ -83,7 +83,7 @@ class IncompatibleError(SciencegenError):
     >>> import numpy as np, sciencegen as sg
     >>> sg.decode("molecules", np.zeros((1, 3), np.float32), threads=1)
     Traceback (most recent call last):
-    sciencegen.errors.IncompatibleError: Expected latents of 32 numbers for this model, the array holds 3. ...
+    sciencegen.errors.IncompatibleError: Expected latents of 64 numbers for this model, the array holds 3. ...
     """
 
     exit_code = 4

@@ -85,7 +85,7 @@ def encode(domain: str, items: Path | Given, **options: object) -> Latents:
     >>> import sciencegen as sg
     >>> found = sg.encode("molecules", ["CCO", "CCN", "C1CC"], threads=1)
     >>> found.latent.shape, [line for line, _, _ in found.refused]
-    ((2, 32), [3])
+    ((2, 64), [3])
     """
     import pandas as pd
 

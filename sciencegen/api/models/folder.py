@@ -199,7 +199,7 @@ def load(domain: str | Path, model: str | Path | None = None, device: str = "aut
     --------
     >>> import sciencegen as sg
     >>> sg.load("molecules", device="cpu").size
-    32
+    64
     """
     if model is None and str(domain) not in domain_names():
         domain, model = _domain_of_model(domain), domain
