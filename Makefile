@@ -1,5 +1,5 @@
 # `make design`: from nothing to a ranked shortlist of molecules with its report. `make test`: every check
-# but the tests that train models or start programs, which take seconds each: `make long`.
+# but the tests of two seconds or more, which train models or start programs: `make long`.
 # `make fuzz`: damaged inputs at every border (CASES=10000 for the full count, SEED=1, BORDERS="molecules goals").
 # `make kills`: commands killed at random moments. `make artefacts`: files of this version for the tests of later ones.
 # All set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.

@@ -343,7 +343,7 @@ class LatentSpace(LatentRows):
     def neighbours(self, item: Given, n: int = 10, radius: float = 0.3, seed: int = 0, attempts: int = 20) -> list[str]:
         """At most n distinct other plausible items near this one: sqrt(1 - r^2) z + r noise, again standard normal.
 
-        A small radius gives fewer than n, with a warning, where most latents near the item are decoded to the item.
+        A small radius may give fewer than n, with a warning: most latents near the item are decoded to the item itself.
         """
         if not 0 < radius <= 1:
             raise ShapeError(f"Expected a radius above 0, and of 1 (a new draw) or less, got {radius}.")
@@ -353,15 +353,15 @@ class LatentSpace(LatentRows):
             centre = f"'{shortened(centre, LONGEST_TEXT)}'" if centre else "no item"
             what = f"'{shortened(given, LONGEST_TEXT)}' is not reconstructed"
             warnings.warn(f"{what}: its latent decodes to {centre}, whose neighbours these are.", stacklevel=2)
-        found = dict.fromkeys([own, ""])
+        found = {own: None}
         for attempt in range(attempts):
             near = self.decode_items(latents_near(latent[0], radius, 4 * n, seed, attempt))
             found |= dict.fromkeys(self.text(one) for one in near if not is_refusal(one) and self.plausible(one))
-            if len(found) >= n + 2:
-                return list(found)[2 : n + 2]
-        what = f"{len(found) - 2} of {n} neighbours were found at a radius of {radius}"
-        warnings.warn(f"{what}: the other latents decode to the item itself. Pass a larger radius.", stacklevel=2)
-        return list(found)[2:]
+            if len(found) > n:
+                return list(found)[1 : n + 1]
+        what = f"{len(found) - 1} of {n} neighbours were found at a radius of {radius}: the other latents decode"
+        warnings.warn(f"{what} to these, to the item itself or to implausible ones. Pass another radius.", stacklevel=2)
+        return list(found)[1:]
 
     def map(self, items: Given, reference: Given | None = None) -> Float[np.ndarray, "item 2"]:
         """Two coordinates for each item: its latent on the plane in which the reference (or the items) vary most. Items

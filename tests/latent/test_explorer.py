@@ -124,5 +124,5 @@ def test_neighbours_are_plausible_and_a_lack_of_them_is_told(space):
     near = space.neighbours(first, 4, radius=0.9)
     chosen = replace(space, plausible=lambda item: space.text(item) != near[0])
     assert near[0] not in chosen.neighbours(first, 4, radius=0.9)
-    with pytest.warns(UserWarning, match=r"0 of 4 neighbours were found .* Pass a larger radius"):
+    with pytest.warns(UserWarning, match=r"0 of 4 neighbours were found .* Pass another radius"):
         assert replace(space, plausible=lambda item: False).neighbours(first, 4, radius=0.9) == []

@@ -1,10 +1,9 @@
-"""The shipped model of drug-size molecules: drugs, of which none was in its training, come back from their latents."""
+"""The default model: drugs, of which none was in its training, come back from their latents."""
 
 import pytest
 
 import sciencegen as sg
 
-MODEL = "molecules"
 DRUGS = {
     "imatinib": "Cc1ccc(NC(=O)c2ccc(CN3CCN(C)CC3)cc2)cc1Nc1nccc(-c2cccnc2)n1",
     "gefitinib": "COc1cc2ncnc(Nc3ccc(F)c(Cl)c3)c2cc1OCCCN1CCOCC1",
@@ -21,12 +20,12 @@ DRUGS = {
 
 @pytest.mark.long
 def test_drugs_come_back_from_their_latents():
-    latents = sg.encode("molecules", list(DRUGS.values()), model=MODEL, threads=1)
-    back = sg.decode("molecules", latents.latent, model=MODEL, threads=1).table["item"]
+    latents = sg.encode("molecules", list(DRUGS.values()), threads=1)
+    back = sg.decode("molecules", latents.latent, threads=1).table["item"]
     assert sum(back == latents.table["item"]) >= 9
 
 
 def test_draws_are_as_large_as_drugs():
-    table = sg.generate("molecules", 32, model=MODEL, include=["mw", "unstable"], threads=1).table
+    table = sg.generate("molecules", 32, include=["mw", "unstable"], threads=1).table
     assert 300 < table["mw"].median() < 450
     assert not table["unstable"].any()
