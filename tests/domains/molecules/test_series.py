@@ -168,3 +168,9 @@ def test_a_plate_holds_what_a_chemist_would_order(tmp_path):
     )  # fmt: skip
     assert not any("candidates " in note for note in free.notes)
     assert set(free.table["source"]) & {"mutation", "edit", "recombination"}
+
+
+def test_a_plate_holds_one_of_the_tautomers_of_a_molecule(tmp_path):
+    (tmp_path / "also.smi").write_text("Cc1nc2cc(F)ccc2[nH]1\nCc1nc2ccc(F)cc2[nH]1\nCc1cc(CC)n(C)n1\n")
+    items = propose("molecules", also=str(tmp_path / "also.smi"), batch=3, threads=1).table["item"]
+    assert items.tolist() == ["Cc1nc2cc(F)ccc2[nH]1", "CCc1cc(C)nn1C"]
