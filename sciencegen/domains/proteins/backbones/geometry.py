@@ -6,11 +6,13 @@ Ideal bond lengths and angles: Engh & Huber 1991, Acta Cryst. A47, 392.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
@@ -343,6 +345,50 @@ def ramachandran_outliers(coordinates: Coordinates) -> float:
     """
     counts = ramachandran_histogram([coordinates])
     return float(counts[~ALLOWED].sum() / counts.sum()) if counts.any() else float("nan")
+
+
+GRID = 2
+"""Degrees between the points of `_outside`."""
+
+
+@cache
+def _outside() -> Float[np.ndarray, "phi psi"]:
+    """Degrees from the centre of each square of `GRID` degrees to that of the nearest allowed one, periodic."""
+    allowed = np.kron(ALLOWED, np.ones((BIN_WIDTH // GRID,) * 2, bool))
+    size = len(allowed)
+    return GRID * distance_transform_edt(~np.tile(allowed, (3, 3)))[size : 2 * size, size : 2 * size]
+
+
+def squared_outliers(atoms: Atoms) -> tuple[float, Atoms]:
+    """The sum over inner residues of the squared distance of (phi, psi) to the `ALLOWED` cells, in squared degrees,
+    and its gradient; the distance is interpolated bilinearly."""
+    n, ca, c = atoms.swapaxes(0, 1)
+    points = np.stack([c[:-2], n[1:-1], ca[1:-1], c[1:-1], n[2:]], 1)
+    grid = _outside()
+    place = ((dihedrals(points[:, :4]) + 180) / GRID - 0.5, (dihedrals(points[:, 1:]) + 180) / GRID - 0.5)
+    (i, a), (j, b) = ((np.floor(one).astype(int), one - np.floor(one)) for one in place)
+    near, right = (grid[x % len(grid), j % len(grid)] for x in (i, i + 1))
+    up, far = (grid[x % len(grid), (j + 1) % len(grid)] for x in (i, i + 1))
+    outside = (near * (1 - a) + right * a) * (1 - b) + (up * (1 - a) + far * a) * b
+    of_phi = ((right - near) * (1 - b) + (far - up) * b) / GRID
+    of_psi = ((up - near) * (1 - a) + (far - right) * a) / GRID
+    slope = np.zeros_like(points)
+    slope[:, :4] += (2 * outside * of_phi)[:, None, None] * _dihedral_gradients(points[:, :4])
+    slope[:, 1:] += (2 * outside * of_psi)[:, None, None] * _dihedral_gradients(points[:, 1:])
+    gradient = np.zeros_like(atoms)
+    gradient[:-2, 2] += slope[:, 0]
+    gradient[1:-1] += slope[:, 1:4]
+    gradient[2:, 0] += slope[:, 4]
+    return float(np.square(outside).sum()), gradient
+
+
+def _dihedral_gradients(points: Float[np.ndarray, "angle 4 3"]) -> Float[np.ndarray, "angle 4 3"]:
+    """Of `dihedrals`, degrees per ångström. Blondel & Karplus 1996, J. Comput. Chem. 17, 1132, equation 27."""
+    f, g, h = points[:, 0] - points[:, 1], points[:, 1] - points[:, 2], points[:, 3] - points[:, 2]
+    long = np.linalg.norm(g, axis=-1, keepdims=True)
+    a, b = (one / np.square(one).sum(-1, keepdims=True).clip(1e-9) for one in (np.cross(f, g), np.cross(h, g)))
+    along = (f * g).sum(-1, keepdims=True) / long * a - (h * g).sum(-1, keepdims=True) / long * b
+    return np.degrees(np.stack([-long * a, long * a + along, -long * b - along, long * b], 1))
 
 
 def backbone_of(

@@ -14,6 +14,7 @@ from sciencegen.domains.proteins.backbones.geometry import (
     chain_breaks,
     clashes,
     place_oxygens,
+    ramachandran_outliers,
     torsions_of,
 )
 from sciencegen.domains.proteins.backbones.relaxation import PlacedAtoms, relaxed
@@ -112,6 +113,16 @@ def test_atoms_that_overlap_move_apart_though_alpha_carbons_do_not() -> None:
     assert ca_clashes(whole(both)) == 0
     assert clashes(whole(both)) > 0
     assert clashes(whole(relaxed(both))) == 0
+
+
+def test_torsion_angles_of_no_protein_are_turned_nearby() -> None:
+    phi, psi = np.full(30, -57.0), np.full(30, -47.0)
+    phi[15], psi[15] = -100.0, -100.0
+    atoms = noised(backbone_of(phi, psi)[:, :3], 0.05)
+    repaired = relaxed(atoms)
+    assert ramachandran_outliers(whole(atoms)) > 0
+    assert ramachandran_outliers(whole(repaired)) == 0
+    assert np.linalg.norm(repaired - atoms, axis=-1).max() < 1
 
 
 def test_rotations_are_a_symmetry() -> None:

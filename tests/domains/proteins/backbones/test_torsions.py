@@ -10,6 +10,7 @@ from sciencegen.domains.proteins.backbones.geometry import (
     dihedrals,
     ramachandran_divergence,
     ramachandran_histogram,
+    squared_outliers,
     torsions_of,
 )
 from tests.domains.proteins.backbones.examples import MIRROR, moved, random_backbone
@@ -52,6 +53,18 @@ def test_the_divergence_of_equal_sets_is_0_and_of_disjoint_sets_1() -> None:
     assert ramachandran_divergence([helix], [strand]) == pytest.approx(1)
     assert ramachandran_divergence([helix], [helix * MIRROR]) == pytest.approx(1)
     assert np.isnan(ramachandran_divergence([helix], []))
+
+
+def test_the_gradient_of_squared_outliers_is_that_of_finite_differences() -> None:
+    atoms, change = random_backbone(20)[:, :3], np.random.default_rng(1).normal(size=(20, 3, 3))
+    value, gradient = squared_outliers(atoms)
+    ends = [squared_outliers(atoms + step * change)[0] for step in (-1e-6, 1e-6)]
+    assert value > 100
+    assert (gradient * change).sum() == pytest.approx((ends[1] - ends[0]) / 2e-6, rel=1e-5)
+
+
+def test_angles_of_proteins_are_no_outliers() -> None:
+    assert squared_outliers(backbone_of(np.full(9, -57.0), np.full(9, -47.0))[:, :3])[0] == 0
 
 
 def turned(angles: np.ndarray) -> np.ndarray:
