@@ -183,6 +183,7 @@ def interpolate(
     *,
     model: str | None = None,
     include: str | Sequence[str] = ...,
+    plausible: bool = True,
     shared_core: bool = True,
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +14,10 @@ from jaxtyping import Float
 from pydantic import Field
 
 from sciencegen.api.criteria import parse_conditions
-from sciencegen.api.models.completion import checked_latents, read_latents
+from sciencegen.api.models.completion import checked_latents, read_items, read_latents
 from sciencegen.api.models.folder import Encoded, LoadedModel, are_reconstructed, encode_rows, open_model
 from sciencegen.api.sampling.judge import measure_all
+from sciencegen.api.science import constraint_of
 from sciencegen.api.sources.tables import given_source
 from sciencegen.api.writing.output_record import Criteria, origin_of, plain_path
 from sciencegen.api.writing.results import Result
@@ -28,11 +30,10 @@ from sciencegen.api.writing.writer import (
     write_rejected,
 )
 from sciencegen.config import DecodeSettings, EncodeSettings, build_settings
-from sciencegen.config.base import INCLUDE, MODEL, Batched, Flag, Include
+from sciencegen.config.base import INCLUDE, MODEL, PLAUSIBLE, Batched, Flag, Include, Plausible
 from sciencegen.data.workers import is_refusal
 from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
-from sciencegen.domains.capabilities import SharedPart
 from sciencegen.domains.given import one_text
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
@@ -40,6 +41,8 @@ from sciencegen.options import takes
 
 DRAWN_AT, DRAWN, RADII = 8, 8, (0.15, 0.3)
 """Points of an arc near which the model draws, and how often at each of the radii."""
+DRAWN_FOR_STEPS = 32
+"""The same number where the steps are these draws."""
 TRIED = 100
 """Items that `encode` decodes again, to say how many are reconstructed."""
 
@@ -135,21 +138,30 @@ def write_encoded(domain: str, output: str, encoded: Encoded) -> None:
 @dataclass(frozen=True)
 class Decoded:
     """One text for each latent, "" if it can't be decoded. domain: name of the domain or form of files. refused:
-    numbers of such latents, from 1, with reasons. form: name of the domain or form of the texts."""
+    numbers of such latents, from 1, with reasons. form: name of the domain or form of the texts. reconstructed: whether
+    each is the item that its latent was encoded from, if the file of latents says; empty otherwise."""
 
     domain: str
     item: list[str]
     refused: list[Refused]
     origin: Origin
     form: str
+    reconstructed: list[bool] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> dict[str, int]:
-        return {"decoded": len(self.item) - len(self.refused), "refused": len(self.refused)}
+        counts = {"decoded": len(self.item) - len(self.refused), "refused": len(self.refused)}
+        return counts | ({"not_reconstructed": self.reconstructed.count(False)} if self.reconstructed else {})
+
+    @property
+    def table(self) -> dict[str, list[Cell]]:
+        own: dict[str, list[Cell]] = {"reconstructed": list(self.reconstructed)} if self.reconstructed else {}
+        return {"item": list(self.item), **own}
 
     def write(self, output: str, overwrite: bool = False) -> None:
         """Write one item per line, or a table, by the output's ending, and a file with the refused latents."""
-        write_lines(self.domain, output, self.item, self.origin, overwrite)
+        write_lines(self.domain, output, self.table, self.origin, overwrite)
         write_rejected(output, self.refused)
 
 
@@ -167,7 +179,8 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: object) -> 
     Returns
     -------
     Result
-        `table` has the column `item`, "" for latents that can't be decoded.
+        `table` has the column `item`, "" for latents that can't be decoded. For a file that `encode` wrote of exact
+        items, such as molecules, `reconstructed` says whether it is the item that the latent was encoded from.
 
     Raises
     ------
@@ -185,7 +198,7 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: object) -> 
 
     decoded = decode_latents(domain, latents, build_settings(DecodeSettings, options))
     write = lambda path, overwrite: decoded.write(str(path), overwrite)  # noqa: E731
-    return Result(pd.DataFrame({"item": decoded.item}), decoded.summary, (), write, domain=decoded.form)
+    return Result(pd.DataFrame(decoded.table), decoded.summary, decoded.notes, write, domain=decoded.form)
 
 
 def decode_latents(
@@ -217,7 +230,18 @@ def decode_latents(
         if isinstance(item, Refusal)
     ]
     items = ["" if is_refusal(item) else loaded.domain.items.text(item) for item in decoded]
-    return Decoded(loaded.results, items, refused, origin, loaded.domain.name)
+    is_exact = loaded.representation.canonical and loaded.domain.sidecar is None and not settings.where
+    encoded = read_items(Path(latents)) if is_exact and not isinstance(latents, np.ndarray) else []
+    same = [one == own for one, own in zip(items, encoded, strict=True)] if len(encoded) == len(items) else []
+    notes: tuple[str, ...] = ()
+    if not all(same):
+        row = same.index(False)
+        became = plain_path(items[row]) if items[row] else "no item"
+        notes = (
+            f"{same.count(False)} of {len(same)} rows are not the items that their latents were encoded from: in row "
+            f"{row + 1} {plain_path(encoded[row])} became {became}",
+        )
+    return Decoded(loaded.results, items, refused, origin, loaded.domain.name, same, notes)
 
 
 class InterpolateSettings(Batched):
@@ -225,6 +249,7 @@ class InterpolateSettings(Batched):
 
     model: str | None = MODEL
     include: Include = INCLUDE
+    plausible: Plausible = PLAUSIBLE
     shared_core: Annotated[bool, Flag("--no-shared-core")] = Field(
         True,
         description="Let go of the core that both items have (molecules: their largest common substructure). By "
@@ -238,7 +263,9 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
 
     Items that share a core (molecules) keep it: each step is the item, among those made of parts of both and those
     that the model draws near the path, that is as far on the way as the step, so that the similarity to the start falls
-    and the similarity to the end rises. Otherwise the steps are decoded from the arc between both latents.
+    and the similarity to the end rises. Otherwise the steps are decoded from the arc between both latents; where this
+    gives an item twice (molecules, sequences) or an implausible one, they are chosen in the same way among draws near
+    the arc. No item is there twice, and steps without an item are left out.
 
     Parameters
     ----------
@@ -254,8 +281,8 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
     Returns
     -------
     Result
-        Columns `step` from 0, `item` ("" for a step without one), `similarity_to_start`, `similarity_to_end` and the
-        properties. `fewer` says why steps are empty.
+        Columns `step` from 0, `item`, `similarity_to_start`, `similarity_to_end` and the properties. In the summary
+        `requested` is `written` and `left_out`, by reason; `fewer` says how many steps to ask for.
 
     Raises
     ------
@@ -271,8 +298,6 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
     """
     import pandas as pd
 
-    from sciencegen.latent.geometry import arc
-
     settings = build_settings(InterpolateSettings, options)
     loaded = open_model(domain, settings.model, settings)
     science, names = loaded.domain, settings.include
@@ -286,18 +311,21 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
         _, item, reason = encoded.refused[0]
         raise DataError(f"Expected two items that can be encoded, got '{item[:60]}': {reason}.")
     if isinstance(core, Refusal):
-        found = list(loaded.space.decode_items(arc(encoded.latent[0], encoded.latent[1], steps)))
+        found, notes = _along_arc(loaded, encoded.latent, ends, steps, settings)
+        notes = ((f"no core to keep: {core.reason}",) if core.reason else ()) + notes
     else:
-        near = [] if encoded.refused else _drawn_near(loaded, encoded.latent, settings.seed)
-        found = [ends[0], *_even_steps(science, ends, core, near, steps - 2, settings.seed), ends[1]]
-    known = [one for one in found if not is_refusal(one)]
-    alike = science.similarity.matrix(known, ends).tolist() if known else []
-    cells = iter([*one, *more] for one, more in zip(alike, measure_all(science, known, names), strict=True))
-    rows = [[None] * (2 + len(names)) if is_refusal(one) else next(cells) for one in found]
-    items = ["" if is_refusal(one) else science.items.text(one) for one in found]
-    columns = zip(("similarity_to_start", "similarity_to_end", *names), zip(*rows, strict=True), strict=True)
+        near = [] if encoded.refused else _drawn_near(loaded, encoded.latent, DRAWN, settings.seed)
+        candidates = core.between(np.random.default_rng(settings.seed), near)
+        found = [ends[0], *_even_steps(science, ends, candidates, steps - 2), ends[1]]
+        notes = (f"each step holds the core of both items: {core.text}",)
+    there = [step for step, one in enumerate(found) if not is_refusal(one)]
+    items, left_out = [found[step] for step in there], Counter(one.reason for one in found if is_refusal(one))
+    alike = science.similarity.matrix(items, ends) if items else np.zeros((0, 2))
+    measured = zip(*measure_all(science, items, names), strict=True)
     table: dict[str, list[Cell]] = {
-        "step": list(range(steps)), "item": items, **{name: list(column) for name, column in columns},
+        "step": list(there), "item": [science.items.text(one) for one in items],
+        "similarity_to_start": alike[:, 0].tolist(), "similarity_to_end": alike[:, 1].tolist(),
+        **{name: list(column) for name, column in zip(names, measured, strict=bool(items))},
     }  # fmt: skip
 
     def write(path: Path, overwrite: bool) -> None:
@@ -305,28 +333,60 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
             loaded.results, str(path), list(table), OutputOptions(origin=origin, overwrite=overwrite)
         ) as out:
             out.write(table)
-        summary.update({"written": steps - out.left_out.total(), **left_out_by_reason(out.left_out)})
+        lost = left_out + out.left_out
+        summary.update({"written": steps - lost.total(), **left_out_by_reason(lost)})
 
-    empty = items.count("")
-    summary: dict[str, Any] = {"steps": steps, "distinct": len({*items} - {""}), "empty": empty}
-    notes = _notes_on_ends(loaded, encoded, items, are_given=not isinstance(core, Refusal))
-    why, remedy = "their latents decode to no item", "Take other ends, or a model that reconstructs them."
+    summary: dict[str, Any] = {"requested": steps, "written": len(there), **left_out_by_reason(left_out)}
+    shown = ["" if is_refusal(one) else science.items.text(one) for one in (found[0], found[-1])]
+    notes += _notes_on_ends(loaded, encoded, ends, shown)
+    remedy = "Take other ends, or a model that reconstructs them."
     if not isinstance(core, Refusal):
-        notes = (f"each step holds the core of both items: {core.text}", *notes)
-        why = "no item was found for them"
-        remedy = f"Ask for at most {steps - empty} steps, or let go of the core that both items have."
-    elif core.reason:
-        notes = (f"no core to keep: {core.reason}; the steps are decoded from the arc between the latents", *notes)
-    fewer = f"{empty} of {steps} steps are empty: {why}. {remedy}" if empty else ""
+        remedy = f"Ask for at most {len(there)} steps, or let go of the core that both items have."
+    elif len(there) > 2:
+        remedy = f"Ask for at most {len(there)} steps, or take other ends."
+    why = "; ".join(left_out)
+    fewer = f"{left_out.total()} of {steps} steps are left out: {why}. {remedy}" if left_out else ""
     return Result(pd.DataFrame(table), summary, notes, write, domain=science.name, fewer=fewer)
 
 
-def _drawn_near(loaded: LoadedModel, ends: Float[np.ndarray, "2 latent"], seed: int) -> list[Item]:
-    """What the model draws near the arc between two latents."""
+def _along_arc(
+    loaded: LoadedModel, latents: Float[np.ndarray, "2 latent"], ends: Sequence[Item], steps: int,
+    settings: InterpolateSettings,
+) -> tuple[list[Item | Refusal], tuple[str, ...]]:  # fmt: skip
+    """The items of the arc between two latents. Where these repeat themselves or are implausible, the ends and items
+    near the arc, with a note."""
+    from sciencegen.latent.geometry import arc
+
+    science, key = loaded.domain, loaded.domain.items.key
+    decoded = list(loaded.space.decode_items(arc(latents[0], latents[1], steps)))
+    if science.moves is None:  # numbers change from step to step
+        return [Refusal("the latent decodes to no item") if is_refusal(one) else one for one in decoded], ()
+    keys = [None if is_refusal(one) else key(one) for one in decoded]
+    is_plausible = constraint_of(science, [], [], plausible=True)
+    odd = [text for end, text in zip(ends, ("start", "end"), strict=True) if not is_plausible(end)]
+    judged = settings.plausible and not odd
+    accept = constraint_of(science, [], [], plausible=judged, known=ends)
+    good = {one for one, item in zip(keys, decoded, strict=True) if one is not None and accept(item)}
+    if len(good) == steps and (not loaded.representation.canonical or [keys[0], keys[-1]] == [*map(key, ends)]):
+        return decoded, ()
+    near = _drawn_near(loaded, latents, DRAWN_FOR_STEPS, settings.seed)
+    distinct = {key(one): one for one in (*decoded, *near) if not is_refusal(one)}
+    own = {*map(key, ends)}
+    candidates = [(one, 0.0) for text, one in distinct.items() if text not in own and accept(one)]
+    found = [ends[0], *_even_steps(science, ends, candidates, steps - 2), ends[1]]
+    notes = [f"the arc between the latents gives {len(good)} of {steps} steps, without repeated and implausible items: "
+             "the steps are chosen among draws near it"]  # fmt: skip
+    if settings.plausible and odd:
+        notes.append(f"the {' and the '.join(odd)} is implausible, so that the steps may be too")
+    return found, tuple(notes)
+
+
+def _drawn_near(loaded: LoadedModel, ends: Float[np.ndarray, "2 latent"], draws: int, seed: int) -> list[Item]:
+    """What the model draws near the arc between two latents, so often at each point and radius."""
     from sciencegen.latent.geometry import arc, latents_near
 
     points = [
-        latents_near(point, radius, DRAWN, seed, at * len(RADII) + which)
+        latents_near(point, radius, draws, seed, at * len(RADII) + which)
         for at, point in enumerate(arc(ends[0], ends[1], DRAWN_AT + 2)[1:-1])
         for which, radius in enumerate(RADII)
     ]
@@ -334,30 +394,31 @@ def _drawn_near(loaded: LoadedModel, ends: Float[np.ndarray, "2 latent"], seed: 
 
 
 def _even_steps(
-    science: Domain, ends: Sequence[Item], core: SharedPart, near: Sequence[Item], steps: int, seed: int
+    science: Domain, ends: Sequence[Item], candidates: Sequence[tuple[Item, float]], steps: int
 ) -> list[Item | Refusal]:
-    """The items of the steps between the ends. near: items of the model, of which those with the core may be steps."""
+    """The items of the steps between the ends. candidates: items, each with what speaks against it."""
     from sciencegen.latent.geometry import even_path
 
-    candidates = core.between(np.random.default_rng(seed), near)
     alike = science.similarity.matrix([*[item for item, _ in candidates], ends[0]], ends)
     burdens = np.array([burden for _, burden in candidates])
     path = even_path(alike[:-1], float(alike[-1, 1]), burdens, steps)
-    return [Refusal("no item is this far on the way") if at is None else candidates[at][0] for at in path]
+    return [Refusal("no other item was found this far on the way") if at is None else candidates[at][0] for at in path]
 
 
-def _notes_on_ends(loaded: LoadedModel, encoded: Encoded, items: Sequence[str], are_given: bool) -> tuple[str, ...]:
-    """Notes on ends that the model can't encode, or doesn't reconstruct. items: of the path. are_given: whether the
-    first and the last of them are the given ones, not what their latents decode to."""
-    notes = list(encoded.notes)
+def _notes_on_ends(
+    loaded: LoadedModel, encoded: Encoded, ends: Sequence[Item], shown: Sequence[str]
+) -> tuple[str, ...]:
+    """Notes on ends that the model can't encode, or doesn't reconstruct. shown: the path's first and last item."""
+    notes, text_of = list(encoded.notes), loaded.domain.items.text
     for line, text, reason in encoded.refused:
         end = ("start", "end")[line - 1]
         notes.append(f"the {end}, {plain_path(text)}, has no latent ({reason}): no step is drawn from the model")
     same = are_reconstructed(loaded, encoded.latent, encoded.item)
     for index, text, is_same in zip(encoded.index.tolist(), encoded.item, same, strict=True):
         if not is_same:
-            end, step, item = (("start", "first", items[0]), ("end", "last", items[-1]))[index]
-            what = "the item itself, not what the model makes of it" if are_given else item or "empty"
+            end, step = (("start", "first"), ("end", "last"))[index]
+            is_given = shown[index] == text_of(ends[index])
+            what = "the item itself, not what the model makes of it" if is_given else shown[index] or "empty"
             notes.append(
                 f"the {end}, {plain_path(text)}, is not reconstructed from its latent: the {step} step is {what}"
             )

@@ -444,7 +444,7 @@ class Bench:
             known = None if given else [*self.items, *self.named_start, *self.controls]
             origin = reference_of_space(science, space)
             tests.insert(0, constraint_of(science, settings.keep, settings.forbid, origin, settings.plausible, known))
-        notes, changes, may_be_parent, key = list[str](), None, CampaignSpace.may_be_parent, science.items.key
+        notes, changes, may_be_parent, compound = list[str](), None, CampaignSpace.may_be_parent, None
         if self.analogues is not None and settings.pool is None and not whole:
             within_series, best = self.blocks is None, self.best_first
             expected, notes, may_be_parent = analogue_tests(
@@ -452,14 +452,15 @@ class Bench:
             )
             tests += expected
             if within_series:
-                changes, key = self.analogues.changes(best or self.start), self.analogues.key
+                changes, compound = self.analogues.changes(best or self.start), self.analogues.key
         own = model.oracles if model is not None and self.goals else {}
         book = OracleBook(science.name, own={**own, **self.predictors}, threads=settings.threads)
         met = constraint_test(self.goals, resolve_oracles(self.goals, book.resolve))
         found = CampaignSpace(
-            key, features, science.similarity.matrix, accepting(tests, met),
+            science.items.key, features, science.similarity.matrix, accepting(tests, met),
             moves_of(science.moves, space, changes, changes is None or settings.further.random_moves),
             marks=marks_for(science, space, settings.further.maximum_share), may_be_parent=may_be_parent,
+            compound=compound,
         )  # fmt: skip
         if model is None or self.blocks is not None:
             return found, notes

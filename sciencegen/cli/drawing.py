@@ -171,6 +171,7 @@ def decode(domain: options.Domain, latents: Latents, settings: DecodeSettings, o
     with input_path(latents, lambda line: ".npz") as path:
         decoded = decode_latents(domain, path, settings, plain_path(latents))
     decoded.write(outlet.output, outlet.force)
+    tell(decoded.notes)
     outlet.summarize(decoded.summary)
 
 

@@ -250,7 +250,9 @@ class ProposeFurther(PickingFurther):
         description="Molecules: candidates needn't hold the core that the best tenth of the measured items share.",
     )
     new_alerts: bool = Field(
-        False, description="Molecules: candidates may have structural alerts that no good measured item has."
+        False,
+        description="Molecules: candidates may have structural alerts that no good measured item has, and groups that "
+        "are oxidized to something reactive (catechols, furans ...) that no measured item has.",
     )
     new_positions: bool = Field(
         False,

@@ -129,7 +129,7 @@ def next_plate(
     """
     sources = sources or CandidateSources()
     items = {space.key(one.item): one.item for own in targets.measured.values() for one in own}
-    maker = CandidateMaker(space, settings, generator, sources, {*items, *map(space.key, pending)})
+    maker = CandidateMaker(space, settings, generator, sources, space.names_of([*items.values(), *pending]))
     tasks = []
     for earlier in sources.priors:
         space.report(f"fitting a model to {len(earlier):,} items measured before", 0, None)

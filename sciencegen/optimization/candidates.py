@@ -69,6 +69,9 @@ class CampaignSpace:
         items -> what making each takes, of which a plate needs few (`PlateSettings.sharing`).
     may_be_parent : callable
         item -> whether the moves can change it.
+    compound : callable, optional
+        item -> the same text for items that are one when they are made: a candidate for each, and none for a measured
+        item's. By default items are one if they have the same key.
     """
 
     key: Callable[[Item], str]
@@ -81,6 +84,12 @@ class CampaignSpace:
     report: Report = silent
     materials: Callable[[Sequence[Item]], Sequence[Materials]] | None = None
     may_be_parent: Callable[[Item], bool] = lambda item: True
+    compound: Callable[[Item], str] | None = None
+
+    def names_of(self, items: Iterable[Item]) -> set[str]:
+        """Keys and compounds of items, which exclude candidates."""
+        names = (self.key, *([] if self.compound is None else [self.compound]))
+        return {name(item) for item in items for name in names}
 
     def marks_of(self, items: Sequence[Item], share: float) -> Sequence[Marks]:
         """Marks of each item; empty if the share does not limit them."""
@@ -230,6 +239,9 @@ def _add(
     excluded.update(fresh)
     flags = space.accept([item for item, _ in fresh.values()]) if fresh else []
     for (key, (item, source)), accepted in zip(fresh.items(), flags, strict=True):
+        if accepted and space.compound is not None:
+            accepted = (name := space.compound(item)) not in excluded
+            excluded.add(name)
         if accepted:
             found.items.append(item)
             found.keys.append(key)
@@ -337,7 +349,7 @@ class CandidateSources:
 
 @dataclass(frozen=True)
 class CandidateMaker:
-    """Makes the candidates of one plate. excluded: keys of measured and pending items."""
+    """Makes the candidates of one plate. excluded: names of measured and pending items."""
 
     space: CampaignSpace
     settings: CampaignSettings
@@ -379,7 +391,7 @@ class CandidateMaker:
         distinct = list(new.values())
         first = [distinct[place] for place in space.acceptable(distinct, list(new), set())]
         breeding = replace(settings.breeding, draws=2 * settings.count, children=2 * settings.count, generations=1)
-        excluded = self.excluded | set(map(space.key, first))
+        excluded = self.excluded | space.names_of(first)
         parents = Parents(sources.start, [0.0] * len(sources.start))
         found = breed(
             space, parents, excluded, lambda rows: np.zeros(len(rows)), breeding, self.generator, self._suggestions
@@ -399,7 +411,7 @@ class CandidateMaker:
         breeding = replace(self.settings.breeding, generations=1)
         return breed(
             self.space, Parents(parents, ratings.tolist(), self.settings.plate.maximum_share),
-            self.excluded | set(map(self.space.key, others)), posterior.means, breeding, self.generator,
+            self.excluded | self.space.names_of(others), posterior.means, breeding, self.generator,
             {EARLIER: best},
         )  # fmt: skip
 

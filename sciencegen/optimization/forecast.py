@@ -215,9 +215,12 @@ def drawn_measurements(
 #     m_G = y_G - P_GG^-1 (P (y - mu))_G,   C_G = P_GG^-1   of a series G, from all others (Rasmussen & Williams 2006,
 #                                                           eq. 5.12, in blocks)
 #
-# The best predictions of each series are as if picked for a plate. Their errors, in calibrated deviations, are those of
-# a `PlateError`. The misfit of a plate lies between that of plates near the measured items and that of new series, in
-# proportion to how new its items are: 0 if they are measured, 1 if they belong to none of the measured series.
+# The best predictions of each series are as if picked for a plate. Their n errors e, in calibrated deviations, are
+# those of a `PlateError`. With R their correlations in C_G, r = 1'R1 / n^2 is the variance of their mean if the model
+# is right, 1 - r their variance around it. Draws of the posterior have these correlations already: a series counts as
+# 1 / r independent items, with the variance var(e) / (1 - r). The misfit of a plate lies between that of plates near
+# the measured items and that of new series, in proportion to how new its items are: 0 if they are measured, 1 if they
+# belong to none of the measured series.
 
 ALIKE = 0.4
 """Similarity from which an item is of the series of another one."""
@@ -227,6 +230,10 @@ MOST_ITEMS = 1000
 """Items whose series are left out; of more, evenly spaced ones."""
 PICKED_SHARE, MOST_PICKED = 0.25, 24
 """Best predictions of a series that count as picked."""
+
+
+LEAST_OWN = 0.05
+"""Share of the variance of picked errors that they don't have in common, at least: less says nothing of them."""
 
 
 def share_beside_hits(hits: Bool[np.ndarray, " item"], similarity: Float[np.ndarray, "item item"]) -> float:
@@ -292,8 +299,11 @@ def series_errors(
         mean, deviation = targets[own] - block @ weights[own], np.sqrt(np.diag(block))
         errors = (targets[own] - mean) / model.calibration.deviation(mean, deviation)
         count = min(MOST_PICKED, max(FEWEST // 2, round(PICKED_SHARE * len(own))))
-        picked = np.clip(errors[np.argsort(-mean, kind="stable")[:count]], -MOST, MOST)
-        found.append(PlateError(float(picked.mean()), count, float(picked.var(ddof=1))))
+        best = np.argsort(-mean, kind="stable")[:count]
+        picked = np.clip(errors[best], -MOST, MOST)
+        of_mean = (block[np.ix_(best, best)] / np.outer(deviation[best], deviation[best])).mean()
+        variance = picked.var() / max(1 - of_mean, LEAST_OWN)
+        found.append(PlateError(float(picked.mean()), float(1 / of_mean), float(variance)))
     return found
 
 

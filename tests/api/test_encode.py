@@ -53,15 +53,27 @@ def test_a_note_says_which_items_do_not_come_back(monkeypatch):
     assert note == "1 of 2 items are not reconstructed from their latents, such as CCN"
     (other,) = sg.encode("molecules", ["CCO", "CCN"], model="molecules-moses", threads=1).notes
     assert other == f"{note} (`model` molecules may)"
-    (note,) = sg.interpolate("molecules", "CCO", "CCN", 3, shared_core=False, threads=1).notes
-    assert note == "the end, CCN, is not reconstructed from its latent: the last step is CCO"
-    several = [parse("CCO"), Refusal("none"), parse("CCN")]
-    monkeypatch.setattr(LatentSpace, "decode_items", lambda self, latents: [several[at] for at in range(len(latents))])
-    found = sg.interpolate("molecules", "CCO", "CCN", 3, threads=1)
-    assert found.fewer.startswith("1 of 3 steps are empty: their latents decode to no item. Take other ends")
-    assert found.table["item"].tolist() == ["CCO", "", "CCN"]
-    assert found.table["similarity_to_start"].isna().tolist() == [False, True, False]
-    assert found.summary["empty"] == 1
+
+
+def test_decode_says_which_rows_are_not_what_was_encoded(monkeypatch, tmp_path):
+    sg.encode("molecules", ["CCO", "CCN", "CCC"], threads=1).write(tmp_path / "z.npz")
+    whole = sg.decode("molecules", tmp_path / "z.npz", threads=1)
+    assert whole.table["reconstructed"].all()
+    assert whole.summary == {"decoded": 3, "refused": 0, "not_reconstructed": 0}
+    assert whole.notes == ()
+    several = [parse("CCO"), parse("CCF"), Refusal("none")]
+    monkeypatch.setattr(LatentSpace, "decode_items", lambda self, latents, rows=None: several)
+    found = sg.decode("molecules", tmp_path / "z.npz", threads=1)
+    assert found.table["reconstructed"].tolist() == [True, False, False]
+    assert found.summary["not_reconstructed"] == 2
+    assert found.notes == (
+        "2 of 3 rows are not the items that their latents were encoded from: in row 2 CCN became CCF",
+    )  # fmt: skip
+    found.write(tmp_path / "back.csv")
+    assert pd.read_csv(tmp_path / "back.csv")["reconstructed"].tolist() == [True, False, False]
+    found.write(tmp_path / "back.smi")
+    assert (tmp_path / "back.smi").read_text() == "CCO\nCCF\n\n"
+    assert "reconstructed" not in sg.decode("molecules", np.zeros((3, 64), np.float32), threads=1).table
 
 
 def test_a_note_says_what_reading_a_salt_leaves_out():

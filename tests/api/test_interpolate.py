@@ -7,6 +7,8 @@ import pytest
 from rdkit import Chem
 
 import sciencegen as sg
+from sciencegen.domains.molecules.alerts import is_plausible
+from sciencegen.domains.molecules.items import parse
 from sciencegen.domains.molecules.paths import shared_core
 from sciencegen.errors import DataError
 from sciencegen.latent.explorer import LatentSpace
@@ -34,7 +36,7 @@ def test_each_step_has_the_core_and_states_its_similarity_to_both_ends(path):
     assert progress.is_monotonic_increasing
     assert path.notes == ("each step holds the core of both items: CNC(=O)c1ccccc1",)
     assert path.fewer == ""
-    assert path.summary == {"steps": 6, "distinct": 6, "empty": 0}
+    assert path.summary == {"requested": 6, "written": 6}
 
 
 def test_the_same_seed_gives_the_same_path(path):
@@ -42,17 +44,49 @@ def test_the_same_seed_gives_the_same_path(path):
     pd.testing.assert_frame_equal(again.table, path.table)
 
 
-def test_without_the_core_steps_are_decoded_from_the_arc():
-    found = sg.interpolate("molecules", START, END, 5, shared_core=False, threads=1)
+def test_an_arc_of_distinct_plausible_items_is_the_path():
+    found = sg.interpolate("molecules", START, END, 3, shared_core=False, threads=1)
     space = sg.load("molecules", device="cpu")
-    assert found.table["item"].tolist() == space.interpolate(START, END, 5)
-    assert "similarity_to_end" in found.table
+    assert found.table["item"].tolist() == space.interpolate(START, END, 3)
+    assert found.notes == ()
+
+
+def test_where_the_arc_repeats_itself_steps_are_distinct_and_plausible_draws_near_it():
+    found = sg.interpolate("molecules", START, END, 8, shared_core=False, threads=1)
+    items, (note,) = found.table["item"], found.notes
+    assert len({*sg.load("molecules", device="cpu").interpolate(START, END, 8)}) < 8
+    assert note.startswith("the arc between the latents gives ")
+    assert [items.iloc[0], items.iloc[-1]] == ["CNC(=O)c1ccc(C)cc1", "O=C(NCCO)c1ccc(Cl)cc1"]
+    assert items.is_unique
+    assert all(is_plausible(Chem.MolFromSmiles(text)) for text in items)
+    assert len(items) == found.summary["written"] == 8 - sum(found.summary.get("left_out", {}).values())
+    progress = (1 - found.table["similarity_to_start"]) / (
+        2 - found.table["similarity_to_start"] - found.table["similarity_to_end"]
+    )
+    assert progress.is_monotonic_increasing
+
+
+def test_implausible_steps_are_left_out_unless_they_are_allowed_or_an_end_is_one(monkeypatch):
+    hemiacetal = [*map(parse, ("CCO", "CC(O)OC", "CCN"))]
+    monkeypatch.setattr(LatentSpace, "decode_items", lambda self, latents: hemiacetal[: len(latents)])
+    monkeypatch.setattr(LatentSpace, "draft_items", lambda self, latents: hemiacetal)
+    given = {"shared_core": False, "threads": 1}
+    found = sg.interpolate("molecules", "CCO", "CCN", 3, **given)
+    assert found.table["step"].tolist() == [0, 2]
+    assert found.summary == {
+        "requested": 3, "written": 2, "left_out": {"no other item was found this far on the way": 1},
+    }  # fmt: skip
+    assert found.fewer.startswith("1 of 3 steps are left out: no other item")
+    assert len(sg.interpolate("molecules", "CCO", "CCN", 3, plausible=False, **given).table) == 3
+    found = sg.interpolate("molecules", "CC(O)OCC", "CCN", 3, **given)
+    assert found.table["item"].iloc[0] == "CCOC(C)O"
+    assert found.notes[1] == "the start is implausible, so that the steps may be too"
 
 
 def test_items_without_a_core_say_why():
     found = sg.interpolate("molecules", "CCO", "Oc1ccccc1", 3, threads=1)
     reason = shared_core(Chem.MolFromSmiles("CCO"), Chem.MolFromSmiles("Oc1ccccc1")).reason
-    assert found.notes == (f"no core to keep: {reason}; the steps are decoded from the arc between the latents",)
+    assert found.notes[0] == f"no core to keep: {reason}"
 
 
 def test_ends_that_the_model_does_not_reconstruct_are_named_and_are_ends_all_the_same(monkeypatch):
@@ -82,8 +116,7 @@ def test_too_few_molecules_between_are_an_exit_code_with_the_number_of_steps_to_
         "interpolate", "molecules", AMITRIPTYLINE, NORTRIPTYLINE, "--steps", 60, "--threads", 1, "-o", "path.csv"
     )  # fmt: skip
     table = pd.read_csv(tmp_path / "path.csv")
-    empty = int(table["item"].isna().sum())
     assert done.code == 5
-    assert f"{empty} of 60 steps are empty" in done.err
-    assert f"Ask for at most {60 - empty} steps" in done.err
+    assert f"{60 - len(table)} of 60 steps are left out" in done.err
+    assert f"Ask for at most {len(table)} steps" in done.err
     assert cli("interpolate", "molecules", AMITRIPTYLINE, NORTRIPTYLINE, "--steps", 2, "--threads", 1).code == 0

@@ -272,8 +272,13 @@ def analogue_tests(
         )
     if not further.new_alerts:
         known = {name for item in good for name in analogues.alerts(item)}
+        liable = {name for item in best_first for name in analogues.liabilities(item)}
         tests.append(lambda item: known.issuperset(analogues.alerts(item)))
-        said.append("have no structural alert that the best don't have (`new_alerts`)")
+        tests.append(lambda item: liable.issuperset(analogues.liabilities(item)))
+        said.append(
+            "have no structural alert that the best don't have, and no group that is oxidized to something reactive "
+            "without a measured one that has it (`new_alerts`)"
+        )
     if within_series and not further.new_positions:
         opens = analogues.opens(best_first)
         tests.append(lambda item: not opens(item))

@@ -215,6 +215,13 @@ def read_latents(path: Path, size: int) -> np.ndarray:
     return checked_latents(latents, size, str(path))
 
 
+def read_items(path: Path) -> list[str]:
+    """The texts of the items that `encode` wrote beside their latents; [] if the file holds none."""
+    content = np.load(path, allow_pickle=False)
+    texts = None if isinstance(content, np.ndarray) or "item" not in content else content["item"]
+    return texts.tolist() if isinstance(texts, np.ndarray) and texts.ndim == 1 and texts.dtype.kind == "U" else []
+
+
 def checked_latents(latents: np.ndarray, size: int, place: str) -> np.ndarray:
     """Check the type and shape of latents [item size]; returns them in single precision."""
     limit = np.finfo(np.float32).max

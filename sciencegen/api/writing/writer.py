@@ -534,15 +534,16 @@ def _cell(domain: str, text: str) -> str:
 
 
 def write_lines(
-    domain: str, output: str, items: Sequence[str], origin: Origin | None = None, overwrite: bool = False
+    domain: str, output: str, table: Mapping[str, list[Cell]], origin: Origin | None = None, overwrite: bool = False
 ) -> None:
-    """Write one item per line, in order, with empty lines for missing items; or a table, by the output's ending."""
+    """Write the column `item`, one per line, in order, with empty lines for missing items; or the table, by the
+    output's ending."""
     if output != "-" and not output.lower().endswith(LINES):
         options = OutputOptions(origin=origin, overwrite=overwrite)
-        with open_output(domain, output, ["item"], options) as writer:
-            writer.write({"item": list(items)})
+        with open_output(domain, output, list(table), options) as writer:
+            writer.write(table)
         return
-    lines = "".join(f"{item}\n" for item in items)
+    lines = "".join(f"{item}\n" for item in table["item"])
     if output == "-":
         sys.stdout.write(lines)
         return

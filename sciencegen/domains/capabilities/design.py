@@ -184,6 +184,8 @@ class Analogues:
         Empty if they share nothing.
     alerts : (item) -> names
         What experts avoid in new items, though it may be among the measured ones.
+    liabilities : (item) -> names
+        What experts don't introduce, but keep where a measured item has it.
     limits : mapping
         Property -> value that most good items don't exceed; infinity for none. New items don't exceed the greater
         part of the measured ones.
@@ -194,12 +196,13 @@ class Analogues:
     repeats : (items) -> test
         Whether an item says less than one of the items, and is otherwise the same: it needn't be measured.
     key : (item) -> text
-        The same for items that are one when they are made, such as tautomers: only one of them is a candidate.
+        The same for items of which one is a candidate at most, such as tautomers and enantiomers.
     """
 
     changes: Callable[[Sequence[Item]], Mapping[str, Move]]
     cores: Callable[[Sequence[Item]], Sequence[str]]
     alerts: Callable[[Item], Sequence[str]]
+    liabilities: Callable[[Item], Sequence[str]]
     limits: Mapping[str, float]
     difference: Callable[[Item, Item], str]
     opens: Callable[[Sequence[Item]], Callable[[Item], bool]]

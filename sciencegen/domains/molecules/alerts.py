@@ -400,6 +400,54 @@ def is_plausible(molecule: Chem.Mol) -> bool:
     return is_stable(molecule) and not reactive_groups(molecule)
 
 
+# Groups that the body or air oxidizes to something reactive, which chemists don't introduce into a series without them.
+#
+# Quinones, quinone imines and quinone methides are made of arenes with two donors, or a donor and a benzylic leaving
+# group; epoxides and enedials of furans; carbenes of methylenedioxy groups, which inhibit cytochromes. Drugs have such
+# groups, so that they are no reason to leave out a series that has them.
+#
+# In the names stand the sources: [K] Kalgutkar et al., Curr. Drug Metab. 2005, 6, 161; [S] Stepan et al., Chem. Res.
+# Toxicol. 2011, 24, 1345; [T] Thompson et al., Chem.-Biol. Interact. 1993, 86, 129 (quinone methides). Thiophenes,
+# which both reviews name, are not in the list: chemists take them for phenyl groups.
+
+_DONOR = "OX2H,$([NX3;!R;!$(N~[C,S,P]=[O,S,N]);!$(N-c:n);!H0])"
+_OPEN_AMINE = "NX3;!R;!$(N~[C,S,P]=[O,S,N]);H2,$(N[CX4])"
+_ARYLAMINE_OF_DONOR = "NX3;!$(N~[C,S,P]=[O,S,N]);!$(N-c:n)"
+_LEAVING = "OX2,SX2,Cl,Br,I,$([NX3;!$(N~[C,S,P]=[O,S,N])])"
+_RICH = "!$(*-[$([CX3]=[O,N,S]),$([CX2]#N),$([SX4](=O)=O),$([NX3+]),$(C(F)(F)F)]);!$(c:[n;r6])"
+LIABLE = {
+    "catechol [K, S]": "[OX2H][c;r6]:[c;r6][OX2H]",
+    "hydroquinone [K, S]": "[OX2H]c1[c,n][c,n]c([OX2H])[c,n][c,n]1",
+    "ortho- or para-aminophenol, or its amide [K, S]": "[$([OX2H]c1c([NX3])cccc1),$([OX2H]c1ccc([NX3])cc1)]",
+    "hydroxyindole with the hydroxyl group para to the nitrogen [K]": "[OX2H]c1ccc2[nX3]ccc2c1",
+    "ortho- or para-phenylenediamine [K, S]": (
+        f"[$([{_OPEN_AMINE}]c1c([{_ARYLAMINE_OF_DONOR}])cccc1),$([{_OPEN_AMINE}]c1ccc([{_ARYLAMINE_OF_DONOR}])cc1)]"
+    ),
+    "amine on an electron-rich benzene ring [K, S]": (
+        f"[{_OPEN_AMINE}]c1[c;{_RICH}][c;{_RICH}][c;{_RICH}][c;{_RICH}][c;{_RICH}]1"
+    ),
+    "amine on a pyrrole, furan or thiophene [K]": (
+        f"[{_OPEN_AMINE}][c;r5;$(c1[c,o,s,nX3;{_RICH}][c,o,s,nX3;{_RICH}][c,o,s,nX3;{_RICH}][c,o,s,nX3;{_RICH}]1)]"
+    ),
+    "2-aminothiazole [K, S]": "[NX3;!$(N~[C,S,P]=[O,S,N])]c1nccs1",
+    "hydroxy- or aminobenzyl with a leaving group ortho or para [T]": (
+        f"[{_DONOR}][$(c1c([CX4;!$(C(F)F)][{_LEAVING}])cccc1),$(c1ccc([CX4;!$(C(F)F)][{_LEAVING}])cc1)]"
+    ),
+    "indolyl- or pyrrolylmethyl with a leaving group [K]": (
+        f"[CX4;!R;!$(C(F)F)]([{_LEAVING}])[$(c1[nX3]ccc1),$(c1c[nX3]cc1)]"
+    ),
+    "furan [K, S]": "[o;r5]1[cH][c;R1][c;R1][c;R1]1",
+    "methylenedioxybenzene [K, S]": "[CX4;H2;r5]1Oc:cO1",
+}
+"""Name and source -> SMARTS."""
+_LIABLE_GROUPS = NamedPatterns(LIABLE)
+
+
+def liable_groups(molecule: Chem.Mol) -> list[str]:
+    """Names of the groups in a molecule that are oxidized to something reactive, in the order of `LIABLE`."""
+    return _LIABLE_GROUPS.found(molecule)
+
+
 # Atom environments that no known molecule has: odd chemistry that no list of groups names.
 #
 # An environment is an atom with all atoms and bonds within two bonds, as Morgan fingerprints see it (Rogers & Hahn,

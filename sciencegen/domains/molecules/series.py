@@ -22,9 +22,9 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors, rdMolHash
 
 from sciencegen.domains.capabilities import Analogues
-from sciencegen.domains.molecules.alerts import alert_catalog
+from sciencegen.domains.molecules.alerts import alert_catalog, liable_groups
 from sciencegen.domains.molecules.analogues import Lead
-from sciencegen.domains.molecules.edits import Bond, chain_bonds
+from sciencegen.domains.molecules.edits import TURNS, Bond, chain_bonds
 from sciencegen.domains.molecules.items import key, parse, undefined_stereocentres
 from sciencegen.domains.molecules.patterns import murcko_scaffold
 from sciencegen.items import Refusal
@@ -394,35 +394,77 @@ def _ring_positions(rests: Iterable[tuple[Chem.Mol, int]]) -> dict[Hashable, int
     return found
 
 
+# Stereoisomers: a plate's model doesn't see configurations, so that it predicts the same of both enantiomers.
+
+
+def mirrored(molecule: Chem.Mol) -> Chem.Mol:
+    """The mirror image."""
+    made = Chem.Mol(molecule)
+    for atom in made.GetAtoms():
+        atom.InvertChirality()
+    return made
+
+
 def repeats(molecules: Sequence[Chem.Mol]) -> Callable[[Chem.Mol], bool]:
-    """A test whether a molecule is one of these with an undefined stereocentre, such as the racemate of an enantiomer:
-    measuring it tells little that is new.
+    """A test whether a molecule says little beside these, the best first: it is one of them with an undefined
+    stereocentre, such as the racemate of an enantiomer; or it has the configuration of the worse one of two enantiomers
+    at a centre whose surroundings are theirs.
 
     Examples
     --------
-    >>> same = repeats([Chem.MolFromSmiles("C[C@H](O)c1ccccc1")])
-    >>> [same(Chem.MolFromSmiles(one)) for one in ("CC(O)c1ccccc1", "C[C@@H](O)c1ccccc1", "CC(O)c1ccccc1C")]
+    >>> read = lambda *texts: [Chem.MolFromSmiles(one) for one in texts]
+    >>> same = repeats(read("C[C@H](O)c1ccccc1"))
+    >>> [same(one) for one in read("CC(O)c1ccccc1", "C[C@@H](O)c1ccccc1C", "CC(O)c1ccccc1C")]
     [True, False, False]
+    >>> same = repeats(read("C[C@H](O)c1ccccc1", "C[C@@H](O)c1ccccc1"))
+    >>> [same(one) for one in read("C[C@H](O)c1ccc(F)cc1", "C[C@@H](O)c1ccc(F)cc1")]
+    [False, True]
     """
     known = {Chem.MolToSmiles(one, isomericSmiles=False) for one in molecules}
-    return lambda molecule: (
-        undefined_stereocentres(molecule) > 0 and Chem.MolToSmiles(molecule, isomericSmiles=False) in known
-    )
+    centres = _decided_centres(molecules)
+
+    def says_little(molecule: Chem.Mol) -> bool:
+        if undefined_stereocentres(molecule) > 0 and Chem.MolToSmiles(molecule, isomericSmiles=False) in known:
+            return True
+        holds = lambda query: molecule.HasSubstructMatch(query, useChirality=True)  # noqa: E731
+        return any(holds(worse) and not holds(better) for better, worse in centres)
+
+    return says_little
+
+
+def _decided_centres(molecules: Sequence[Chem.Mol]) -> list[tuple[Chem.Mol, Chem.Mol]]:
+    """Surroundings of the stereocentres of enantiomers that are both there: of the better one, and of the worse one."""
+    found, seen = list[tuple[Chem.Mol, Chem.Mol]](), dict[str, Chem.Mol]()
+    for molecule in molecules:
+        better = seen.get(Chem.MolToSmiles(mirrored(molecule)))
+        seen[Chem.MolToSmiles(molecule)] = molecule
+        if better is None or Chem.MolToSmiles(better) == Chem.MolToSmiles(molecule):
+            continue
+        for atom in better.GetAtoms():
+            if atom.GetChiralTag() in TURNS:
+                near = {atom.GetIdx(), *(one.GetIdx() for one in atom.GetNeighbors())}
+                near |= {one.GetIdx() for index in set(near) for one in better.GetAtomWithIdx(index).GetNeighbors()}
+                texts = [Chem.MolFragmentToSmiles(one, near, isomericSmiles=True) for one in (better, mirrored(better))]
+                found.append((Chem.MolFromSmarts(texts[0]), Chem.MolFromSmarts(texts[1])))
+    return found
 
 
 def compound(molecule: Chem.Mol) -> str:
-    r"""The same text for tautomers (RDKit's HetAtomTautomerv2, with the configurations of double bonds).
+    r"""The same text for tautomers (RDKit's HetAtomTautomerv2, with the configurations of double bonds) and for
+    enantiomers.
 
     Examples
     --------
-    >>> pairs = ("Cc1nc2cc(F)ccc2[nH]1", "Cc1nc2ccc(F)cc2[nH]1"), ("C/C(=N/O)C=O", r"C/C(=N\O)C=O")
+    >>> pairs = [("Cc1nc2cc(F)ccc2[nH]1", "Cc1nc2ccc(F)cc2[nH]1"), ("C[C@H](N)CO", "C[C@@H](N)CO")]
+    >>> pairs.append(("C/C(=N/O)C=O", r"C/C(=N\O)C=O"))
     >>> [len({compound(Chem.MolFromSmiles(one)) for one in pair}) for pair in pairs]
-    [1, 2]
+    [1, 1, 2]
     """
     bonds = sorted(
         str(bond.GetStereo()) for bond in molecule.GetBonds() if bond.GetStereo() > Chem.BondStereo.STEREOANY
     )
-    return " ".join([rdMolHash.MolHash(molecule, rdMolHash.HashFunction.HetAtomTautomerv2), *bonds])
+    hands = (rdMolHash.MolHash(one, rdMolHash.HashFunction.HetAtomTautomerv2) for one in (molecule, mirrored(molecule)))
+    return " ".join([min(hands), *bonds])
 
 
 # What differs between a molecule and a measured one, as in a table of R-groups.
@@ -540,6 +582,7 @@ ANALOGUES = Analogues(
     changes=changes_of,
     cores=shared_cores,
     alerts=lambda molecule: alert_catalog().matches(molecule),
+    liabilities=liable_groups,
     limits={"logp": 5.0, "mw": math.inf},
     difference=difference,
     opens=free_positions,

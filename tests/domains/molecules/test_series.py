@@ -7,14 +7,18 @@ import pandas as pd
 import pytest
 from rdkit import Chem
 
+from sciencegen.api.campaign.candidates import analogue_tests
 from sciencegen.api.propose import propose
-from sciencegen.domains.molecules.alerts import alert_catalog
+from sciencegen.config.search import ProposeFurther
+from sciencegen.domains.molecules import DOMAIN
+from sciencegen.domains.molecules.alerts import LIABLE, alert_catalog, liable_groups
 from sciencegen.domains.molecules.items import parse, text, undefined_stereocentres
 from sciencegen.domains.molecules.properties import log_p
 from sciencegen.domains.molecules.series import (
     LEAST_FREE,
     LEAST_TRIED,
     changes_of,
+    compound,
     difference,
     free_positions,
     linkers,
@@ -22,6 +26,7 @@ from sciencegen.domains.molecules.series import (
     substituents,
 )
 from sciencegen.items import Refusal
+from sciencegen.optimization.candidates import CampaignSpace
 
 CORE = "c1ccc(Nc2ncnc3ccccc23)cc1"
 SERIES = [
@@ -168,6 +173,49 @@ def test_a_plate_holds_what_a_chemist_would_order(tmp_path):
     )  # fmt: skip
     assert not any("candidates " in note for note in free.notes)
     assert set(free.table["source"]) & {"mutation", "edit", "recombination"}
+
+
+LIABLE_EXAMPLES = {  # with the group, and like it without
+    "Oc1ccccc1O": "Oc1cccc(O)c1", "Oc1ccc(O)cc1": "Oc1ccc(F)cc1", "CC(=O)Nc1ccc(O)cc1": "CC(=O)Nc1cccc(O)c1",
+    "Oc1ccc2[nH]ccc2c1": "Oc1cccc2[nH]ccc12", "Nc1ccc(N2CCOCC2)cc1": "c1ccc(N2CCOCC2)cc1",
+    "CNc1ccc2[nH]ccc2c1": "Nc1ccc2ncncc2c1", "Nc1cccs1": "Nc1ccn(C)n1", "Nc1nccs1": "CC(=O)Nc1nccs1",
+    "COCc1ccc(O)cc1": "OCc1cccc(O)c1", "CN(C)Cc1c[nH]c2ccccc12": "NCCc1c[nH]c2ccccc12",
+    "c1ccoc1": "c1ccc2occc2c1", "C1Oc2ccccc2O1": "C1COc2ccccc2O1",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "example"), zip(LIABLE, LIABLE_EXAMPLES.items(), strict=True), ids=LIABLE_EXAMPLES)
+def test_groups_that_are_oxidized_are_told_from_their_like(name, example):
+    has, has_not = map(Chem.MolFromSmiles, example)
+    assert name in liable_groups(has)
+    assert liable_groups(has_not) == []
+
+
+def test_a_candidate_has_a_group_that_is_oxidized_only_if_a_measured_molecule_has_it():
+    catechol, phenols = "CCc1ccc(O)c(O)c1", [f"{end}c1cccc(O)c1" for end in ("C", "CC", "CCC", "OC", "F", "Cl", "CCO")]
+    further = ProposeFurther(keep_core=False, minimum_similarity=0, property_quantile=0, new_positions=True)
+
+    def may_be_made(texts, further):
+        tests, _, _ = analogue_tests(DOMAIN, DOMAIN.moves.analogues, further, [*map(parse, texts)], True)
+        return all(one(parse("CCc1cc(O)ccc1O")) for one in tests), all(one(parse(catechol)) for one in tests)
+
+    assert may_be_made(phenols, further) == (False, False)
+    assert may_be_made([*phenols, "Cc1ccc(O)c(O)c1"], further) == (False, True)
+    assert may_be_made(phenols, further.model_copy(update={"new_alerts": True})) == (True, True)
+
+
+def test_a_plate_holds_one_of_both_enantiomers(tmp_path):
+    hands = ["C[C@H](N)c1ccccc1", "C[C@@H](N)c1ccccc1"]
+    (tmp_path / "also.smi").write_text("\n".join([*hands, "Cc1cc(CC)n(C)n1"]))
+    items = propose("molecules", also=str(tmp_path / "also.smi"), batch=3, threads=1).table["item"].tolist()
+    assert items == [hands[0], "CCc1cc(C)nn1C"]
+
+
+def test_no_mirror_image_of_a_measured_molecule_is_a_candidate():
+    hand, other, new = map(Chem.MolFromSmiles, ("C[C@H](N)CC", "C[C@@H](N)CC", "C[C@H](O)CC"))
+    space = CampaignSpace(key=text, features=len, similarity=len, compound=compound)
+    assert {compound(other), text(hand)} <= space.names_of([hand])
+    assert compound(new) not in space.names_of([hand])
 
 
 def test_a_plate_holds_one_of_the_tautomers_of_a_molecule(tmp_path):
