@@ -56,9 +56,9 @@ class SequencesRequest:
         return open_sequences(self.domain, output, scoring.columns, options)
 
     def _rows(self) -> Iterator[Row]:
-        if isinstance(self.source, Path):
-            return domain_of(self.domain).items.read(self.source, self.column)
-        return iter(self.source)
+        science, draws = domain_of(self.domain), self.task.drawing.draws
+        rows = science.items.read(self.source, self.column) if isinstance(self.source, Path) else iter(self.source)
+        return (row for row in rows if sequences_of(science).chosen(row.text, draws))
 
 
 @takes(SequencesSettings, frames=("items",))
@@ -114,16 +114,23 @@ def resolve_sequences(
     """Check the settings, then load the family's model; one of an alignment is trained first. called: the name of the
     source in the origin."""
     form = form_with_sequences(domain)
-    draws = SequenceDraws(settings.n, settings.temperature, settings.keep_positions, settings.seed)
+    draws = SequenceDraws(
+        settings.n, settings.temperature, settings.keep_positions, settings.seed, settings.weights, settings.omit,
+        settings.bias, settings.around, settings.tied,
+    )  # fmt: skip
     design, fold = (settings.oracles.get(name) for name in PROGRAMS)
     for name, program in settings.oracles.items():
         split_command(program.command, oracle=name)
-    sequences_of(domain_of(form)).check(draws, design is not None)
+    source = given_source(domain_of(form), items, settings.column)
+    given = str(items) if isinstance(items, str | Path) else ""
+    draws = sequences_of(domain_of(form)).check(draws, design is not None, given)
     drawing = SequenceDrawing(form, draws, design, settings.threads, settings.timeout_s)
     task = SequenceTask(drawing, _folding(form, fold), _family_oracles(domain, settings, log))
-    source = given_source(domain_of(form), items, settings.column)
     named = called or (plain_path(str(items)) if isinstance(items, Path) else "given items")
-    origin = origin_of_given("sequences", [f"for {named}", f"temperature {settings.temperature:g}"], seed=settings.seed)
+    told = {"weights": settings.weights, "omit": settings.omit, "bias": settings.bias, "tied": settings.tied}
+    asked = [f"{name} {value}" for name, value in told.items() if value]
+    words = [f"for {named}", f"temperature {settings.temperature:g}", *asked]
+    origin = origin_of_given("sequences", words, seed=settings.seed)
     return SequencesRequest(form, task, source, origin, settings.column)
 
 
@@ -487,7 +494,9 @@ class SequenceScoring:
         """The sequences of one item, the least score first."""
         item, keep = self.science.items.parse(drawn.item), self.task.drawing.draws.keep
         name = row.id or self.sequences.name(item) or str(row.line)
-        if self.task.drawing.program is None and (text := self.sequences.note(item)):
+        if self.task.drawing.program is None and (
+            text := self.sequences.note(item, self.task.drawing.draws)
+        ):
             self.told[text] += 1
         ordered = sorted(drawn.sequences, key=lambda one: math.inf if one[1] is None else one[1])
         for rank, (sequence, score) in enumerate(ordered, 1):

@@ -440,7 +440,7 @@ def parse(line: str) -> Backbone | Refusal:
         return Refusal(line.removeprefix(UNREADABLE).strip() or "unreadable")
     if line.startswith(PREFIX):
         return parse_text(line)
-    found = _referred(line)
+    found = referred(line)
     if found is None:
         return Refusal("neither a backbone's text nor a structure file, such as 1abc.pdb:A")
     if not _is_file(Path(found["path"])):
@@ -454,10 +454,10 @@ def parse(line: str) -> Backbone | Refusal:
 
 def is_text(line: str) -> bool:
     """Whether a text is that of a backbone, that of a row that could not be read, or a reference to a file."""
-    return line.startswith((PREFIX, UNREADABLE)) or _referred(line) is not None
+    return line.startswith((PREFIX, UNREADABLE)) or referred(line) is not None
 
 
-def _referred(line: str) -> re.Match[str] | None:
+def referred(line: str) -> re.Match[str] | None:
     """The parts of a reference to a structure file, None for another text."""
     found = _REFERENCE.fullmatch(line) if len(line) < LONGEST_REFERENCE and "\n" not in line else None
     return found if found is not None and found["path"].lower().endswith(STRUCTURE_FORMATS) else None
