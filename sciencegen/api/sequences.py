@@ -494,9 +494,7 @@ class SequenceScoring:
         """The sequences of one item, the least score first."""
         item, keep = self.science.items.parse(drawn.item), self.task.drawing.draws.keep
         name = row.id or self.sequences.name(item) or str(row.line)
-        if self.task.drawing.program is None and (
-            text := self.sequences.note(item, self.task.drawing.draws)
-        ):
+        if self.task.drawing.program is None and (text := self.sequences.note(item, self.task.drawing.draws)):
             self.told[text] += 1
         ordered = sorted(drawn.sequences, key=lambda one: math.inf if one[1] is None else one[1])
         for rank, (sequence, score) in enumerate(ordered, 1):

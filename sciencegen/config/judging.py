@@ -111,9 +111,7 @@ class SequencesSettings(Batched):
         "sees with their letters; with --weights ligand also what else is there. [default: the input with --weights "
         "ligand or --tied, else nothing]",
     )
-    tied: str = Field(
-        "", description="Chains of the input that get one sequence, such as A,B,C: a homo-oligomer's."
-    )
+    tied: str = Field("", description="Chains of the input that get one sequence, such as A,B,C: a homo-oligomer's.")
     oracles: Annotated[dict[Literal["design", "fold"], ProgramSettings], NO_FLAG] = Field(
         {},
         description='Programs: "design" draws the sequences (reads one item, writes plain items), "fold" predicts '

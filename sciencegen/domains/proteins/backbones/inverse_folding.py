@@ -151,9 +151,11 @@ class InverseFolding(nn.Module):
     def _with_ligand(
         self, nodes: Float[Tensor, "residue hidden"], atoms: Float[Tensor, "residue 5 3"], scene: Scene
     ) -> Float[Tensor, "residue hidden"]:
-        """Nodes after messages from a ligand's atoms, each of which has heard from the others near the residue:
+        """Nodes after messages from a ligand's atoms, each of which has heard from the others near the residue.
 
-            y_a <- y_a + sum_b m(y_a, d_ab),   v_i <- v_i + sum_a m(v_i, f_ia, y_a),   h_i + norm(V_C v_i)
+            y_a <- y_a + sum_b m(y_a, d_ab),   v_i <- v_i + sum_a m(v_i, f_ia, y_a),   h_i <- h_i + norm(V_C v_i)
+
+        Each sum is followed by the layer's feed-forward network and normalizations.
         """
         seen, kinds, pairs = self.features.ligand(atoms, scene, self.atoms)
         seen, kinds, pairs = self.W_v(seen), self.W_nodes_y(kinds), self.W_edges_y(pairs)

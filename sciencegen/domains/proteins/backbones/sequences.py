@@ -145,8 +145,6 @@ def check(draws: SequenceDraws, by_program: bool, source: str) -> SequenceDraws:
     if by_program and (draws.omit or draws.bias):
         raise ConfigError("Expected `omit` and `bias` without a program that draws, got both. Leave one out.")
     biases(draws.omit, draws.bias)
-    if not by_program or draws.weights:
-        weights_file(draws.weights or VANILLA)
     around = draws.around
     if not around and (draws.tied or draws.weights == LIGAND):
         found = referred(source)
@@ -155,6 +153,8 @@ def check(draws: SequenceDraws, by_program: bool, source: str) -> SequenceDraws:
         raise ConfigError(f"Expected a structure file or a folder as `around`, there is none at '{around}'.")
     if draws.tied:
         check_chains(draws.tied, around)
+    if not by_program or draws.weights:
+        weights_file(draws.weights or VANILLA)
     return replace(draws, around=around)
 
 
@@ -240,10 +240,10 @@ def note(item: Backbone, draws: SequenceDraws) -> str:
     found = find_around(item, draws.around, draws.tied) if draws.around else None
     if isinstance(found, Refusal):
         return ""
-    seen = "" if found is None else f"seen around backbones, within 30 Å: {found}"
+    seen = "" if found is None else f"seen around backbones: {found}"
     if draws.weights == LIGAND:
         return seen if found is not None and found.others else "the weights 'ligand' found no ligand around backbones"
-    return "" if found is None else f"seen around backbones, within 30 Å: {replace(found, others=())}"
+    return "" if found is None else f"seen around backbones: {replace(found, others=())}"
 
 
 def chosen(text: str, draws: SequenceDraws) -> bool:

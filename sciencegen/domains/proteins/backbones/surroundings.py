@@ -26,10 +26,14 @@ if TYPE_CHECKING:
     from sciencegen.domains.proteins.backbones.inverse_folding import Scene
 
 ELEMENTS = (
-    "H HE LI BE B C N O F NE NA MG AL SI P S CL AR K CA SC TI V CR MN FE CO NI CU ZN GA GE AS SE BR KR RB SR Y ZR NB MO "
-    "TC RU RH PD AG CD IN SN SB TE I XE CS BA LA CE PR ND PM SM EU GD TB DY HO ER TM YB LU HF TA W RE OS IR PT AU HG TL "
-    "PB BI PO AT RN FR RA AC TH PA U NP PU AM CM BK CF ES FM MD NO LR RF DB SG BH HS MT DS RG CN NH FL MC LV TS OG"
-).split()
+    "H", "HE", "LI", "BE", "B", "C", "N", "O", "F", "NE", "NA", "MG", "AL", "SI", "P", "S", "CL", "AR", "K", "CA",
+    "SC", "TI", "V", "CR", "MN", "FE", "CO", "NI", "CU", "ZN", "GA", "GE", "AS", "SE", "BR", "KR", "RB", "SR", "Y",
+    "ZR", "NB", "MO", "TC", "RU", "RH", "PD", "AG", "CD", "IN", "SN", "SB", "TE", "I", "XE", "CS", "BA", "LA", "CE",
+    "PR", "ND", "PM", "SM", "EU", "GD", "TB", "DY", "HO", "ER", "TM", "YB", "LU", "HF", "TA", "W", "RE", "OS", "IR",
+    "PT", "AU", "HG", "TL", "PB", "BI", "PO", "AT", "RN", "FR", "RA", "AC", "TH", "PA", "U", "NP", "PU", "AM", "CM",
+    "BK", "CF", "ES", "FM", "MD", "NO", "LR", "RF", "DB", "SG", "BH", "HS", "MT", "DS", "RG", "CN", "NH", "FL",
+    "MC", "LV", "TS", "OG",
+)  # fmt: skip
 DUMMY = "DUM"
 """Name of points that mark a membrane, which are no atoms, in files of the database OPM."""
 SAME, ON_TOP = 0.05, 1.0
@@ -83,6 +87,7 @@ def check_chains(tied: str, around: str) -> None:
 
 
 def tied_names(tied: str) -> list[str]:
+    """The names of chains in a list of them."""
     return [name for name in (part.strip() for part in tied.split(",")) if name]
 
 
@@ -203,10 +208,10 @@ def _models(path: Path, changed: tuple[int, ...]) -> tuple[Model, ...]:
     parsed = read_structure_file(path)
     with reading("a structure", path):
         chains = [select_chains(model) for model in parsed.structure]
-    return tuple(
-        Model(
-            [(name, one) for name, chain in each.items() for one in chain.residues if one.atoms.keys() >= set(BACKBONE)],
-            [one for chain in each.values() for one in chain.others if one.atoms and one.name != DUMMY],
-        )
-        for each in chains
-    )
+    found = []
+    for each in chains:
+        residues = [(name, one) for name, chain in each.items() for one in chain.residues]
+        whole = [(name, one) for name, one in residues if one.atoms.keys() >= set(BACKBONE)]
+        others = [one for chain in each.values() for one in chain.others if one.atoms and one.name != DUMMY]
+        found.append(Model(whole, others))
+    return tuple(found)
