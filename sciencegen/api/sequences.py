@@ -22,10 +22,11 @@ from sciencegen.api.writing.writer import OutputOptions, OutputWriter
 from sciencegen.config import ProgramSettings, SequencesSettings, build_settings
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_killable
-from sciencegen.data.writers import Refused
+from sciencegen.data.writers import Refused, write_text
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Predictions, SequenceDraws, Sequences
 from sciencegen.errors import ConfigError, SciencegenError
+from sciencegen.files import files_below
 from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
 from sciencegen.options import takes
 from sciencegen.scoring.oracles import Oracle
@@ -116,8 +117,10 @@ def resolve_sequences(
     form = form_with_sequences(domain)
     draws = SequenceDraws(
         settings.n, settings.temperature, settings.keep_positions, settings.seed, settings.weights, settings.omit,
-        settings.bias, settings.around, settings.tied,
+        settings.bias, settings.around, settings.tied, settings.pack,
     )  # fmt: skip
+    if settings.pack and Path(settings.pack).exists() and next(files_below(settings.pack), None) is not None:
+        raise ConfigError(f"Expected a new folder for `pack`, found files in '{settings.pack}'. Name another one.")
     design, fold = (settings.oracles.get(name) for name in PROGRAMS)
     for name, program in settings.oracles.items():
         split_command(program.command, oracle=name)
@@ -451,7 +454,9 @@ class SequenceScoring:
         """The names of the columns, in order."""
         folding = self.task.folding
         predicted = () if folding is None else (*folding.predictions.columns(), BEST)
-        return ["id", "name", "item", "sequence", "rank", *self._score_column, *self.task.oracles, *predicted]
+        packed = self.sequences.packed if self.task.drawing.draws.pack else ()
+        own = ["id", "name", "item", "sequence", "rank", *self._score_column, *packed]
+        return [*own, *self.task.oracles, *predicted]
 
     @property
     def notes(self) -> list[str]:
@@ -492,15 +497,21 @@ class SequenceScoring:
 
     def _rows(self, row: Row, drawn: Drawn) -> Iterator[SequenceRow]:
         """The sequences of one item, the least score first."""
-        item, keep = self.science.items.parse(drawn.item), self.task.drawing.draws.keep
+        item, draws = self.science.items.parse(drawn.item), self.task.drawing.draws
         name = row.id or self.sequences.name(item) or str(row.line)
-        if self.task.drawing.program is None and (text := self.sequences.note(item, self.task.drawing.draws)):
+        if self.task.drawing.program is None and (text := self.sequences.note(item, draws)):
             self.told[text] += 1
         ordered = sorted(drawn.sequences, key=lambda one: math.inf if one[1] is None else one[1])
         for rank, (sequence, score) in enumerate(ordered, 1):
-            made = self.sequences.assign(item, sequence, keep)
+            made = self.sequences.assign(item, sequence, draws.keep)
             named = {"id": f"{name}-{rank}", "name": name, "item": self.science.items.text(made)}
             cells = {**named, "sequence": sequence, "rank": rank, self.sequences.column: score}
+            if draws.pack and self.sequences.pack is not None:
+                text, values = self.sequences.pack(made, draws)
+                cells |= values
+                folder = Path(draws.pack)
+                folder.mkdir(parents=True, exist_ok=True)
+                write_text(folder / f"{cells['id'].replace('/', '_')}.pdb", [text])
             yield SequenceRow(row.line, made, cells)
 
     def _score_by_family(self, rows: Sequence[SequenceRow]) -> None:

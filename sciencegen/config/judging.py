@@ -112,6 +112,11 @@ class SequencesSettings(Batched):
         "ligand or --tied, else nothing]",
     )
     tied: str = Field("", description="Chains of the input that get one sequence, such as A,B,C: a homo-oligomer's.")
+    pack: str = Field(
+        "",
+        description="A new folder for a PDB file of each sequence with packed side chains; adds the column "
+        "side_chain_clashes, pairs of heavy atoms within 2.5 Å.",
+    )
     oracles: Annotated[dict[Literal["design", "fold"], ProgramSettings], NO_FLAG] = Field(
         {},
         description='Programs: "design" draws the sequences (reads one item, writes plain items), "fold" predicts '

@@ -83,7 +83,8 @@ class SequenceDraws:
     their numbers (`10-20,35`), "known" for all that the item knows, or "". seed: of all draws; those of an item depend
     on no other item. weights: the name of the network's, "" for the usual ones. omit: letters that are never drawn.
     bias: letters and what is added to their logits, `A=-1,K=0.5`. around: a file of what lies around the items. tied:
-    chains of this file with the same sequence, `A,B,C`, the first of which gets it."""
+    chains of this file with the same sequence, `A,B,C`, the first of which gets it. pack: a folder for items with all
+    atoms, or ""."""
 
     count: int = 8
     temperature: float = 0.1
@@ -94,6 +95,7 @@ class SequenceDraws:
     bias: str = ""
     around: str = ""
     tied: str = ""
+    pack: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +154,9 @@ class Sequences:
     chosen : (text, draws) -> bool
         Whether the item of a text gets sequences of its own.
     predictions : Predictions, optional
+    pack : (item, draws) -> (text, values), optional
+        A file of the item, which has a sequence, with all its atoms, and values by the names of `packed`.
+    packed : names
     """
 
     check: Callable[[SequenceDraws, bool, str], SequenceDraws]
@@ -165,6 +170,8 @@ class Sequences:
     note: Callable[[Item, SequenceDraws], str] = lambda item, draws: ""
     chosen: Callable[[str, SequenceDraws], bool] = lambda text, draws: True
     predictions: Predictions | None = None
+    pack: Callable[[Item, SequenceDraws], tuple[str, Mapping[str, float]]] | None = None
+    packed: tuple[str, ...] = ()
 
 
 # The optional part `Sidecar`: items in a file next to the table, for texts that are too large for a cell.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import islice
@@ -295,10 +295,15 @@ def chains_of(item: Backbone) -> list[Backbone]:
 
 
 def _pdb_atoms(item: Backbone) -> Iterator[str]:
+    return pdb_chain(item, (zip(BACKBONE, places, strict=True) for places in item.coordinates.astype(float).tolist()))
+
+
+def pdb_chain(item: Backbone, residues: Iterable[Iterable[tuple[str, Sequence[float]]]]) -> Iterator[str]:
+    """The lines of a chain with these atoms of its residues, by their names."""
     chain, serial = item.chain[:1], 0
-    for label, letter, places in zip(pdb_numbers(item), item.sequence, item.coordinates.astype(float), strict=True):
+    for label, letter, atoms in zip(pdb_numbers(item), item.sequence, residues, strict=True):
         number, insertion = split_label(label)
-        for atom, (x, y, z) in zip(BACKBONE, places.tolist(), strict=True):
+        for atom, (x, y, z) in atoms:
             serial += 1
             yield (
                 f"ATOM  {serial:>5}  {atom:<3} {name_of(letter)} {chain}{number:>4}{insertion:1}   "

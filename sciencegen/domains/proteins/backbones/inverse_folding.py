@@ -35,6 +35,13 @@ def beta_carbons(n: Float[Tensor, "*residue 3"], c: Float[Tensor, "*residue 3"])
     return BETA[0] * torch.linalg.cross(-n, c) + BETA[1] * n + BETA[2] * c
 
 
+def with_betas(coordinates: Coordinates) -> Float[Tensor, "residue 5 3"]:
+    """N, CA, C, O, and CB of ideal residues."""
+    atoms = torch.as_tensor(np.asarray(coordinates), dtype=torch.float32)
+    n, ca, c, _ = atoms.unbind(1)
+    return torch.cat([atoms, (beta_carbons(n - ca, c - ca) + ca)[:, None]], 1)
+
+
 # The network of ProteinMPNN: residues as nodes of a graph, a sequence decoded in any order (Dauparas et al. 2022).
 #
 # Names of parameters are those of the published weights (github.com/dauparas/ProteinMPNN, MIT licence).
@@ -47,6 +54,7 @@ MESSAGE_SCALE = 30.0
 FURTHEST_OFFSET = 32
 """Larger distances along the chain count as this."""
 RADIAL_FUNCTIONS = 16
+LEAST_RADIUS, RADIAL_RANGE = 2.0, 20.0
 ATOM_PAIRS = (
     "CA-CA", "N-N", "C-C", "O-O", "CB-CB", "CA-N", "CA-C", "CA-O", "CA-CB", "N-C", "N-O", "N-CB", "CB-C", "CB-O", "O-C",
     "N-CA", "C-CA", "O-CA", "CB-CA", "C-N", "O-N", "CB-N", "C-CB", "O-CB", "C-O",
@@ -109,7 +117,39 @@ class Graph(NamedTuple):
     members: Int[Tensor, "group member"]
 
 
-class InverseFolding(nn.Module):
+class SeesLigand(nn.Module):
+    """A network whose residues hear from a ligand's atoms."""
+
+    def add_context(self) -> None:
+        """Add what hears; the first linear map of what is seen is the network's own."""
+        self.W_c, self.W_nodes_y, self.W_edges_y = (nn.Linear(HIDDEN, HIDDEN) for _ in range(3))
+        self.V_C, self.V_C_norm = nn.Linear(HIDDEN, HIDDEN, bias=False), nn.LayerNorm(HIDDEN)
+        self.context_encoder_layers = nn.ModuleList(Layer(3) for _ in range(CONTEXT_LAYERS))
+        self.y_context_encoder_layers = nn.ModuleList(Layer(2) for _ in range(CONTEXT_LAYERS))
+
+    def with_ligand(
+        self,
+        nodes: Float[Tensor, "residue hidden"],
+        seen: Float[Tensor, "residue atom hidden"],
+        kinds: Float[Tensor, "residue atom hidden"],
+        pairs: Float[Tensor, "residue atom atom hidden"],
+    ) -> Float[Tensor, "residue hidden"]:
+        """Nodes after messages from a ligand's atoms, each of which has heard from the others near the residue.
+
+            y_a <- y_a + sum_b m(y_a, d_ab),   v_i <- v_i + sum_a m(v_i, f_ia, y_a),   h_i <- h_i + norm(V_C v_i)
+
+        Each sum is followed by the layer's feed-forward network and normalizations.
+        """
+        changed, kinds, pairs = self.W_c(nodes), self.W_nodes_y(kinds), self.W_edges_y(pairs)
+        for of_atoms, of_residues in zip(self.y_context_encoder_layers, self.context_encoder_layers, strict=True):
+            one, other = cast(Layer, of_atoms), cast(Layer, of_residues)
+            kinds = one.update(kinds, one.W1(torch.cat([kinds[:, :, None].expand(pairs.shape), pairs], -1)))
+            states = changed[:, None].expand(kinds.shape)
+            changed = other.update(changed, other.W1(torch.cat([states, seen, kinds], -1)))
+        return nodes + self.V_C_norm(self.V_C(changed))
+
+
+class InverseFolding(SeesLigand):
     """Probabilities of amino acids on a backbone, each given those decoded before it.
 
     membrane: whether residues have a class. atoms: how many atoms of a ligand each residue sees, the nearest ones.
@@ -122,50 +162,28 @@ class InverseFolding(nn.Module):
         if membrane or atoms:
             self.W_v = nn.Linear(HIDDEN, HIDDEN)
         if atoms:
-            self.W_c, self.W_nodes_y, self.W_edges_y = (nn.Linear(HIDDEN, HIDDEN) for _ in range(3))
-            self.V_C, self.V_C_norm = nn.Linear(HIDDEN, HIDDEN, bias=False), nn.LayerNorm(HIDDEN)
-            self.context_encoder_layers = nn.ModuleList(_Layer(3) for _ in range(CONTEXT_LAYERS))
-            self.y_context_encoder_layers = nn.ModuleList(_Layer(2) for _ in range(CONTEXT_LAYERS))
+            self.add_context()
         self.W_e = nn.Linear(HIDDEN, HIDDEN)
         self.W_s = nn.Embedding(len(LETTERS), HIDDEN)
-        self.encoder_layers = nn.ModuleList(_EncoderLayer() for _ in range(LAYERS))
-        self.decoder_layers = nn.ModuleList(_Layer(4) for _ in range(LAYERS))
+        self.encoder_layers = nn.ModuleList(EncoderLayer() for _ in range(LAYERS))
+        self.decoder_layers = nn.ModuleList(Layer(4) for _ in range(LAYERS))
         self.W_out = nn.Linear(HIDDEN, len(LETTERS))
 
     def encode(self, scene: Scene) -> Graph:
-        coordinates = torch.as_tensor(np.asarray(scene.coordinates), dtype=torch.float32)
-        n, ca, c, _ = coordinates.unbind(1)
-        beta = beta_carbons(n - ca, c - ca) + ca  # of ideal residues
-        atoms = torch.cat([coordinates, beta[:, None]], 1)
+        atoms = with_betas(scene.coordinates)
         neighbours, edges = self.features(atoms, scene)
-        nodes, edges = edges.new_zeros(len(coordinates), HIDDEN), self.W_e(edges)
+        nodes, edges = edges.new_zeros(len(atoms), HIDDEN), self.W_e(edges)
         if self.membrane:
             nodes = nodes + self.W_v(self.features.norm_nodes(self.features.node_embedding.weight[:, TRANSMEMBRANE]))
         for layer in self.encoder_layers:
             nodes, edges = layer(nodes, edges, neighbours)
         if self.atoms:
-            parts = zip(nodes.split(RESIDUES_AT_ONCE), atoms.split(RESIDUES_AT_ONCE), strict=True)
-            nodes = torch.cat([self._with_ligand(*part, scene) for part in parts])
+            changed = []
+            for some, around in zip(nodes.split(RESIDUES_AT_ONCE), atoms.split(RESIDUES_AT_ONCE), strict=True):
+                seen, kinds, pairs = self.features.ligand(around, scene, self.atoms)
+                changed.append(self.with_ligand(some, self.W_v(seen), kinds, pairs))
+            nodes = torch.cat(changed)
         return Graph(nodes, edges, neighbours, torch.as_tensor(scene.groups))
-
-    def _with_ligand(
-        self, nodes: Float[Tensor, "residue hidden"], atoms: Float[Tensor, "residue 5 3"], scene: Scene
-    ) -> Float[Tensor, "residue hidden"]:
-        """Nodes after messages from a ligand's atoms, each of which has heard from the others near the residue.
-
-            y_a <- y_a + sum_b m(y_a, d_ab),   v_i <- v_i + sum_a m(v_i, f_ia, y_a),   h_i <- h_i + norm(V_C v_i)
-
-        Each sum is followed by the layer's feed-forward network and normalizations.
-        """
-        seen, kinds, pairs = self.features.ligand(atoms, scene, self.atoms)
-        seen, kinds, pairs = self.W_v(seen), self.W_nodes_y(kinds), self.W_edges_y(pairs)
-        changed = self.W_c(nodes)
-        for of_atoms, of_residues in zip(self.y_context_encoder_layers, self.context_encoder_layers, strict=True):
-            one, other = cast(_Layer, of_atoms), cast(_Layer, of_residues)
-            kinds = one.update(kinds, one.W1(torch.cat([kinds[:, :, None].expand(pairs.shape), pairs], -1)))
-            states = changed[:, None].expand(kinds.shape)
-            changed = other.update(changed, other.W1(torch.cat([states, seen, kinds], -1)))
-        return nodes + self.V_C_norm(self.V_C(changed))
 
     def decode(
         self,
@@ -187,7 +205,7 @@ class InverseFolding(nn.Module):
         residue and changed when it is decoded, and W3 is applied after the sum over neighbours.
         """
         rows, last = torch.arange(len(order))[:, None], graph.nodes
-        layers = cast(Sequence[_Layer], self.decoder_layers)
+        layers = cast(Sequence[Layer], self.decoder_layers)
         of_edges, of_neighbours = [], []
         for layer in layers:
             of_edges.append(layer.part(1, graph.edges) + layer.W1.bias)
@@ -220,7 +238,7 @@ def _drawn(logits: Tensor, temperature: float, generator: torch.Generator, bias:
     return torch.multinomial(chances, 1, generator=generator)[:, 0]
 
 
-class _Layer(nn.Module):
+class Layer(nn.Module):
     """A decoder's layer: messages from neighbours, then a feed-forward network, both added and normalized."""
 
     def __init__(self, inputs: int) -> None:
@@ -242,7 +260,7 @@ class _Layer(nn.Module):
         return self.norm2(nodes + self.dense(nodes))
 
 
-class _EncoderLayer(_Layer):
+class EncoderLayer(Layer):
     """A layer that changes edges too."""
 
     def __init__(self) -> None:
@@ -252,12 +270,13 @@ class _EncoderLayer(_Layer):
         self.W12, self.W13 = nn.Linear(HIDDEN, HIDDEN), nn.Linear(HIDDEN, HIDDEN)
 
     def forward(self, nodes: Tensor, edges: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
-        nodes = self.update(nodes, self.W1(_pairs(nodes, edges, neighbours)))
-        change = self.W13(gelu(self.W12(gelu(self.W11(_pairs(nodes, edges, neighbours))))))
+        nodes = self.update(nodes, self.W1(joined(nodes, edges, neighbours)))
+        change = self.W13(gelu(self.W12(gelu(self.W11(joined(nodes, edges, neighbours))))))
         return nodes, self.norm3(edges + change)
 
 
-def _pairs(nodes: Tensor, edges: Tensor, neighbours: Tensor) -> Float[Tensor, "residue neighbour features"]:
+def joined(nodes: Tensor, edges: Tensor, neighbours: Tensor) -> Float[Tensor, "residue neighbour features"]:
+    """The state of a residue, an edge, and the state of the neighbour at its end."""
     return torch.cat([nodes[:, None].expand(edges.shape), edges, nodes[neighbours]], -1)
 
 
@@ -270,37 +289,19 @@ class _FeedForward(nn.Module):
         return self.W_out(gelu(self.W_in(values)))
 
 
-class _Features(nn.Module):
-    """Edges: distances of five atoms in radial functions, and the offset along the chain. Of a ligand's atoms: their
-    elements, and where they lie from a residue."""
+class LigandFeatures(nn.Module):
+    """Features of a ligand's atoms: their elements, and where they lie from a residue."""
 
-    def __init__(self, neighbours: int, membrane: bool, ligand: bool) -> None:
-        super().__init__()
-        self.neighbours = neighbours
-        self.embeddings = _Offsets()
-        self.edge_embedding = nn.Linear(RADIAL_FUNCTIONS * (1 + len(ATOM_PAIRS)), HIDDEN, bias=False)
-        self.norm_edges = nn.LayerNorm(HIDDEN)
-        if membrane or ligand:
-            self.norm_nodes = nn.LayerNorm(HIDDEN)
-        if membrane:
-            self.node_embedding = nn.Linear(MEMBRANE_CLASSES, HIDDEN, bias=False)
-        if ligand:
-            self.type_linear = nn.Linear(KINDS.shape[1], ELEMENT_FEATURES)
-            self.node_project_down = nn.Linear(len(_ATOMS) * RADIAL_FUNCTIONS + ELEMENT_FEATURES + 4, HIDDEN)
-            self.y_nodes = nn.Linear(KINDS.shape[1], HIDDEN, bias=False)
-            self.y_edges = nn.Linear(RADIAL_FUNCTIONS, HIDDEN, bias=False)
-            self.norm_y_nodes, self.norm_y_edges = nn.LayerNorm(HIDDEN), nn.LayerNorm(HIDDEN)
+    least_radius = LEAST_RADIUS
 
-    def forward(self, atoms: Float[Tensor, "residue 5 3"], scene: Scene) -> tuple[Tensor, Tensor]:
-        size, ca = len(atoms), atoms[:, 1]
-        between = torch.sqrt(torch.square(ca[:, None] - ca).sum(-1) + 1e-6)
-        near = torch.topk(between, min(self.neighbours, size), largest=False).indices
-        place, chain = torch.as_tensor(scene.places), torch.as_tensor(scene.chains)
-        embedded = self.embeddings(place[:, None] - place[near], chain[:, None] == chain[near])
-        distances = torch.sqrt(torch.square(atoms[:, None, :, None] - atoms[near][:, :, None]).sum(-1) + 1e-6)
-        chosen = torch.tensor([[_ATOMS.index(atom) for atom in pair.split("-")] for pair in ATOM_PAIRS]).T
-        radial = _radial(distances[:, :, chosen[0], chosen[1]]).flatten(2)
-        return near, self.norm_edges(self.edge_embedding(torch.cat([embedded, radial], -1)))
+    def add_ligand(self) -> None:
+        """Add the maps of these features."""
+        self.norm_nodes = nn.LayerNorm(HIDDEN)
+        self.type_linear = nn.Linear(KINDS.shape[1], ELEMENT_FEATURES)
+        self.node_project_down = nn.Linear(len(_ATOMS) * RADIAL_FUNCTIONS + ELEMENT_FEATURES + 4, HIDDEN)
+        self.y_nodes = nn.Linear(KINDS.shape[1], HIDDEN, bias=False)
+        self.y_edges = nn.Linear(RADIAL_FUNCTIONS, HIDDEN, bias=False)
+        self.norm_y_nodes, self.norm_y_edges = nn.LayerNorm(HIDDEN), nn.LayerNorm(HIDDEN)
 
     def ligand(
         self, residues: Float[Tensor, "residue 5 3"], scene: Scene, count: int
@@ -311,18 +312,66 @@ class _Features(nn.Module):
     ]:
         """Of the `count` atoms that are nearest to each residue's CB: where they lie from it, what they are, and their
         distances from each other."""
-        atoms = torch.as_tensor(scene.atoms, dtype=torch.float32)
-        apart = torch.square(residues[:, 4, None] - atoms).sum(-1)
-        near = torch.topk(apart, min(count, len(atoms)), largest=False).indices
-        kinds, atoms = KINDS[torch.as_tensor(scene.elements)][near], atoms[near]
+        atoms, elements = nearest_atoms(residues, scene, count)
+        kinds = KINDS[elements]
         distances = torch.sqrt(torch.square(residues[:, None] - atoms[:, :, None]).sum(-1) + 1e-6)
-        where = [_radial(distances).flatten(2), self.type_linear(kinds), _directions(residues, atoms)]
+        where = [radial(distances, self.least_radius).flatten(2), self.type_linear(kinds), directions(residues, atoms)]
         seen = self.norm_nodes(self.node_project_down(torch.cat(where, -1)))
-        pairs = torch.sqrt(torch.square(atoms[:, :, None] - atoms[:, None]).sum(-1) + 1e-6)
-        return seen, self.norm_y_nodes(self.y_nodes(kinds)), self.norm_y_edges(self.y_edges(_radial(pairs)))
+        apart = torch.sqrt(torch.square(atoms[:, :, None] - atoms[:, None]).sum(-1) + 1e-6)
+        pairs = self.norm_y_edges(self.y_edges(radial(apart, self.least_radius)))
+        return seen, self.norm_y_nodes(self.y_nodes(kinds)), pairs
 
 
-def _directions(residues: Float[Tensor, "residue 5 3"], atoms: Float[Tensor, "residue atom 3"]) -> Tensor:
+class _Features(LigandFeatures):
+    """Edges: distances of five atoms in radial functions, and the offset along the chain."""
+
+    def __init__(self, neighbours: int, membrane: bool, ligand: bool) -> None:
+        super().__init__()
+        self.neighbours = neighbours
+        self.embeddings = Offsets()
+        self.edge_embedding = nn.Linear(RADIAL_FUNCTIONS * (1 + len(ATOM_PAIRS)), HIDDEN, bias=False)
+        self.norm_edges = nn.LayerNorm(HIDDEN)
+        if membrane:
+            self.norm_nodes, self.node_embedding = nn.LayerNorm(HIDDEN), nn.Linear(MEMBRANE_CLASSES, HIDDEN, bias=False)
+        if ligand:
+            self.add_ligand()
+
+    def forward(self, atoms: Float[Tensor, "residue 5 3"], scene: Scene) -> tuple[Tensor, Tensor]:
+        """The neighbours of each residue, and its edges to them."""
+        near, offsets, distances = neighbourhoods(atoms, scene, self.neighbours)
+        chosen = torch.tensor([[_ATOMS.index(atom) for atom in pair.split("-")] for pair in ATOM_PAIRS]).T
+        spread = radial(distances[:, :, chosen[0], chosen[1]]).flatten(2)
+        return near, self.norm_edges(self.edge_embedding(torch.cat([self.embeddings(*offsets), spread], -1)))
+
+
+def neighbourhoods(
+    atoms: Float[Tensor, "residue 5 3"], scene: Scene, count: int
+) -> tuple[
+    Int[Tensor, "residue neighbour"],
+    tuple[Int[Tensor, "residue neighbour"], Bool[Tensor, "residue neighbour"]],
+    Float[Tensor, "residue neighbour 5 5"],
+]:
+    """The nearest residues of each, by CA, itself first; offsets along the chain and whether it is the same chain; the
+    distances of all five atoms from those of the neighbour."""
+    size, ca = len(atoms), atoms[:, 1]
+    between = torch.sqrt(torch.square(ca[:, None] - ca).sum(-1) + 1e-6)
+    near = torch.topk(between, min(count, size), largest=False).indices
+    place, chain = torch.as_tensor(scene.places), torch.as_tensor(scene.chains)
+    distances = torch.sqrt(torch.square(atoms[:, None, :, None] - atoms[near][:, :, None]).sum(-1) + 1e-6)
+    return near, (place[:, None] - place[near], chain[:, None] == chain[near]), distances
+
+
+def nearest_atoms(
+    residues: Float[Tensor, "residue 5 3"], scene: Scene, count: int
+) -> tuple[Float[Tensor, "residue atom 3"], Int[Tensor, "residue atom"]]:
+    """Places and elements of the ligand's atoms that are nearest to each residue's CB."""
+    atoms = torch.as_tensor(scene.atoms, dtype=torch.float32)
+    apart = torch.square(residues[:, 4, None] - atoms).sum(-1)
+    near = torch.topk(apart, min(count, len(atoms)), largest=False).indices
+    return atoms[near], torch.as_tensor(scene.elements)[near]
+
+
+def directions(residues: Float[Tensor, "residue 5 3"], atoms: Float[Tensor, "residue atom 3"]) -> Tensor:
     """Cosine and sine of longitude and latitude of atoms in the frame of a residue: x from CA to N, C in the plane of
     x and y."""
     n, ca, c = residues[:, :3].unbind(1)
@@ -335,7 +384,7 @@ def _directions(residues: Float[Tensor, "residue 5 3"], atoms: Float[Tensor, "re
     return torch.cat([local[..., :2] / level, level / length, local[..., 2:] / length], -1)
 
 
-class _Offsets(nn.Module):
+class Offsets(nn.Module):
     """Embedding of offsets along the chain; the last of the weights is of another chain."""
 
     def __init__(self) -> None:
@@ -350,10 +399,10 @@ class _Offsets(nn.Module):
         return self.linear.weight.T[index] + self.linear.bias
 
 
-def _radial(distances: Tensor) -> Tensor:
-    """exp(−((d − μ) / σ)²) with μ from 2 to 22 Å, and σ of a sixteenth of that."""
-    centres = torch.linspace(2.0, 22.0, RADIAL_FUNCTIONS)
-    return torch.exp(-torch.square((distances[..., None] - centres) / (20.0 / RADIAL_FUNCTIONS)))
+def radial(distances: Tensor, least: float = LEAST_RADIUS) -> Tensor:
+    """exp(−((d − μ) / σ)²) with μ over 20 Å from the least one on, and σ of a sixteenth of that."""
+    centres = torch.linspace(least, least + RADIAL_RANGE, RADIAL_FUNCTIONS)
+    return torch.exp(-torch.square((distances[..., None] - centres) / (RADIAL_RANGE / RADIAL_FUNCTIONS)))
 
 
 # What LigandMPNN knows of elements: number, group and period, each as one of many.

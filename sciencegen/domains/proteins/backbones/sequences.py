@@ -20,7 +20,14 @@ from sciencegen.domains.proteins.backbones.files import parse, referred
 from sciencegen.domains.proteins.backbones.items import Backbone, key
 from sciencegen.domains.proteins.backbones.metrics import SMALL, core_hydrophobic, share_of
 from sciencegen.domains.proteins.backbones.motifs import FREE, check_numbers, kept_letters, kept_names
-from sciencegen.domains.proteins.backbones.published_weights import LIGAND, VANILLA, has_weights, weights_file
+from sciencegen.domains.proteins.backbones.published_weights import (
+    LIGAND,
+    PACKER,
+    VANILLA,
+    WEIGHTS,
+    has_weights,
+    weights_file,
+)
 from sciencegen.domains.proteins.backbones.similarity import Trace, can_align, trace_tm
 from sciencegen.domains.proteins.backbones.surroundings import (
     assembly_scene,
@@ -33,7 +40,7 @@ from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.residues import ALPHA_DISTANCE, UNKNOWN, letter_of
 from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, read_structure_file
 from sciencegen.domains.superposition import squared_distances
-from sciencegen.errors import ConfigError, DataError, SciencegenError
+from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
 from sciencegen.files import files_below
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
@@ -134,6 +141,7 @@ def compare(item: Backbone, predicted: Predicted) -> Mapping[str, float]:
 
 
 LONGEST_PATH = 4096
+SIDE_CHAIN_CLASHES = "side_chain_clashes"
 AT_ONCE = 16
 """Number of sequences that are drawn together, which bounds memory."""
 
@@ -153,6 +161,10 @@ def check(draws: SequenceDraws, by_program: bool, source: str) -> SequenceDraws:
         raise ConfigError(f"Expected a structure file or a folder as `around`, there is none at '{around}'.")
     if draws.tied:
         check_chains(draws.tied, around)
+    if draws.weights and draws.weights not in WEIGHTS:
+        raise unknown_name("`weights`", draws.weights, WEIGHTS)
+    if draws.pack:
+        weights_file(PACKER)
     if not by_program or draws.weights:
         weights_file(draws.weights or VANILLA)
     return replace(draws, around=around)
@@ -246,6 +258,17 @@ def note(item: Backbone, draws: SequenceDraws) -> str:
     return "" if found is None else f"seen around backbones: {replace(found, others=())}"
 
 
+def pack(item: Backbone, draws: SequenceDraws) -> tuple[str, dict[str, float]]:
+    """A PDB file with packed side chains, with all chains that have the sequence, and the number of their clashes."""
+    from sciencegen.domains.proteins.backbones.side_chains import packed_file
+
+    scene = scene_of(item, draws.around, draws.tied)
+    if isinstance(scene, Refusal):
+        raise DataError(scene.reason)
+    text, clashes = packed_file(item, scene, seed_of(item, draws.seed, 0))
+    return text, {SIDE_CHAIN_CLASHES: float(clashes)}
+
+
 def chosen(text: str, draws: SequenceDraws) -> bool:
     """Whether a backbone is the first of the tied chains, which gets the sequence of all."""
     item = parse(text) if draws.tied else None
@@ -263,6 +286,8 @@ SEQUENCES = Sequences(
     name=lambda item: item.name,
     note=note,
     chosen=chosen,
+    pack=pack,
+    packed=(SIDE_CHAIN_CLASHES,),
     predictions=Predictions(
         read=read_predicted,
         compare=compare,
