@@ -288,6 +288,7 @@ def sequences(
     bias: str = "",
     around: str = "",
     tied: str = "",
+    pack: str = "",
     oracles: Mapping[Literal["design", "fold"], ProgramSettings | Mapping[str, Any]] = ...,
     alignment: str | None = None,
     model: str | None = None,

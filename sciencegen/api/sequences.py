@@ -511,7 +511,7 @@ class SequenceScoring:
                 cells |= values
                 folder = Path(draws.pack)
                 folder.mkdir(parents=True, exist_ok=True)
-                write_text(folder / f"{cells['id'].replace('/', '_')}.pdb", [text])
+                write_text(folder / f"{named['id'].replace('/', '_')}.pdb", [text])
             yield SequenceRow(row.line, made, cells)
 
     def _score_by_family(self, rows: Sequence[SequenceRow]) -> None:

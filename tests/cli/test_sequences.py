@@ -201,11 +201,16 @@ def test_tied_chains_get_one_row_of_sequences_and_what_is_seen_is_told(call):
     first = CHAINS[0]
     lines = [line for one in chains_of(replace(first, symmetry="C2")) for line in pdb_lines([one], [])]
     Path("designs.pdb").write_text("".join(line for line in lines if line.startswith("ATOM")) + "END\n")
-    words = ("-n", 2, "--tied", "A,B", "--omit", "CW", "--weights", "soluble", "--temperature", 3)
+    words = ("-n", 2, "--tied", "A,B", "--omit", "CW", "--weights", "soluble", "--temperature", 3, "--pack", "packed")
     _, err = call(*words, "-o", "out.csv")
     rows = read(Path("out.csv"))
     assert [row["id"] for row in rows] == ["designs_A-1", "designs_A-2"]
     assert not set("CW") & {letter for row in rows for letter in row["sequence"]}
+    for row in rows:
+        packed = ITEMS.read(Path("packed") / f"{row['id']}.pdb")
+        assert [ITEMS.parse(one.text).sequence for one in packed] == [row["sequence"]] * 2
+        assert int(row["side_chain_clashes"]) >= 0
+    assert "Expected a new folder for --pack" in call(*words, "-o", "again.csv", code=2)[1]
     assert f"seen around backbones: {len(first)} residues of chain B (1 of 1)" in err
 
 

@@ -98,9 +98,10 @@ def build(
         rows = np.flatnonzero(letters == letter)
         atoms = dict(zip((*BACKBONE, "CB"), (*np.moveaxis(backbone[rows], 1, 0), betas[rows]), strict=True))
         for part in filter(None, SIDE_CHAINS.get(letter, "").split("|")):
-            name, *around, length, angle, number, offset = part.split()
+            name, first, second, third, length, angle, number, offset = part.split()
             torsion = float(offset) + (torsions[rows, int(number) - 1] if int(number) else np.zeros(len(rows)))
-            atoms[name] = place_atoms(*(atoms[one] for one in around), float(length), float(angle), torsion)
+            around = atoms[first], atoms[second], atoms[third]
+            atoms[name] = place_atoms(*around, float(length), float(angle), torsion)
         names = atom_names(letter)
         places[rows[:, None], np.arange(len(names))] = np.stack([atoms[name] for name in names], 1)
         present[rows[:, None], np.arange(len(names))] = True
@@ -268,7 +269,7 @@ def packed_file(item: Backbone, scene: Scene, seed: int) -> tuple[str, int]:
     places, present = pack(scene, sequence, seed)
     designed = scene.groups[: len(item)]
     numbers = np.unique(scene.chains[designed[designed >= 0]])
-    lines = []
+    lines: list[str] = []
     for number, name in zip(numbers, chain_names(item.chain[:1], len(numbers)), strict=True):
         here = [
             (row, at) for row, group in enumerate(designed) for at in group if at >= 0 and scene.chains[at] == number

@@ -15,12 +15,14 @@ def write_weights(folder: Path) -> None:
     import torch
 
     from sciencegen.domains.proteins.backbones.inverse_folding import InverseFolding
-    from sciencegen.domains.proteins.backbones.published_weights import WEIGHTS
+    from sciencegen.domains.proteins.backbones.published_weights import FILES, PACKER
+    from sciencegen.domains.proteins.backbones.side_chains import Packer
 
-    for seed, (name, packages) in enumerate(WEIGHTS.items()):
+    for seed, (name, packages) in enumerate(FILES.items()):
         generator = torch.Generator().manual_seed(seed)
-        atoms = {"atom_context_num": 4} if name == "ligand" else {}
-        network = InverseFolding(8, name == "membrane", *atoms.values())
+        atoms = {"atom_context_num": 4} if name in ("ligand", PACKER) else {}
+        packs, network = name == PACKER, InverseFolding(8, name == "membrane", *atoms.values())
+        network = Packer(8, 4) if packs else network
         for values in network.parameters():
             torch.nn.init.normal_(values, std=0.2, generator=generator)
         package, file = next(iter(packages.items()))
