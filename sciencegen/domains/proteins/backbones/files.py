@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import islice
@@ -295,10 +295,15 @@ def chains_of(item: Backbone) -> list[Backbone]:
 
 
 def _pdb_atoms(item: Backbone) -> Iterator[str]:
+    return pdb_chain(item, (zip(BACKBONE, places, strict=True) for places in item.coordinates.astype(float).tolist()))
+
+
+def pdb_chain(item: Backbone, residues: Iterable[Iterable[tuple[str, Sequence[float]]]]) -> Iterator[str]:
+    """The lines of a chain with these atoms of its residues, by their names."""
     chain, serial = item.chain[:1], 0
-    for label, letter, places in zip(pdb_numbers(item), item.sequence, item.coordinates.astype(float), strict=True):
+    for label, letter, atoms in zip(pdb_numbers(item), item.sequence, residues, strict=True):
         number, insertion = split_label(label)
-        for atom, (x, y, z) in zip(BACKBONE, places.tolist(), strict=True):
+        for atom, (x, y, z) in atoms:
             serial += 1
             yield (
                 f"ATOM  {serial:>5}  {atom:<3} {name_of(letter)} {chain}{number:>4}{insertion:1}   "
@@ -440,7 +445,7 @@ def parse(line: str) -> Backbone | Refusal:
         return Refusal(line.removeprefix(UNREADABLE).strip() or "unreadable")
     if line.startswith(PREFIX):
         return parse_text(line)
-    found = _referred(line)
+    found = referred(line)
     if found is None:
         return Refusal("neither a backbone's text nor a structure file, such as 1abc.pdb:A")
     if not _is_file(Path(found["path"])):
@@ -454,10 +459,10 @@ def parse(line: str) -> Backbone | Refusal:
 
 def is_text(line: str) -> bool:
     """Whether a text is that of a backbone, that of a row that could not be read, or a reference to a file."""
-    return line.startswith((PREFIX, UNREADABLE)) or _referred(line) is not None
+    return line.startswith((PREFIX, UNREADABLE)) or referred(line) is not None
 
 
-def _referred(line: str) -> re.Match[str] | None:
+def referred(line: str) -> re.Match[str] | None:
     """The parts of a reference to a structure file, None for another text."""
     found = _REFERENCE.fullmatch(line) if len(line) < LONGEST_REFERENCE and "\n" not in line else None
     return found if found is not None and found["path"].lower().endswith(STRUCTURE_FORMATS) else None

@@ -16,15 +16,31 @@ from jaxtyping import Float
 from sciencegen.data.damage import reading
 from sciencegen.domains.base import Oracles
 from sciencegen.domains.capabilities import Predictions, SequenceDraws, Sequences
+from sciencegen.domains.proteins.backbones.files import parse, referred
 from sciencegen.domains.proteins.backbones.items import Backbone, key
 from sciencegen.domains.proteins.backbones.metrics import SMALL, core_hydrophobic, share_of
 from sciencegen.domains.proteins.backbones.motifs import FREE, check_numbers, kept_letters, kept_names
-from sciencegen.domains.proteins.backbones.published_weights import has_weights, weights_file
+from sciencegen.domains.proteins.backbones.published_weights import (
+    LIGAND,
+    PACKER,
+    VANILLA,
+    WEIGHTS,
+    has_weights,
+    weights_file,
+)
 from sciencegen.domains.proteins.backbones.similarity import Trace, can_align, trace_tm
+from sciencegen.domains.proteins.backbones.surroundings import (
+    assembly_scene,
+    check_chains,
+    find_around,
+    scene_of,
+    tied_names,
+)
+from sciencegen.domains.proteins.items import ALPHABET
 from sciencegen.domains.proteins.residues import ALPHA_DISTANCE, UNKNOWN, letter_of
 from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, read_structure_file
 from sciencegen.domains.superposition import squared_distances
-from sciencegen.errors import DataError, SciencegenError
+from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
 from sciencegen.files import files_below
 from sciencegen.items import Refusal
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
@@ -124,28 +140,76 @@ def compare(item: Backbone, predicted: Predicted) -> Mapping[str, float]:
     return values | ({"sc_tm": trace_tm(trace, predicted.trace)} if can_align() else {})
 
 
+LONGEST_PATH = 4096
+SIDE_CHAIN_CLASHES = "side_chain_clashes"
 AT_ONCE = 16
 """Number of sequences that are drawn together, which bounds memory."""
 
 
-def check(draws: SequenceDraws, by_program: bool) -> None:
-    """Raise a ConfigError for wrong numbers of kept residues, and for absent weights unless a program draws."""
+def check(draws: SequenceDraws, by_program: bool, source: str) -> SequenceDraws:
+    """The draws with `around` filled in; a ConfigError for settings that can't be read, and for absent weights unless a
+    program draws."""
     check_numbers(draws.keep)
-    if not by_program:
-        weights_file()
+    if by_program and (draws.omit or draws.bias):
+        raise ConfigError("Expected `omit` and `bias` without a program that draws, got both. Leave one out.")
+    biases(draws.omit, draws.bias)
+    around = draws.around
+    if not around and (draws.tied or draws.weights == LIGAND):
+        found = referred(source)
+        around = found["path"] if found else source if Path(source[:LONGEST_PATH]).is_dir() else ""
+    if around and not Path(around).exists():
+        raise ConfigError(f"Expected a structure file or a folder as `around`, there is none at '{around}'.")
+    if draws.tied:
+        check_chains(draws.tied, around)
+    if draws.weights and draws.weights not in WEIGHTS:
+        raise unknown_name("`weights`", draws.weights, WEIGHTS)
+    if draws.pack:
+        weights_file(PACKER)
+    if not by_program or draws.weights:
+        weights_file(draws.weights or VANILLA)
+    return replace(draws, around=around)
+
+
+def biases(omit: str, bias: str) -> dict[str, float]:
+    """What is added to the logit of each letter: `A=-1,K=0.5`, and -inf for those in `omit`.
+
+    Examples
+    --------
+    >>> biases("C", "A=-1,K=0.5")
+    {'A': -1.0, 'K': 0.5, 'C': -inf}
+    """
+    found: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in bias.split(","))):
+        letter, _, value = part.partition("=")
+        try:
+            found[letter.strip().upper()] = float(value)
+        except ValueError:
+            found["?"] = math.nan
+        if letter.strip().upper() not in ALPHABET or not math.isfinite(list(found.values())[-1]):
+            raise ConfigError(f"Expected amino acids and numbers such as A=-1,K=0.5 for `bias`, got '{part[:40]}'.")
+    never = [letter for letter in omit.upper() if letter not in ", "]
+    if odd := [letter for letter in never if letter not in ALPHABET]:
+        raise ConfigError(f"Expected letters of amino acids such as CM for `omit`, got '{odd[0]}'.")
+    if len(set(never)) == len(ALPHABET):
+        raise ConfigError("Expected `omit` to leave an amino acid, got all 20. Leave some out.")
+    return found | dict.fromkeys(never, -math.inf)
 
 
 def draw(item: Backbone, draws: SequenceDraws) -> list[tuple[str, float]] | Refusal:
     """Sequences with their perplexities, which are of the residues that aren't kept."""
-    from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
+    from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences, load_inverse_folding
 
     fixed = kept_letters(item, draws.keep)
     if isinstance(fixed, Refusal):
         return fixed
+    scene = scene_of(item, draws.around, draws.tied)
+    if isinstance(scene, Refusal):
+        return scene
+    network, bias = load_inverse_folding(draws.weights or VANILLA), biases(draws.omit, draws.bias)
     found: list[tuple[str, float]] = []
     for start in range(0, draws.count, AT_ONCE):
         seed = seed_of(item, draws.seed, start)  # always of whole blocks, so that more draws begin with the same ones
-        drawn = design_sequences(item.coordinates, AT_ONCE, seed, draws.temperature, fixed)
+        drawn = design_sequences(scene, AT_ONCE, seed, draws.temperature, fixed, network, bias)
         found += zip(drawn.sequences, drawn.perplexity.tolist(), strict=True)
     return found[: draws.count]
 
@@ -172,18 +236,43 @@ def assign(item: Backbone, sequence: str, keep: str) -> Backbone | Refusal:
 
 def score(item: Backbone, sequences: Sequence[str], draws: SequenceDraws) -> list[float]:
     """The perplexity of each sequence, over the residues that aren't kept."""
-    from sciencegen.domains.proteins.backbones.inverse_folding import sequence_perplexity
+    from sciencegen.domains.proteins.backbones.inverse_folding import load_inverse_folding, sequence_perplexity
 
     fixed = kept_letters(item, draws.keep)
     given = None if isinstance(fixed, Refusal) else fixed
-    return [sequence_perplexity(item.coordinates, one, given=given) for one in sequences]
+    scene = scene_of(item, draws.around, draws.tied)
+    if isinstance(scene, Refusal):
+        raise DataError(scene.reason)
+    network = load_inverse_folding(draws.weights or VANILLA)
+    return [sequence_perplexity(scene, one, network=network, given=given) for one in sequences]
 
 
-def note(item: Backbone) -> str:
-    """A note for an assembly, of which one chain gets a sequence."""
-    if not item.symmetry:
+def note(item: Backbone, draws: SequenceDraws) -> str:
+    """What the network sees around a backbone; that it sees no ligand."""
+    found = find_around(item, draws.around, draws.tied) if draws.around else None
+    if isinstance(found, Refusal):
         return ""
-    return "sequences of assemblies are drawn for one chain by itself: contacts to the other chains are not seen"
+    seen = "" if found is None else f"seen around backbones: {found}"
+    if draws.weights == LIGAND:
+        return seen if found is not None and found.others else "the weights 'ligand' found no ligand around backbones"
+    return "" if found is None else f"seen around backbones: {replace(found, others=())}"
+
+
+def pack(item: Backbone, draws: SequenceDraws) -> tuple[str, dict[str, float]]:
+    """A PDB file with packed side chains, with all chains that have the sequence, and the number of their clashes."""
+    from sciencegen.domains.proteins.backbones.side_chains import packed_file
+
+    scene = scene_of(item, draws.around, draws.tied)
+    if isinstance(scene, Refusal):
+        raise DataError(scene.reason)
+    text, clashes = packed_file(item, scene, seed_of(item, draws.seed, 0))
+    return text, {SIDE_CHAIN_CLASHES: float(clashes)}
+
+
+def chosen(text: str, draws: SequenceDraws) -> bool:
+    """Whether a backbone is the first of the tied chains, which gets the sequence of all."""
+    item = parse(text) if draws.tied else None
+    return not isinstance(item, Backbone) or item.chain == tied_names(draws.tied)[0]
 
 
 SEQUENCES = Sequences(
@@ -196,6 +285,9 @@ SEQUENCES = Sequences(
     column="perplexity",
     name=lambda item: item.name,
     note=note,
+    chosen=chosen,
+    pack=pack,
+    packed=(SIDE_CHAIN_CLASHES,),
     predictions=Predictions(
         read=read_predicted,
         compare=compare,
@@ -211,21 +303,22 @@ SEQUENCES = Sequences(
 
 
 @lru_cache(maxsize=1024)
-def _drawn(coordinates: bytes) -> Designed:
+def _drawn(coordinates: bytes, symmetry: str) -> Designed:
     """Eight sequences for a backbone, as `evaluate` draws them, for all oracles that are asked for together."""
     from sciencegen.domains.proteins.backbones.inverse_folding import design_sequences
 
-    return design_sequences(np.frombuffer(bytearray(coordinates), np.float32).reshape(-1, 4, 3))
+    places = np.frombuffer(bytearray(coordinates), np.float32).reshape(-1, 4, 3)
+    return design_sequences(assembly_scene(places, symmetry))
 
 
 def drawn_perplexity(item: Backbone) -> float:
     """Mean perplexity of the drawn sequences."""
-    return float(_drawn(item.coordinates.tobytes()).perplexity.mean())
+    return float(_drawn(item.coordinates.tobytes(), item.symmetry).perplexity.mean())
 
 
 def drawn_share(item: Backbone, core: bool = False) -> float:
     """Share of A, G, S, T and V in the drawn sequences; core: of hydrophobic letters in their buried half."""
-    sequences = _drawn(item.coordinates.tobytes()).sequences
+    sequences = _drawn(item.coordinates.tobytes(), item.symmetry).sequences
     return core_hydrophobic(item.coordinates, sequences) if core else share_of("".join(sequences), SMALL)
 
 
@@ -235,7 +328,7 @@ def own_perplexity(item: Backbone) -> float:
 
     if UNKNOWN in item.sequence:
         raise DataError("residues without a known amino acid")
-    return sequence_perplexity(item.coordinates, item.sequence)
+    return sequence_perplexity(assembly_scene(item.coordinates, item.symmetry), item.sequence)
 
 
 FUNCTIONS: Mapping[str, Callable[[Backbone], float]] = {

@@ -22,7 +22,7 @@ TEXTS = [text(one) for one in chains()]
 @pytest.fixture
 def without_packages(monkeypatch):
     monkeypatch.setitem(sys.modules, "tmtools", None)
-    monkeypatch.setattr(published_weights, "weights_path", lambda: None)
+    monkeypatch.setattr(published_weights, "weights_path", lambda *name: None)
 
 
 def test_without_the_packages_their_metrics_are_left_out_with_notes(without_packages):
@@ -38,7 +38,7 @@ def test_without_the_packages_their_metrics_are_left_out_with_notes(without_pack
 def test_all_packages_give_all_metrics(monkeypatch):
     asked = {}
     monkeypatch.setattr(evaluation, "can_align", lambda: True)
-    monkeypatch.setattr(published_weights, "weights_path", lambda: "weights")
+    monkeypatch.setattr(published_weights, "weights_path", lambda *name: "weights")
     monkeypatch.setattr(evaluation, "evaluate_backbones", lambda *sets, **chosen: asked.update(chosen) or {})
     evaluate.reporting(print)(TEXTS[:2], TEXTS[2:])
     assert asked == {"alignments": True, "sequences": True, "report": print}

