@@ -303,10 +303,11 @@ def _structure(path: Path) -> Structure:
         if isinstance(item, Refusal):
             raise DataError(f"Expected a backbone with a motif at {path}, found none: {item.reason}.")
         return structure_of(item)
-    structure: Structure = read_structure_file(path).structure
-    if len(marks := item_marks(path)) > 1:
+    parsed = read_structure_file(path)
+    structure: Structure = parsed.structure
+    if (count := max(len(item_marks(path)), len(parsed.models))) > 1:
         raise DataError(
-            f"Expected one structure with a motif in {path}, found {len(marks)} designs. Write which, from 0, as in "
+            f"Expected one structure with a motif in {path}, found {count} designs. Write which, from 0, as in "
             f"'{path}[0]'."
         )
     return structure
