@@ -17,6 +17,7 @@ from sciencegen.domains.proteins.backbones.letters import (
     letters_of,
     nearest_by_letters,
 )
+from sciencegen.domains.proteins.backbones.metrics import evaluate_backbones
 from sciencegen.errors import ConfigError
 from tests.domains.proteins.backbones.examples import MIRROR, chains, moved
 
@@ -75,3 +76,15 @@ def test_without_the_package_an_error_says_how_to_install_it(monkeypatch) -> Non
     letters._encoder.cache_clear()
     with pytest.raises(ConfigError, match="pip install mini3di"):
         letters_of(chains()[0].coordinates)
+
+
+def test_copies_of_training_chains_are_found_by_letters_too() -> None:
+    pytest.importorskip("mini3di")
+    known = [one.coordinates for one in chains()]
+    alone = evaluate_backbones([moved(known[7])], known[:4], known, alignments=False, sequences=False)
+    assert alone["nearest_3di"] == pytest.approx(1)
+    assert not {"nearest_3di_tm", "copies"} & alone.keys()
+    pytest.importorskip("tmtools")
+    found = evaluate_backbones([moved(known[7])], known[:4], known, sequences=False)
+    assert found["nearest_3di_tm"] == pytest.approx(found["nearest_training_tm"])
+    assert found["copies"] == 1
