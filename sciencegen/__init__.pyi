@@ -142,6 +142,7 @@ def generate(
     complete: str | None = None,
     core: str | None = None,
     scaffold: str | None = None,
+    keep_free: str | None = None,
     vary: str | None = None,
     similarity: str | float | None = None,
     predictors: Mapping[str, str] = ...,

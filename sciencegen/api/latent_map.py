@@ -30,7 +30,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.files import atomic_write
 from sciencegen.items import Item, Refusal, Row
-from sciencegen.latent.drawing import axis_labels, map_figure
+from sciencegen.latent.drawing import FIGURES, axis_labels, map_figure, write_figure
 from sciencegen.latent.geometry import (
     Embedding,
     PrincipalAxes,
@@ -435,7 +435,6 @@ def picture_of(domain: Domain, item: Item, width: int = WIDTH, height: int = HEI
 
 # Files of a latent map: a picture, a table of coordinates, or a table for Embedding Atlas.
 
-FIGURES = (".png", ".pdf", ".svg")
 PARQUET = ".parquet"
 NEIGHBOURS = 15
 """Nearest items that the table for Embedding Atlas lists."""
@@ -443,7 +442,6 @@ MOST_LISTED = 100_000
 """A table of more items has no neighbours, which take time proportional to the square of the number."""
 ROWS = 1024
 """Rows of one block of distances, and of one row group."""
-DPI = 200
 TABLE_COLUMNS = ("item", "id", "x", "y")
 """Columns of a .csv before those of the values; `id` where the items have names."""
 ATLAS_COLUMNS = ("id", "item", "name", "projection_x", "projection_y", "neighbors", "image")
@@ -460,7 +458,7 @@ def write_map(found: LatentMap, output: str, overwrite: bool = False) -> None:
     """Write the map in the format of the output's ending, and `<output>.rejects.csv` with rows that have no place."""
     name = output.lower()
     check_map_output(output)
-    if name.endswith(FIGURES):
+    if name.endswith(tuple(FIGURES)):
         _write_figure(found, output)
     elif name.endswith(PARQUET):
         write_atlas(found, output)
@@ -474,10 +472,7 @@ def _write_figure(found: LatentMap, output: str) -> None:
     colour = found.colour
     label = "" if colour is None else f"{colour.name} ({colour.unit})" if colour.unit else colour.name
     figure = map_figure(found.points, None if colour is None else colour.cells(), label, found.labels)
-    ending = Path(output).suffix[1:].lower()
-    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}[ending]
-    with atomic_write(output, "wb") as file:
-        figure.savefig(file, format=ending, dpi=DPI, metadata=metadata)
+    write_figure(figure, output)
 
 
 def _write_table(found: LatentMap, output: str, overwrite: bool) -> None:

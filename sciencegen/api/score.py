@@ -149,7 +149,10 @@ def _form_of(domain: str, path: Path, settings: ScoreSettings) -> str:
     forms = {name: domain_of(in_form(domain, name)) for name in science.forms}
     wanted = [trained_predictor(domain, folder).form for folder in settings.predictors.values()]
     missing = set(settings.names or ()) - set(science.oracles.names())
-    wanted += [name for name, formed in forms.items() if missing.intersection(formed.oracles.names())]
+    for name, formed in forms.items():
+        prefixes = tuple(f"{one.partition(':')[0]}:" for one in formed.oracles.open_names)
+        if missing.intersection(formed.oracles.names()) or any(one.startswith(prefixes) for one in missing):
+            wanted.append(name)
     if not path.name.lower().endswith(tuple(science.items.formats)):
         wanted += list(forms)
     return next((name for name in wanted if name in forms and (own := forms[name].form) and own.holds(path)), "")

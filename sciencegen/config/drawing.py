@@ -131,6 +131,11 @@ class GenerateSettings(Resources, HasFurther):
         description="A file with one structure. Molecules: results contain its heavy atoms, at the same coordinates in "
         "structures. Protein backbones: a motif that all draws contain, atom by atom.",
     )
+    keep_free: str | None = Field(
+        None,
+        description="Protein backbones: a file of atoms in the frame of the --scaffold that no draw may overlap: a "
+        "ligand, or a partner chain (complex.pdb:B).",
+    )
     vary: str | None = Field(
         None,
         description="A file of items to vary, or one item (SMILES; designs.pdb[3] of chains). Molecules: analogues by "

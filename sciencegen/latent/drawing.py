@@ -34,14 +34,27 @@ _IMAGE = re.compile(r'<img width="(\d+)" height="(\d+)"[^>]*?src="([^"]+)"[^>]*>
 _DECLARATION = re.compile(r"<\?xml[^>]*\?>\s*")
 
 
+FIGURES = {".png": {"Software": None}, ".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+"""Endings of figures, with the metadata that would differ from run to run or name a program."""
+
+
+def write_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure in the format of the ending, one of `FIGURES`: the same bytes for the same figure."""
+    ending = Path(path).suffix.lower()
+    with atomic_write(Path(path), "wb") as file:
+        figure.savefig(file, format=ending[1:], metadata=FIGURES[ending])
+
+
 @dataclass(frozen=True)
 class ItemDrawing:
-    """An SVG image, which notebooks show.
+    """An image of items, which notebooks show as SVG.
 
     Parameters
     ----------
     svg : str
         The image.
+    cells : (pictures, captions, columns)
+        What `pictures_figure` makes the same image of, for files of other formats.
 
     Examples
     --------
@@ -53,17 +66,19 @@ class ItemDrawing:
     """
 
     svg: str = field(repr=False)
+    cells: tuple[Sequence[str], Sequence[str], int] = field(repr=False)
 
     def _repr_svg_(self) -> str:
         return self.svg
 
     def write(self, path: str | Path) -> Path:
-        """Write the image to a file; its name must end in .svg."""
-        if Path(path).suffix.lower() != ".svg":
-            raise ConfigError(
-                f"Expected a file's name that ends in .svg, got {path}. Write it as .svg; a browser or "
-                "`rsvg-convert drawing.svg -o drawing.png` makes other formats of it."
-            )
+        """Write the image to a file; its name must end in .svg, .png or .pdf."""
+        ending = Path(path).suffix.lower()
+        if ending not in FIGURES:
+            raise ConfigError(f"Expected a file's name that ends in {', '.join(FIGURES)}, got {path}. Choose one.")
+        if ending != ".svg":
+            write_figure(pictures_figure(*self.cells), path)
+            return Path(path)
         with atomic_write(Path(path)) as temporary:
             temporary.write(self.svg)
         return Path(path)
@@ -86,10 +101,11 @@ def grid(pictures: Sequence[str], captions: Sequence[str], columns: int) -> Item
         for at, (picture, caption) in enumerate(zip(pictures, captions, strict=True))
     ]
     width, height = WIDTH * min(columns, max(len(pictures), 1)), (HEIGHT + CAPTION) * -(-len(pictures) // columns)
-    return ItemDrawing(
+    svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>{"".join(cells)}</svg>'
     )
+    return ItemDrawing(svg, (tuple(pictures), tuple(captions), columns))
 
 
 @styled

@@ -52,8 +52,8 @@ def test_grids_that_do_not_fit_are_errors(space, tmp_path):
         grid([PICTURE], ["a", "b"], 2)
     with pytest.raises(ShapeError, match="at least 1 column"):
         grid([PICTURE], ["a"], 0)
-    with pytest.raises(ConfigError, match=r"ends in \.svg"):
-        grid([PICTURE], ["a"], 1).write(tmp_path / "a.png")
+    with pytest.raises(ConfigError, match=r"ends in \.png, \.pdf, \.svg, got"):
+        grid([PICTURE], ["a"], 1).write(tmp_path / "a.gif")
     with pytest.raises(ConfigError, match="without `render`"):
         replace(space, render=None).draw("x")
 
@@ -91,9 +91,14 @@ def test_drawings_are_written_as_svg(space, tmp_path):
     assert space.draw([first, "junk"]).svg.count("<circle") == 1
     with pytest.raises(DataError, match="none of 2 can be read, such as 'junk'"):
         space.draw(["junk", "designs.pdb"])
-    with pytest.raises(ConfigError, match=r"ends in \.svg, got a\.png\. Write it as \.svg; a browser or `rsvg-convert"):
-        space.draw(first).write("a.png")
     assert (caption("CCO"), caption("C" * 200)) == ("CCO", "")
+
+
+def test_drawings_are_written_as_pixels_and_pages_with_the_same_bytes(tmp_path):
+    for ending, start in (("png", b"\x89PNG"), ("PDF", b"%PDF")):
+        one, other = (grid([PICTURE], ["a"], 1).write(tmp_path / f"{name}.{ending}").read_bytes() for name in "xy")
+        assert one.startswith(start)
+        assert one == other
 
 
 def test_a_map_is_coloured_by_numbers_or_texts(space):

@@ -165,7 +165,7 @@ def check_guidance(
 
 TASKS = ("core", "scaffold", "vary", "symmetry")
 """Settings that each define a task."""
-DETAILS = {"contigs": "scaffold", "similarity": "vary", "noise_level": "vary"}
+DETAILS = {"contigs": "scaffold", "keep_free": "scaffold", "similarity": "vary", "noise_level": "vary"}
 """Setting -> the task that it belongs to."""
 WIDTH = 0.1
 """Distance from a single `similarity` that a result may have."""
@@ -235,6 +235,7 @@ def _chosen(settings: GenerateSettings, conditions: Sequence[Condition]) -> Task
         core=settings.core,
         scaffold=settings.scaffold,
         contigs=settings.further.contigs,
+        keep_free=settings.keep_free,
         vary=settings.vary,
         similarity=None if settings.similarity is None else similarity_window(settings.similarity),
         noise_level=settings.further.noise_level,

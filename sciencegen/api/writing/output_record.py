@@ -39,13 +39,14 @@ from sciencegen.runs import FORMAT_VERSION, LIBRARIES, canonical_json, check_for
 
 MODELS = ("model", "complete")
 """Settings that name a model."""
-FILES = ("scaffold", "blocks", "vary", "training", "start")
+FILES = ("scaffold", "keep_free", "blocks", "vary", "training", "start")
 """Settings that name files, or items."""
 NOT_RECORDED = frozenset({"threads", "batch_size", "cache", "device"})
 """Settings on which results don't depend. The device that was used is recorded by itself."""
 FURTHER = ("scipy", "pandas", "galsim", "astropy", "photutils", "biopython", "h5py")
 """Libraries that rows depend on, beside those of `runs`."""
-_PLACE = re.compile(r"(?P<path>.+?)(?P<number>\[\d+\])?", re.DOTALL)
+_PLACE = re.compile(r"(?P<path>.+?)(?P<number>\[\d+\]|:[^:.\s/\\]{1,8})?", re.DOTALL)
+"""A path, with the number of an item or the name of a chain behind it."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _places(settings: Json) -> Iterator[tuple[str, Path]]:
 
 
 def _path_in(text: str, folder: Path = Path()) -> Path | None:
-    """The file or folder that a text names (`designs.pdb[3]`), or None."""
+    """The file or folder that a text names (`designs.pdb[3]`, `1abc.pdb:A`), or None."""
     match = _PLACE.fullmatch(text)
     try:
         return folder / match["path"] if match is not None and (folder / match["path"]).exists() else None

@@ -359,7 +359,8 @@ class TaskSettings:
     """The settings of `generate` that a task may need.
 
     core: text of a part that every draw contains, with attachment points. scaffold: file with a part that every
-    draw contains; contigs: which of its residues, and how much is free around them. vary: file or text of items to
+    draw contains; contigs: which of its residues, and how much is free around them; keep_free: file of atoms that no
+    draw overlaps. vary: file or text of items to
     vary, at `noise_level` or to a `similarity`, the least and the greatest one. symmetry: of copies, such as C3.
     sampler: the name that the user chose. bounds: property -> (least, greatest) value that `where` accepts. keep:
     patterns that every draw must contain; accept: a test of draws by these, by patterns to forbid, and if `plausible`
@@ -369,6 +370,7 @@ class TaskSettings:
     core: str | None = None
     scaffold: str | None = None
     contigs: str | None = None
+    keep_free: str | None = None
     vary: str | None = None
     similarity: tuple[float, float] | None = None
     noise_level: float | None = None

@@ -17,7 +17,13 @@ from sciencegen.domains.proteins.backbones.files import item_marks, read_backbon
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.items import MAX_RESIDUES, key, parse, taxon, text
 from sciencegen.domains.proteins.residues import UNKNOWN
-from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, ProteinChain, read_chains, read_structure
+from sciencegen.domains.proteins.structures import (
+    STRUCTURE_FORMATS,
+    ProteinChain,
+    read_chains,
+    read_named_chains,
+    read_structure,
+)
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.domains.text_files import check_exists
 from sciencegen.errors import ConfigError, DataError
@@ -35,8 +41,8 @@ def chain_rows(path: Path) -> Iterator[Row]:
         designs = enumerate(read_backbones(path), start=1)
         found = ((at, one.name, one.item) for at, one in designs)
         return (Row(at, item.sequence if isinstance(item, Backbone) else "", id=name) for at, name, item in found)
-    stem, chains = path.name.split(".")[0], read_chains(path)
-    return (Row(at, one.whole_sequence, id=f"{stem}_{one.report.chain}") for at, one in enumerate(chains, start=1))
+    chains = read_named_chains(path).items()
+    return (Row(at, one.whole_sequence, id=name) for at, (name, one) in enumerate(chains, start=1))
 
 
 def split_chain(source: str) -> tuple[Path, str | None] | None:
@@ -148,11 +154,13 @@ def read_fasta(path: Path) -> Iterator[Row]:
     number, length = 0, 0
     header: str | None = None
     parts: list[str] = []
+    native = ""
     for at, line in enumerate(lines(path), start=1):
         if line.startswith(">"):
             if header is not None:
                 yield _row(number, header, parts)
-            number, header, parts, length = at, line[1:], [], 0
+            number, parts, length = at, [], 0
+            header, native = _as_ours(line[1:].rstrip(), native)
         elif header is not None and (letters := line.strip()) and length < LONGEST_TEXT:
             parts.append(letters[:LONGEST_TEXT])
             length += len(parts[-1])
@@ -160,6 +168,20 @@ def read_fasta(path: Path) -> Iterator[Row]:
             yield Row(at, f">? {line.strip()[:LONGEST_TEXT]}")
     if header is not None:
         yield _row(number, header, parts)
+
+
+def _as_ours(header: str, native: str) -> tuple[str, str]:
+    """A header, and the name of the design that it belongs to. Those of ProteinMPNN and LigandMPNN, such as
+    `T=0.1, sample=2, score=0.9` after the native sequence `design_0, score=1.6`, become `design_0-2 score=0.9`."""
+    parts = header.split(", ")
+    values = dict(part.partition("=")[::2] for part in parts if "=" in part)
+    told = len(values) + 1 >= len(parts) > 1 and values.keys() & {"T", "score"}
+    if not told or " " in header.replace(", ", ""):
+        return header, native
+    name = parts[0] if "=" not in parts[0] else native
+    number = values.get("sample") or values.get("id")
+    named = f"{name}-{number}" if name and number else name or number or ""
+    return " ".join([named, *(f"{key}={value}" for key, value in values.items() if key not in ("sample", "id"))]), name
 
 
 def _row(number: int, header: str, parts: Sequence[str]) -> Row:

@@ -41,6 +41,14 @@ END_OF_OCCUPANCY = 60
 LOCATION = 16
 """Column, from 0, of the letter of an alternate location."""
 ATOM_RECORDS = ("ATOM  ", "HETATM")
+ENDS = ("END", "CONECT")
+"""Records at which Biopython stops to read."""
+OPTIONAL = {"id": "1", "label_alt_id": ".", "pdbx_PDB_ins_code": "?", "occupancy": "1.0", "B_iso_or_equiv": "0.0"}
+"""Columns of mmCIF that may be absent, with what they would hold; so may auth_asym_id, for which label_asym_id is."""
+_EXPERIMENT = re.compile(
+    r"^(?:EXPDTA {4}(?!THEORETICAL)(.+?)\s*$|_exptl\.method\s+['\"]?([^'\"\n]+?)['\"]?\s*$)", re.MULTILINE
+)
+"""The method of an experiment, in a header."""
 _PDB_START = re.compile(
     r"(HEADER|OBSLTE|TITLE|COMPND|SOURCE|KEYWDS|EXPDTA|NUMMDL|MDLTYP|AUTHOR|REVDAT|REMARK|DBREF|SEQADV|SEQRES|MODRES|"
     r"HET|HELIX|SHEET|SSBOND|LINK|CISPEP|SITE|CRYST1|ORIGX|SCALE|MTRIX|MODEL|ATOM|HETATM|ANISOU|TER|PARENT|SPLIT|CAVEAT)"
@@ -50,11 +58,25 @@ _PDB_START = re.compile(
 @dataclass(frozen=True)
 class Parsed:
     """structure: of Biopython. mended: Biopython's warnings about faults that it ignored. ended: whether a PDB file has
-    an END or TER; one without may be truncated between two lines."""
+    an END or TER; one without may be truncated between two lines. experiment: its method by the header, "" if none:
+    models are then those of one structure."""
 
     structure: Any
     mended: list[str]
     ended: bool
+    experiment: str
+
+    @property
+    def models(self) -> dict[str, Any]:
+        """The models that are read: that of a file of one model, or the first of an experiment's, under the name "";
+        each of other files, such as of designs, under its number ("_1")."""
+        models = list(self.structure)
+        if len(models) == 1 or self.experiment:
+            return {"": models[0]}
+        serials = [model.serial_num or 0 for model in models]
+        numbered = min(serials) > 0 and len(set(serials)) == len(serials)
+        numbers = serials if numbered else range(1, len(models) + 1)
+        return {f"_{number}": model for number, model in zip(numbers, models, strict=True)}
 
 
 def read_structure_file(path: str | Path) -> Parsed:
@@ -72,7 +94,20 @@ def read_structure_file(path: str | Path) -> Parsed:
     messages = (" ".join(str(one.message).split()) for one in caught)
     mended = list(dict.fromkeys(one for one in messages if not one.startswith("Ignoring unrecognized record")))
     ended = is_cif or any(line.startswith(("END", "TER")) for line in text.rstrip().splitlines()[-3:])
-    return Parsed(structure, mended, ended)
+    experiment = next((one or other for one, other in _EXPERIMENT.findall(text)), "")
+    return Parsed(structure, mended, ended, experiment)
+
+
+def stem_of(path: Path) -> str:
+    """The file's name without the ending of its format.
+
+    Examples
+    --------
+    >>> stem_of(Path("runs/design.1.pdb.gz"))
+    'design.1'
+    """
+    ending = max((one for one in STRUCTURE_FORMATS if path.name.lower().endswith(one)), key=len, default="")
+    return path.name[: len(path.name) - len(ending)]
 
 
 def _text(path: Path) -> str:
@@ -121,8 +156,18 @@ def _parse_pdb(text: str, path: Path) -> Any:
     from Bio.PDB.PDBParser import PDBParser
 
     with reading("a PDB file", path):
-        whole = "".join(map(_with_occupancy, text.splitlines(keepends=True)))
+        whole = "".join(map(_with_occupancy, _with_models(text.splitlines(keepends=True))))
         return PDBParser(PERMISSIVE=True, QUIET=False).get_structure(path.name, io.StringIO(whole))
+
+
+def _with_models(lines: list[str]) -> list[str]:
+    """The lines without what ends Biopython's reading before the last atom. In files that were put after each other,
+    END is the end of a model."""
+    last = max((at for at, line in enumerate(lines) if line.startswith(ATOM_RECORDS)), default=0)
+    return [
+        ("ENDMDL\n" if line.rstrip() == "END" else "\n") if at < last and line[:6].rstrip() in ENDS else line
+        for at, line in enumerate(lines)
+    ]
 
 
 def _with_occupancy(line: str) -> str:
@@ -136,7 +181,24 @@ def _with_occupancy(line: str) -> str:
 def _parse_cif(text: str, path: Path) -> Any:
     from Bio.PDB.MMCIFParser import MMCIFParser
 
-    parser = MMCIFParser(QUIET=False)
+    class Parser(MMCIFParser):
+        """A parser of files that lack the columns that mmCIF doesn't require."""
+
+        def _build_structure(self, structure_id: str) -> None:
+            columns = self._mmcif_dict
+            if (number := len(columns.get("_atom_site.Cartn_x", []))) > 0:
+                for name, default in OPTIONAL.items():
+                    columns.setdefault(f"_atom_site.{name}", [default] * number)
+                if (chains := columns.get("_atom_site.label_asym_id")) is not None:
+                    columns.setdefault("_atom_site.auth_asym_id", chains)
+            super()._build_structure(structure_id)
+
+    parser = Parser(QUIET=False)
+    if len(re.findall(r"^_atom_site\.Cartn_x\b", text, re.MULTILINE)) > 1:  # of which Biopython reads the last
+        raise DataError(
+            f"Expected one block of atoms in {path}, found several: files that were put after each other. Keep each as "
+            "a file of a folder."
+        )
     with reading("an mmCIF file", path):
         try:
             structure = parser.get_structure(path.name, io.StringIO(text))
@@ -289,6 +351,19 @@ def read_chains(path: str | Path) -> list[ProteinChain]:
     """Read all protein chains of a file's first model."""
     parsed, selected = _read(Path(path))
     return [_chain(name, True, parsed, selected, Path(path)) for name in _chosen(selected, None, Path(path))]
+
+
+def read_named_chains(path: Path) -> dict[str, ProteinChain]:
+    """Read all protein chains of the models that are read (`Parsed.models`), by file, model and chain: `1abc_A`, or
+    `designs_3_A`."""
+    parsed = read_structure_file(path)
+    found = {}
+    for number, model in parsed.models.items():
+        with reading("a structure of proteins", path):
+            selected = select_chains(model)
+        for name in _chosen(selected, None, path):
+            found[f"{stem_of(path)}{number}_{name}"] = _chain(name, True, parsed, selected, path)
+    return found
 
 
 def _read(path: Path) -> tuple[Parsed, dict[str, Selected]]:

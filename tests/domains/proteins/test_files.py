@@ -123,3 +123,14 @@ def test_values_of_headers_that_are_no_number_are_told(tmp_path):
     rows = list(DOMAIN.items.read(path))
     assert [row.values for row in rows] == [{"kd": 1.5}, {}, {}, {}, {"kd": 1.0}, {}, {}]
     assert [row.unread.get("kd") for row in rows] == [None, ">5", "n.d.", "1; 2", None, "1_0", None]
+
+
+def test_samples_of_proteinmpnn_have_the_name_of_their_design(tmp_path):
+    path = tmp_path / "seqs.fa"
+    path.write_text(
+        ">design_0, score=1.6, designed_chains=[A], seed=37\nMKV\n>T=0.1, sample=2, score=0.7\nMKL\n"
+        ">lig, T=0.1, seed=1\nMKV\n>lig, id=1, T=0.1\nMKI\n>P1 kinase, score=3\nMKV\n"
+    )
+    rows = list(DOMAIN.items.read(path, None))
+    assert [row.id for row in rows] == ["design_0", "design_0-2", "lig", "lig-1", "P1"]
+    assert rows[1].values == {"T": 0.1, "score": 0.7}

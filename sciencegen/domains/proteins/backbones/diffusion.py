@@ -12,7 +12,7 @@ one: likelihoods, samplers and guidance are those of any Euclidean field.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, floor, inf
 from pathlib import Path
 from typing import NamedTuple
@@ -36,12 +36,14 @@ from sciencegen.diffusion.steering import fitted
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.proteins.backbones.files import POSITIONS, parse, read
 from sciencegen.domains.proteins.backbones.geometry import C_O, LEAST_APART, OVERLAP_SEPARATION, SIDE_CHAIN
+from sciencegen.domains.proteins.backbones.given_atoms import LEAST_TO_GIVEN, GivenAtoms, overlaps
 from sciencegen.domains.proteins.backbones.inverse_folding import beta_carbons
 from sciencegen.domains.proteins.backbones.items import SHORTEST, Backbone, copy_count, rotations
 from sciencegen.domains.proteins.backbones.metrics import measure
 from sciencegen.domains.proteins.backbones.motifs import Lengths, Motif, read_motif
 from sciencegen.domains.proteins.backbones.relaxation import join
 from sciencegen.domains.proteins.backbones.representation import (
+    AROUND,
     COPIES,
     LENGTH,
     LETTER,
@@ -56,7 +58,7 @@ from sciencegen.domains.proteins.backbones.representation import (
 )
 from sciencegen.domains.proteins.residues import UNKNOWN
 from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.items import Refusal
+from sciencegen.items import Cell, Refusal
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.points import centred, exactly
 from sciencegen.networks.residues import (
@@ -153,6 +155,76 @@ def trace_change(
         total, shift = total + shorter * step, shorter * shift
         positions, places = positions + shift, places + shift[:, :, None]
     return total
+
+
+class Around(NamedTuple):
+    """The motif and the given atoms of chains of one length, in one frame.
+
+    motif: N, CA and C of the fixed residues. fixed: which these are. places: of the given atoms. least: distances to
+    them of a residue's six atoms (`heavy_atoms`). apart: whether a residue must not overlap an atom.
+    """
+
+    motif: Float[Tensor, "batch residue 3 3"]
+    fixed: Bool[Tensor, "batch residue"]
+    places: Float[Tensor, "atom 3"]
+    least: Float[Tensor, "6 atom"]
+    apart: Bool[Tensor, "batch residue atom"]
+
+
+def without_given_overlaps(denoise: Denoiser, around: Around) -> Denoiser:
+    """A denoiser whose estimates are moved out of the given atoms, which follow the motif of each estimate. The motif
+    stays where it is."""
+
+    def moved(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        estimate = denoise(z, log_snr, condition, mask)
+        if float(log_snr.min()) < FIRST_LEVEL:
+            return estimate
+        return {**estimate, TRACE: estimate[TRACE] + exactly(given_change, estimate[TRACE], estimate[ATOMS], around)}
+
+    return moved
+
+
+@torch.no_grad()
+def given_change(
+    trace: Float[Tensor, "batch residue 3"], atoms: Float[Tensor, "batch residue 6"], around: Around
+) -> Float[Tensor, "batch residue 3"]:
+    """The change of whitened coordinates that moves drawn residues out of the given atoms, as `trace_change` does from
+    each other; of all with the same effect, the one that leaves fixed residues where they are."""
+    count = torch.full(trace.shape[:1], trace.shape[1], device=trace.device)
+    walk = walk_matrix(count, trace.shape[1]).to(trace)
+    positions = walk @ trace
+    given, least = placed_with(around, positions, atoms), around.least.to(trace).T
+    places = heavy_atoms(positions, atoms, place_along_chain(trace, None))
+    total = torch.zeros_like(trace)
+    for _ in range(ROUNDS):
+        near = around.apart & (torch.cdist(places[:, :, 1], given) < REACH)
+        item, row, atom = near.nonzero().T
+        apart = places[item, row] - given[item, atom][:, None]
+        length = apart.norm(dim=-1, keepdim=True).clamp(min=1e-3)
+        push = ((least[atom][..., None] - length).clamp(min=0) / length * apart).sum(1)
+        if not push.any():
+            break
+        forces = torch.zeros_like(trace).index_put_((item, row), push, accumulate=True)
+        step = RATE * pull_back(forces, count)
+        step = step - least_change(walk, around.fixed, walk @ step)
+        shift = walk @ step
+        shorter = LONGEST_MOVE / shift.norm(dim=-1).amax(1)[:, None, None].clamp(min=LONGEST_MOVE)
+        total, shift = total + shorter * step, shorter * shift
+        places = places + shift[:, :, None]
+    return total
+
+
+def placed_with(
+    around: Around, positions: Float[Tensor, "batch residue 3"], atoms: Float[Tensor, "batch residue 6"]
+) -> Float[Tensor, "batch atom 3"]:
+    """The given atoms, moved with the motif as it lies in a chain."""
+    size = 3 * positions.shape[1]
+    given = around.places.to(positions).expand(len(positions), -1, -1)
+    points = torch.cat([around.motif.to(positions).flatten(1, 2), given], 1)
+    there = torch.zeros_like(points[..., :1], dtype=torch.bool)
+    there[:, :size] = around.fixed.repeat_interleave(3, 1)[..., None]
+    target = torch.cat([around_trace(positions, atoms).flatten(1, 2), torch.zeros_like(given)], 1)
+    return fitted(points, there, target, reflect=False)[:, size:]
 
 
 def heavy_atoms(
@@ -468,6 +540,8 @@ def oligomer_task(model: SizedDiffusion, settings: TaskSettings) -> OligomerTask
 
 # Motif scaffolding: chains drawn around the residues of a motif, whose rigid placement is free.
 
+CLEARANCE = "clearance"
+"""Column of scaffolds of a motif with side chains, or beside atoms to keep free."""
 SAMPLER = "ancestral"
 """Random steps correct what guidance leaves wrong at earlier ones, so that fewer chains break at the motif."""
 
@@ -493,13 +567,14 @@ class MotifTask:
         diffusion, layouts = self.model.diffusion, [self._layout(key) for key in row_keys(noise)]
 
         def work(z: Batch, rows: Int[Tensor, " row"]) -> Batch:
-            correction = self._correction([layouts[row] for row in rows.tolist()], z[TRACE])
-            return diffusion.draw(
-                z,
-                self.sampler,
-                diffusion.settings.steps,
-                bend=lambda denoise: reconstructing(denoise, diffusion.state, correction),
-            )
+            around = self._around([layouts[row] for row in rows.tolist()], z[TRACE])
+            correction = motif_correction(around.motif, around.fixed)
+
+            def bend(denoise: Denoiser) -> Denoiser:
+                guided = reconstructing(denoise, diffusion.state, correction)
+                return without_given_overlaps(guided, around) if len(around.places) else guided
+
+            return diffusion.draw(z, self.sampler, diffusion.settings.steps, bend=bend)
 
         counts = torch.tensor([len(one) for one in layouts])
         drawn = self.model.each_size(noise, counts, work, condition).to("cpu")
@@ -507,12 +582,18 @@ class MotifTask:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The column that says where the motif is."""
-        return (POSITIONS,)
+        """Columns that say where the motif is, and how near drawn residues come to the given atoms."""
+        return (POSITIONS, *((CLEARANCE,) if len(self.motif.given) else ()))
 
-    def cells(self, item: Backbone) -> tuple[str]:
-        """The residues of the motif's pieces in a design, such as `21-33,53-60`."""
-        return (motif_positions(self.motif, item),)
+    def cells(self, item: Backbone) -> tuple[Cell, ...]:
+        """The residues of the motif's pieces in a design, such as `21-33,53-60`, and the least distance in ångström of
+        N, CA, C, O and CB of others to side chains of the motif and to atoms to keep free."""
+        rows = motif_rows(self.motif, item)
+        positions = motif_positions(self.motif, item)
+        if not len(self.motif.given):
+            return (positions,)
+        layout = np.isin(np.arange(len(item)), rows)
+        return positions, round(overlaps(item.coordinates, self._given(layout), layout)[1], 2)
 
     def _layout(self, key: int) -> Layout:
         before, *after = self.lengths.draw(np.random.Generator(np.random.Philox(key)))
@@ -521,13 +602,27 @@ class MotifTask:
             parts += [np.ones(size, bool), np.zeros(free, bool)]
         return np.concatenate(parts)
 
-    def _correction(self, layouts: Sequence[Layout], like: Tensor) -> Correction:
-        """The correction for chains of one length."""
-        fixed = np.stack(layouts)
+    def _around(self, layouts: Sequence[Layout], like: Tensor) -> Around:
+        """The motif and the given atoms for chains of one length."""
+        fixed, centre = np.stack(layouts), self.motif.coordinates[:, 1].mean(0)
         places = np.zeros((*fixed.shape, 3, 3))
         for row, there in enumerate(fixed):
-            places[row, there] = self.motif.coordinates[:, :3] - self.motif.coordinates[:, 1].mean(0)
-        return motif_correction(torch.from_numpy(places).to(like), torch.from_numpy(fixed).to(like.device))
+            places[row, there] = self.motif.coordinates[:, :3] - centre
+        given = [self._given(there) for there in layouts]
+        return Around(
+            torch.from_numpy(places).to(like),
+            torch.from_numpy(fixed).to(like.device),
+            torch.from_numpy(self.motif.given.places - centre).to(like),
+            torch.from_numpy(LEAST_TO_GIVEN[:, self.motif.given.kinds]).to(like),
+            torch.from_numpy(np.stack([one.apart(there) for one, there in zip(given, layouts, strict=True)])).to(
+                like.device
+            ),
+        )
+
+    def _given(self, layout: Layout) -> GivenAtoms:
+        """The given atoms, by the rows of a design."""
+        rows, of_motif = np.flatnonzero(layout), self.motif.given.residues
+        return replace(self.motif.given, residues=np.where(of_motif < 0, of_motif, rows[np.maximum(of_motif, 0)]))
 
     def _joined(self, drawn: Sequence[np.ndarray], layouts: Sequence[Layout], like: Batch) -> Batch:
         """The chains with the motif's exact atoms and letters."""
@@ -542,13 +637,19 @@ class MotifTask:
             oxygens[row, there] = (one[:, 3] - one[:, 1])[there]
         batch = padded_places([one[:, :3] for one in places], size)
         given = {LETTER: torch.from_numpy(letters), OXYGEN: torch.from_numpy(oxygens)}
+        if len(self.motif.given):
+            given[AROUND] = torch.from_numpy(np.stack([self._given(one).packed() for one in layouts]))
         return Batch({**batch.fields, **given}, batch.mask, like.condition)
 
 
+def motif_rows(motif: Motif, item: Backbone) -> Int[np.ndarray, " residue"]:
+    """The rows of the motif's residues in an item, which has the motif's alpha carbons in the same frame."""
+    return np.linalg.norm(motif.coordinates[:, None, 1] - item.trace, axis=-1).argmin(1)
+
+
 def motif_positions(motif: Motif, item: Backbone) -> str:
-    """The residue numbers of each piece in an item, which has the motif's alpha carbons in the same frame."""
-    apart = np.linalg.norm(motif.coordinates[:, None, 1] - item.trace, axis=-1)
-    rows, stops = apart.argmin(1), np.cumsum(motif.sizes)
+    """The residue numbers of each piece in an item."""
+    rows, stops = motif_rows(motif, item), np.cumsum(motif.sizes)
     ends = (
         (item.numbers[rows[stop - size]], item.numbers[rows[stop - 1]])
         for size, stop in zip(motif.sizes, stops, strict=True)
@@ -589,7 +690,7 @@ def motif_task(model: SizedDiffusion, settings: TaskSettings) -> MotifTask:
     """
     asked, what = length_range(model, settings), "`contigs`" if settings.contigs else "a `scaffold`"
     longest = model.largest if LENGTH in settings.bounds else None
-    motif = read_motif(Path(str(settings.scaffold)), settings.contigs, longest)
+    motif = read_motif(Path(str(settings.scaffold)), settings.contigs, longest, settings.keep_free)
     lengths = Lengths(motif.free, len(motif), *asked)
     least, most = lengths.possible
     if least > model.largest:
@@ -694,7 +795,7 @@ def resolve(model: SizedDiffusion, representation: BackboneRepresentation, setti
 
 
 TASKS = DrawTasks(
-    settings=frozenset({"scaffold", "contigs", "vary", "noise_level", "symmetry"}),
+    settings=frozenset({"scaffold", "contigs", "keep_free", "vary", "noise_level", "symmetry"}),
     resolve=resolve,
     samplers={"scaffold": SAMPLER},
 )

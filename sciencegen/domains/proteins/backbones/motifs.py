@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 from math import ceil
 from pathlib import Path
@@ -24,6 +24,13 @@ from sciencegen.domains.proteins.backbones.files import (
     structure_of,
 )
 from sciencegen.domains.proteins.backbones.geometry import place_oxygens
+from sciencegen.domains.proteins.backbones.given_atoms import (
+    GivenAtoms,
+    check_apart,
+    joined,
+    read_given_atoms,
+    side_chains,
+)
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.residues import BACKBONE, UNKNOWN, Residue, bond_length, select_chains
 from sciencegen.domains.proteins.structures import read_structure_file
@@ -237,18 +244,23 @@ class Motif:
         Number of residues of each piece.
     free : tuple of Free
         Free residues before, between and after the pieces.
+    given : GivenAtoms
+        Atoms that drawn residues must not overlap, in the same frame: side chains, and what is to be kept free.
     """
 
     coordinates: Float[np.ndarray, "residue 4 3"]
     sequence: str
     sizes: tuple[int, ...]
     free: tuple[Free, ...]
+    given: GivenAtoms = field(default_factory=lambda: joined([]))
 
     def __len__(self) -> int:
         return len(self.sequence)
 
 
-def read_motif(path: Path, contigs: str | None = None, longest: int | None = None) -> Motif:
+def read_motif(
+    path: Path, contigs: str | None = None, longest: int | None = None, keep_free: str | None = None
+) -> Motif:
     """Read a motif.
 
     Parameters
@@ -260,6 +272,8 @@ def read_motif(path: Path, contigs: str | None = None, longest: int | None = Non
         residues than necessary between them.
     longest : int, optional
         Without contigs: free parts may have up to so many residues, since the total is given.
+    keep_free : str, optional
+        A file of further atoms that designs must not overlap, as `read_given_atoms` reads it.
 
     Raises
     ------
@@ -274,11 +288,15 @@ def read_motif(path: Path, contigs: str | None = None, longest: int | None = Non
         pieces = [_piece(chains, one, path) for one in ranges]
         free = _spanned(ranges, between, pieces)
     residues = [residue for piece in pieces for residue in piece]
+    around = [] if keep_free is None else [read_given_atoms(keep_free)]
+    for one in around:
+        check_apart(one, np.array([place for residue in residues for place in residue.atoms.values()]), str(keep_free))
     return Motif(
         np.concatenate([_places(piece, path) for piece in pieces]),
         "".join(residue.letter for residue in residues),
         tuple(len(piece) for piece in pieces),
         tuple(free),
+        joined([side_chains(residues), *around]),
     )
 
 
@@ -303,10 +321,11 @@ def _structure(path: Path) -> Structure:
         if isinstance(item, Refusal):
             raise DataError(f"Expected a backbone with a motif at {path}, found none: {item.reason}.")
         return structure_of(item)
-    structure: Structure = read_structure_file(path).structure
-    if len(marks := item_marks(path)) > 1:
+    parsed = read_structure_file(path)
+    structure: Structure = parsed.structure
+    if (count := max(len(item_marks(path)), len(parsed.models))) > 1:
         raise DataError(
-            f"Expected one structure with a motif in {path}, found {len(marks)} designs. Write which, from 0, as in "
+            f"Expected one structure with a motif in {path}, found {count} designs. Write which, from 0, as in "
             f"'{path}[0]'."
         )
     return structure

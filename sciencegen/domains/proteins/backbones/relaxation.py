@@ -26,6 +26,7 @@ from scipy.ndimage import binary_dilation
 from scipy.optimize import minimize
 from scipy.sparse import csr_array, eye_array, vstack
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from sciencegen.domains.proteins.backbones.geometry import (
     APART,
@@ -53,6 +54,7 @@ from sciencegen.domains.proteins.backbones.geometry import (
     squared_heights,
     squared_outliers,
 )
+from sciencegen.domains.proteins.backbones.given_atoms import LEAST_TO_GIVEN, OVERLAP, GivenAtoms, joined
 from sciencegen.domains.proteins.backbones.items import FARTHEST
 from sciencegen.domains.superposition import superposed
 
@@ -320,21 +322,27 @@ def bond_limits(bonds: Int[np.ndarray, "bond 2"], residues: int) -> DistanceLimi
 
 
 class PlacedAtoms:
-    """N, CA and C of a chain [3 residue], then each residue's O, H, ideal CB, and where its side chain begins."""
+    """N, CA and C of a chain [3 residue], then each residue's O, H, ideal CB, and where its side chain begins, then the
+    given atoms around it, which stay. fixed: residues that stay, too."""
 
-    def __init__(self, residues: int) -> None:
+    def __init__(
+        self, residues: int, around: GivenAtoms | None = None, fixed: Bool[np.ndarray, " residue"] | None = None
+    ) -> None:
         self.linear = with_oxygens_and_hydrogens(residues)
+        self.around = joined([]) if around is None else around
+        self.apart = self.around.apart(np.zeros(residues, bool) if fixed is None else fixed)
 
     def points(self, atoms: Atoms) -> Float[np.ndarray, "atom 3"]:
         ca, beta = atoms[:, 1], place_betas(atoms)
-        return np.concatenate([self.linear @ atoms.reshape(-1, 3), beta, ca + SIDE_CHAIN * (beta - ca)])
+        side = ca + SIDE_CHAIN * (beta - ca)
+        return np.concatenate([self.linear @ atoms.reshape(-1, 3), beta, side, self.around.places])
 
     def pulled(self, atoms: Atoms, slope: Float[np.ndarray, "atom 3"]) -> Atoms:
         """The gradient of a function of the atoms from that of the points."""
         n, ca, c = atoms.swapaxes(0, 1)
         size = len(atoms)
         found = (self.linear.T @ slope[: 5 * size]).reshape(atoms.shape)
-        side = slope[6 * size :]
+        side = slope[6 * size : 7 * size]
         beta = slope[5 * size : 6 * size] + SIDE_CHAIN * side
         of_u = BETA[0] * np.cross(c - ca, beta) - BETA[1] * beta  # of CA - N
         of_v = BETA[0] * np.cross(beta, ca - n) + BETA[2] * beta  # of C - CA
@@ -408,7 +416,7 @@ SOUND = TOLERANCE / 20
 ROUNDS = 500
 
 
-def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> Atoms:
+def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None, around: GivenAtoms | None = None) -> Atoms:
     """The chain within the limits, where that can be reached; the same array if it nearly is.
 
     Parameters
@@ -417,6 +425,8 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
         N, CA and C of one chain, in ångström.
     fixed : array [residue], optional
         Residues that stay where they are.
+    around : GivenAtoms, optional
+        Atoms that the others are kept from overlapping.
 
     Returns
     -------
@@ -428,7 +438,7 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None) -> 
     free = np.full(start.shape, True) if fixed is None else np.broadcast_to(~fixed[:, None, None], start.shape)
     if len(atoms) < 2 or not free.any():
         return atoms
-    placement = PlacedAtoms(len(atoms))
+    placement = PlacedAtoms(len(atoms), around, fixed)
     if violations(start, limits_of(start, placement, narrow=False), placement, narrow=False)[0] <= TOLERANCE:
         return atoms
     limits = limits_of(start, placement, narrow=True)
@@ -527,8 +537,13 @@ def _overlaps(atoms: Atoms, placement: PlacedAtoms, near: Int[np.ndarray, "pair 
     )
     points = placement.points(atoms)
     chosen = np.linalg.norm(points[first] - points[second], axis=-1) < least + NEARBY * (least > 0)
-    pairs = np.stack([first[chosen], second[chosen]], 1)
-    return DistanceLimits(pairs, least[chosen], np.full(len(pairs), np.inf))
+    pairs, low = np.stack([first[chosen], second[chosen]], 1), least[chosen]
+    around = placement.around
+    row, atom = np.nonzero(placement.apart & (cdist(atoms[:, 1], around.places) < FAR))
+    wanted = LEAST_TO_GIVEN if narrow else np.pad(OVERLAP, ((0, 1), (0, 0)))
+    pairs = np.concatenate([pairs, np.stack([places[row].ravel(), np.repeat(7 * count + atom, 6)], 1)])
+    low = np.concatenate([low, wanted.T[around.kinds[atom]].ravel()])
+    return DistanceLimits(pairs, low, np.full(len(pairs), np.inf))
 
 
 def _limits(first: np.ndarray, second: np.ndarray, limits: tuple[float, float]) -> DistanceLimits:

@@ -14,6 +14,7 @@ from torch import Tensor
 from sciencegen.batch import Batch
 from sciencegen.domains import standardization
 from sciencegen.domains.proteins.backbones.geometry import assembly_clashes, bonded, place_oxygens
+from sciencegen.domains.proteins.backbones.given_atoms import overlaps, unpacked
 from sciencegen.domains.proteins.backbones.items import Backbone, backbone, parse_text
 from sciencegen.domains.proteins.backbones.relaxation import relaxed
 from sciencegen.domains.proteins.items import ALPHABET
@@ -93,7 +94,8 @@ class BackboneRepresentation(StandardizedRepresentation):
         pairs = zip(places_of(batch), given_parts(batch), strict=True)
         found = []
         for places, given in pairs:
-            found.append(_built(relaxed(places, given.kept(len(places))), given))
+            around = None if given.around is None else unpacked(given.around)
+            found.append(_built(relaxed(places, given.kept(len(places)), around), given))
         return found
 
     def decode_estimates(self, batch: Batch) -> list[Backbone | Refusal]:
@@ -101,11 +103,13 @@ class BackboneRepresentation(StandardizedRepresentation):
         return [_built(places, given) for places, given in zip(places_of(batch), given_parts(batch), strict=True)]
 
     def well_formed(self, batch: Batch, items: Sequence[Backbone | Refusal]) -> np.ndarray:
-        """[item] whether each chain is unbroken, and no atoms clash but those of given residues."""
+        """[item] whether each chain is unbroken, and no atoms clash but those of given residues, nor overlap with given
+        ones."""
         good = (
             not isinstance(one, Refusal)
             and not why_broken(one)
             and not assembly_clashes(one.copies, given.kept(len(one)))
+            and (given.around is None or not overlaps(one.coordinates, unpacked(given.around), given.kept(len(one)))[0])
             for one, given in zip(items, given_parts(batch), strict=True)
         )
         return np.array(list(good), bool)
@@ -246,7 +250,7 @@ def around_trace(
 
 
 LETTERS_IN_ORDER = ALPHABET + UNKNOWN
-LETTER, OXYGEN, COPIES = "letter", "oxygen", "copies"
+LETTER, OXYGEN, COPIES, AROUND = "letter", "oxygen", "copies", "around"
 
 
 class Given(NamedTuple):
@@ -258,6 +262,8 @@ class Given(NamedTuple):
     """O relative to CA in ångström; NaN where it is to be placed."""
     copies: Int[np.ndarray, ""] | None = None
     """Number of chains of a cyclic assembly."""
+    around: Float[np.ndarray, "atom 5"] | None = None
+    """Atoms that drawn residues must not overlap, as by `GivenAtoms.packed`."""
 
     def kept(self, residues: int) -> Bool[np.ndarray, " residue"] | None:
         """Residues that stay where they are: those whose oxygens are given."""

@@ -17,6 +17,7 @@ from sciencegen.data.damage import reading
 from sciencegen.domains.base import Oracles
 from sciencegen.domains.capabilities import Predictions, SequenceDraws, Sequences
 from sciencegen.domains.proteins.backbones.files import parse, referred
+from sciencegen.domains.proteins.backbones.given_atoms import OVERLAPS, overlap_oracle
 from sciencegen.domains.proteins.backbones.items import Backbone, key
 from sciencegen.domains.proteins.backbones.metrics import SMALL, core_hydrophobic, share_of
 from sciencegen.domains.proteins.backbones.motifs import FREE, check_numbers, kept_letters, kept_names
@@ -343,11 +344,12 @@ PERPLEXITIES: Mapping[str, Oracle] = {
 
 
 def with_weights_checked(oracles: Oracles) -> Oracles:
-    """The same oracles; perplexities are slow, and `find` raises a ConfigError for them if the weights are absent."""
+    """The same oracles, and `OVERLAPS`; perplexities are slow, and `find` raises a ConfigError for them if the weights
+    are absent."""
 
     def find(name: str) -> Oracle:
         if name in PERPLEXITIES:
             weights_file()
-        return oracles.find(name)
+        return overlap_oracle(name) or oracles.find(name)
 
-    return replace(oracles, find=find, slow=frozenset(PERPLEXITIES))
+    return replace(oracles, find=find, slow=frozenset(PERPLEXITIES), open_names=(*oracles.open_names, OVERLAPS))

@@ -67,6 +67,12 @@ def trace_tm(first: Trace, second: Trace) -> float:
     return float(np.mean(_aligner()(np.ascontiguousarray(first), np.ascontiguousarray(second))))
 
 
+def trace_tms(backbone: Coordinates, references: Sequence[Coordinates]) -> Float[np.ndarray, " reference"]:
+    """TM-scores to the references, normalized by the backbone's length."""
+    align = _aligner()
+    return np.array([align(_trace(backbone), _trace(one))[0] for one in references])
+
+
 def nearest_chains(
     backbones: Sequence[Coordinates],
     references: Sequence[Coordinates],

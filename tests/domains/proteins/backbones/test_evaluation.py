@@ -12,7 +12,7 @@ from sciencegen.domains.proteins.backbones import published_weights
 from sciencegen.domains.proteins.backbones.files import write
 from sciencegen.domains.proteins.backbones.form import DOMAIN
 from sciencegen.domains.proteins.backbones.items import text
-from sciencegen.domains.proteins.backbones.metrics import NO_ALIGNMENTS, NO_SEQUENCES, NOTES, evaluate
+from sciencegen.domains.proteins.backbones.metrics import NO_ALIGNMENTS, NO_LETTERS, NO_SEQUENCES, NOTES, evaluate
 from tests.cli.conftest import run
 from tests.domains.proteins.backbones.examples import chains
 
@@ -22,14 +22,16 @@ TEXTS = [text(one) for one in chains()]
 @pytest.fixture
 def without_packages(monkeypatch):
     monkeypatch.setitem(sys.modules, "tmtools", None)
+    monkeypatch.setitem(sys.modules, "mini3di", None)
     monkeypatch.setattr(published_weights, "weights_path", lambda *name: None)
 
 
 def test_without_the_packages_their_metrics_are_left_out_with_notes(without_packages):
     with pytest.warns(UserWarning, match="left out") as notes:
         found = evaluate(TEXTS[:4], TEXTS[4:], TEXTS[:2])
-    assert [str(note.message) for note in notes] == [NO_ALIGNMENTS, NO_SEQUENCES]
-    assert not {"mean_tm", "copies", "nearest_training_tm", "perplexity", "reference_perplexity"} & found.keys()
+    assert [str(note.message) for note in notes] == [NO_ALIGNMENTS, NO_LETTERS, NO_SEQUENCES]
+    absent = {"mean_tm", "copies", "nearest_training_tm", "nearest_3di", "perplexity", "reference_perplexity"}
+    assert not absent & found.keys()
     assert found["valid"] == found["unbroken"] == found["ca_distances"] == 1
     assert found["novelty"] == 0.5
     assert {"wasserstein_helix", "helix", "reference_helix", "ramachandran", "nearest_reference"} <= found.keys()
@@ -38,10 +40,11 @@ def test_without_the_packages_their_metrics_are_left_out_with_notes(without_pack
 def test_all_packages_give_all_metrics(monkeypatch):
     asked = {}
     monkeypatch.setattr(evaluation, "can_align", lambda: True)
+    monkeypatch.setattr(evaluation, "can_spell", lambda: True)
     monkeypatch.setattr(published_weights, "weights_path", lambda *name: "weights")
     monkeypatch.setattr(evaluation, "evaluate_backbones", lambda *sets, **chosen: asked.update(chosen) or {})
-    evaluate.reporting(print)(TEXTS[:2], TEXTS[2:])
-    assert asked == {"alignments": True, "sequences": True, "report": print}
+    evaluate.reporting(print)(TEXTS[:2], TEXTS[2:], TEXTS[:1])
+    assert asked == {"alignments": True, "letters": True, "sequences": True, "report": print}
 
 
 def test_the_command_says_how_much_is_done(monkeypatch, tmp_path, without_packages):

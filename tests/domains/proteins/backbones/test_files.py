@@ -114,9 +114,69 @@ def test_a_refused_piece_is_named(tmp_path):
     assert reasons[1].startswith("two_A: 4 residues; 10 to")
 
 
-def test_of_several_models_the_first_is_read(tmp_path):
-    models = "".join(f"MODEL     {n:>4}\n{pdb(peptide(SEQUENCE, n), '')}ENDMDL\n" for n in (1, 2, 3)) + "END\n"
-    assert [one.numbers[0] for one in items(tmp_path, models).values()] == ["1"]
+def models_of(count=3, model="MODEL     {:>4}\n", end="TER\nENDMDL\n"):
+    return "".join(model.format(n) + pdb(peptide(SEQUENCE, n), end) for n in range(1, count + 1))
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (models_of() + "END\n", "123"),  # as Biopython and RFdiffusion write them
+        (models_of(model="MODEL {}\n"), "123"),
+        (models_of(model="MODEL        7\n"), "123"),
+        (models_of(model="MODEL\n"), "123"),
+        (models_of(model="", end="TER\nCONECT    1    2\nEND\n"), "123"),  # files that were put after each other
+        (models_of().replace("MODEL        2", "MODEL        9"), "193"),
+    ],
+)
+def test_each_model_of_other_programs_is_a_design(tmp_path, content, names):
+    found = items(tmp_path, content)
+    assert list(found) == [f"x_{name}_A" for name in names]
+    assert [one.numbers[0] for one in found.values()] == ["1", "2", "3"]
+
+
+def test_a_model_without_protein_is_a_refused_row(tmp_path):
+    ligand = pdb([Line("C1", "HEM", 1, (50, 50, 50), "L", "HETATM")], "ENDMDL\n")
+    found = items(tmp_path, f"{models_of(1)}MODEL        2\n{ligand}")
+    assert found["x_2"].reason == "x_2: a model without protein"
+
+
+def test_of_an_experiment_the_first_model_is_read(tmp_path):
+    with pytest.warns(UserWarning, match="3 models of an experiment: the first"):
+        found = items(tmp_path, "EXPDTA    SOLUTION NMR\n" + models_of())
+    assert list(found) == ["x_A"]
+    folder = tmp_path / "many"
+    folder.mkdir()
+    (folder / "a.pdb").write_text("EXPDTA    SOLUTION NMR\n" + models_of())
+    (folder / "b.pdb").write_text("EXPDTA    THEORETICAL MODEL\n" + models_of(2))
+    with pytest.warns(UserWarning, match=r"1 files hold several models.*a\.pdb"):
+        assert [row.id for row in read(folder)] == ["a_A", "b_1_A", "b_2_A"]
+
+
+def test_mmcif_without_optional_columns_and_of_several_blocks(tmp_path):
+    whole = cif(peptide(SEQUENCE))
+    for name, cell in (("B_iso_or_equiv", " 10.00"), ("occupancy", " 1.00")):
+        whole = whole.replace(f"_atom_site.{name}\n", "").replace(cell, "")
+    assert items(tmp_path, whole, "x.cif")["x_A"].sequence == SEQUENCE
+    with pytest.raises(DataError, match="one block of atoms"):
+        items(tmp_path, whole + whole, "x.cif")
+
+
+def test_a_file_of_designs_of_which_another_program_kept_some(tmp_path):
+    write(tmp_path / "a.pdb", chains()[:3], list("abc"), {"helix": [0.1, 0.2, 0.3]})
+    head, first, *others = (tmp_path / "a.pdb").read_text().split("MODEL ")
+    assert list(items(tmp_path, "MODEL ".join([head, *others]))) == ["b", "c"]
+    more = "MODEL ".join([head, first.replace("   1", "   8", 1), *others[:1]])
+    assert list(items(tmp_path, more)) == ["x_8_A", "x_2_A"]
+
+
+def test_names_of_a_folder_are_those_of_files_and_differ(tmp_path):
+    for name in ("design.1.pdb", "design.2.pdb"):
+        (tmp_path / name).write_text(pdb(peptide(SEQUENCE)))
+    for name in ("m.pdb", "n.pdb"):
+        write(tmp_path / name, chains()[:2], list("ab"), {})
+    names = ["design.1_A", "design.2_A", "a", "b", "n_a", "n_b"]
+    assert [row.id for row in read(tmp_path)] == names
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "loop", "nowhere", "endless"])
