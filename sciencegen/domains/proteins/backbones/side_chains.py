@@ -117,7 +117,9 @@ STEPS = 3
 ANGLES = 360
 
 
-class _Features(LigandFeatures):
+class PackerFeatures(LigandFeatures):
+    """Of backbones and their sequence, of all atoms, and of a ligand's atoms."""
+
     least_radius = 0.0
 
     def __init__(self, neighbours: int, atoms: int) -> None:
@@ -178,7 +180,7 @@ class Packer(SeesLigand):
 
     def __init__(self, neighbours: int = 32, atoms: int = 16) -> None:
         super().__init__()
-        self.features = _Features(neighbours, atoms)
+        self.features = PackerFeatures(neighbours, atoms)
         self.W_e, self.W_v, self.W_f, self.W_v_sc, self.W_e_context = (nn.Linear(HIDDEN, HIDDEN) for _ in range(5))
         self.linear_down = nn.Linear(2 * HIDDEN, HIDDEN)
         self.W_torsions = nn.Linear(HIDDEN, TORSIONS * MIXTURE * 3)
