@@ -56,7 +56,7 @@ class Model:
 
 
 @dataclass(frozen=True, eq=False)
-class Around:
+class Surroundings:
     """What a file holds around a backbone. chain: the backbone's own one in the file, "" if it isn't there."""
 
     chain: str
@@ -147,7 +147,7 @@ def scene_of(item: Backbone, around: str = "", tied: str = "") -> Scene | Refusa
     )
 
 
-def find_around(item: Backbone, around: str, tied: str = "") -> Around | Refusal:
+def find_around(item: Backbone, around: str, tied: str = "") -> Surroundings | Refusal:
     """What lies around the item in a file, in the model that holds it or else in the first; or in a file of a folder
     that holds it. tied: chains of which everything counts, however far."""
     path = Path(around)
@@ -172,7 +172,7 @@ def _candidates(path: Path, item: Backbone) -> list[Path]:
 
 def _seen(
     model: Model, own: Bool[np.ndarray, " residue"], trace: Float[np.ndarray, "residue 3"], whole: Sequence[str]
-) -> Around | Refusal:
+) -> Surroundings | Refusal:
     """The part of a model within `REACH` of a trace, and whole chains, without the trace's own residues."""
     apart = _nearest(model.traces, trace)
     if (on_top := np.flatnonzero(~own & (apart < ON_TOP))).size:
@@ -187,7 +187,7 @@ def _seen(
     ]  # fmt: skip
     places = [np.stack(list(one.atoms.values())) for one in model.others]
     others = [one for one, at in zip(model.others, places, strict=True) if _nearest(at, trace).min() < REACH]
-    return Around(chain, near, others)
+    return Surroundings(chain, near, others)
 
 
 def _nearest(

@@ -81,7 +81,7 @@ def test_few_are_drawn_ahead(monkeypatch) -> None:
 @pytest.mark.parametrize("asked", ["length = 500", "length <= 20"])
 def test_lengths_that_no_draw_has_are_refused(asked) -> None:
     """They were drawn a thousand times, and each draw was rejected."""
-    with pytest.raises(ConfigError, match=r"length of 40 to 128, .* got 'length"):
+    with pytest.raises(ConfigError, match=r"length of 40 to 256, .* got 'length"):
         sg.generate("proteins", n=1, model="backbones", where=asked, threads=1)
 
 
