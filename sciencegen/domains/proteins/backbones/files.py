@@ -296,7 +296,10 @@ def pdb_lines(items: Sequence[Backbone], marks: Sequence[str], title: str = "") 
     yield f"TITLE     {title}\n" if title else ""
     yield from (f"{ITEM_MARK}{mark}\n" for mark in marks)
     for number, item in enumerate(items, 1):
-        body = "".join(line for one in chains_of(replace(item, chain=item.chain[:1])) for line in _pdb_atoms(one))
+        body = ""
+        for one in chains_of(replace(item, chain=item.chain[:1])):
+            residues = one.coordinates.astype(float).tolist()
+            body += "".join(pdb_chain(one, (zip(BACKBONE, places, strict=True) for places in residues)))
         yield body if len(items) == 1 else f"MODEL     {number:>4}\n{body}ENDMDL\n"
     yield "END\n"
 
@@ -305,10 +308,6 @@ def chains_of(item: Backbone) -> list[Backbone]:
     """Each chain of an assembly as an item of its own; the item itself if it has no symmetry."""
     names = chain_names(item.chain, len(item.copies))
     return [replace(item, coordinates=one, chain=name) for one, name in zip(item.copies, names, strict=True)]
-
-
-def _pdb_atoms(item: Backbone) -> Iterator[str]:
-    return pdb_chain(item, (zip(BACKBONE, places, strict=True) for places in item.coordinates.astype(float).tolist()))
 
 
 def pdb_chain(item: Backbone, residues: Iterable[Iterable[tuple[str, Sequence[float]]]]) -> Iterator[str]:
