@@ -100,8 +100,8 @@ class SequencesSettings(Batched):
     )
     weights: str = Field(
         "",
-        description="Weights that draw and score: vanilla (ProteinMPNN), soluble, membrane, or ligand, which sees the "
-        "input's ligands, ions and nucleic acids. [default: vanilla]",
+        description="Weights that draw and score: vanilla (ProteinMPNN), as without this, soluble, membrane, or "
+        "ligand, which sees the input's ligands, ions and nucleic acids.",
     )
     omit: str = Field("", description="Amino acids that are never drawn, such as CM; kept ones stay.")
     bias: str = Field("", description="Added to the logits of amino acids in draws, such as A=-1,K=0.5.")

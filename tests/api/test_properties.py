@@ -28,4 +28,4 @@ def test_an_end_that_is_not_there_stays_open():
 def test_a_model_of_a_form_has_the_forms_properties():
     listed = {one.name: one for one in properties_of("proteins", "backbones").properties}
     assert {"helix", "strand", "rg_ratio"} <= set(listed)
-    assert (listed["length"].low, listed["length"].high) == (40, 128)
+    assert (listed["length"].low, listed["length"].high) == (40, 256)

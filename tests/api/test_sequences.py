@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,14 +47,6 @@ def test_texts_are_items_and_unreadable_ones_are_refused(tmp_path):
 
 
 @pytest.mark.usefixtures("random_weights")
-def test_a_note_says_that_other_chains_are_not_seen():
-    texts = [ITEMS.text(CHAINS[0]), ITEMS.text(replace(CHAINS[1], symmetry="C3"))]
-    found = sg.sequences("proteins", texts, 1, threads=1)
-    assert any("the other chains" in note and note.endswith("(1 of 2)") for note in found.notes)
-    alone = sg.sequences("proteins", texts[:1], 1, threads=1)
-    assert not any("the other chains" in note for note in alone.notes)
-
-
 def test_a_wrong_command_or_number_is_an_error_before_a_row_is_read():
     for oracles, said in (
         ({"fold": {"command": "true {input}"}}, "output"),

@@ -84,7 +84,7 @@ def test_a_single_reference_has_no_halves(reference) -> None:
 def test_copies_of_training_chains_are_counted(reference) -> None:
     pytest.importorskip("tmtools")
     designs = [moved(reference[0]), random_backbone(40)]
-    found = evaluate_backbones(designs, reference, reference, sequences=False)
+    found = evaluate_backbones(designs, reference, reference, letters=False, sequences=False)
     assert found["copies"] == 0.5
     assert found["nearest_training_tm"] > 0.5
     assert 0 < found["mean_tm"] < 0.6
@@ -94,7 +94,7 @@ def test_slow_metrics_report_how_much_is_done(reference) -> None:
     pytest.importorskip("tmtools")
     seen: list[tuple[str, int, int | None]] = []
     report = lambda *told: seen.append(told)  # noqa: E731
-    evaluate_backbones(reference[:3], reference, reference, sequences=False, report=report)
+    evaluate_backbones(reference[:3], reference, reference, letters=False, sequences=False, report=report)
     pairs, nearest = ("TM-scores of pairs", 3), ("backbones compared with training chains", 3)
     assert [(what, total) for what, _, total in seen] == [pairs] * 3 + [nearest] * 3
     assert [done for _, done, _ in seen] == [0, 0, 1, 0, 1, 2]
