@@ -301,12 +301,14 @@ def _measure(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan,
 
 
 def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> dict[str, float]:
-    from sciencegen.api.models.data import draws_near
+    from sciencegen.api.models.data import CHUNKS, DRAWS, draws_near
 
     science = domain_of(plan.formed)
     figures = check(model, held, science, plan.recipe)
     if plan.start is not None and not plan.halvings:
-        draws = draws_near(model, held, science, plan.settings.seed)
+        count = min(DRAWS, CHUNKS * plan.recipe.cpu_rows)
+        log(f"comparing {count} draws with the items")
+        draws = draws_near(model, held, science, plan.settings.seed, count)
         figures = {**figures, **draws.metrics()}
         for sentence in draws.sentences(plan.more_steps):
             log(sentence)

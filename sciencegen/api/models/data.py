@@ -279,6 +279,8 @@ def _encode(
 # Draws of a fine-tuned model beside the items that it was tuned on: how many are well formed, near them, and new.
 
 DRAWS = 200
+CHUNKS = 4
+"""Number of compute chunks of draws, at most: a slow model, whose chunks are small, makes fewer than `DRAWS`."""
 LARGEST = 2_000
 """Maximum number of items that draws are compared with; they are evenly spaced in a larger set."""
 NEAR = 0.4
@@ -297,14 +299,16 @@ class TunedDraws:
     near: float
     new: float
     similarity: float
+    count: int = DRAWS
 
     def metrics(self) -> dict[str, float]:
         """For `metrics.json`."""
-        return {f"draws_{name}": value for name, value in asdict(self).items() if np.isfinite(value)}
+        shares = {name: value for name, value in asdict(self).items() if name != "count"}
+        return {f"draws_{name}": value for name, value in shares.items() if np.isfinite(value)}
 
     def sentences(self, more_steps: int) -> list[str]:
         """For the log. more_steps: the number of training steps to advise where few draws are near."""
-        sentences = [f"of {DRAWS} draws without a condition {self.well_formed:.0%} are well formed"]
+        sentences = [f"of {self.count} draws without a condition {self.well_formed:.0%} are well formed"]
         if self.well_formed:
             sentences[0] += (
                 f"; of these {self.near:.0%} are near your items (a similarity of {NEAR} or more to one of them; "
@@ -320,13 +324,13 @@ class TunedDraws:
         return sentences
 
 
-def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: int) -> TunedDraws:
-    """Draw from a fine-tuned model and compare with the items that it was tuned on."""
+def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: int, count: int = DRAWS) -> TunedDraws:
+    """Make `count` draws of a fine-tuned model and compare with the items that it was tuned on."""
     from sciencegen.latent.explorer import LatentSpace
 
     representation = data.representation
     space = LatentSpace(model, representation, parse=science.items.parse, text=science.items.text)
-    noise = latent_noise(seed, 0, space.size)[:DRAWS]
+    noise = latent_noise(seed, 0, space.size)[:count]
     batch = space.generate_batch(noise)
     items = representation.decode(batch)
     well_formed = np.array([not isinstance(item, Refusal) for item in items])
@@ -334,9 +338,10 @@ def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: in
         well_formed &= representation.well_formed(batch, items)
     drawn = [item for item, good in zip(items, well_formed, strict=True) if good]
     if not drawn:
-        return TunedDraws(0.0, np.nan, np.nan, np.nan)
+        return TunedDraws(0.0, np.nan, np.nan, np.nan, count)
     items_or_refusals = [science.items.parse(data.texts[row]) for row in evenly_spaced(len(data.texts), LARGEST)]
     training_items = [item for item in items_or_refusals if not isinstance(item, Refusal)]
     nearest, texts = science.similarity.nearest(drawn, training_items), set(data.texts)
     new = np.mean([science.items.text(item) not in texts for item in drawn])
-    return TunedDraws(float(well_formed.mean()), float(np.mean(nearest >= NEAR)), float(new), float(np.median(nearest)))
+    near = float(np.mean(nearest >= NEAR))
+    return TunedDraws(float(well_formed.mean()), near, float(new), float(np.median(nearest)), count)

@@ -33,9 +33,10 @@ class Scripted:
         return np.array([not isinstance(item, Refusal) for item in items])
 
 
-def draws_of(texts, items):
+def draws_of(texts, items, count=DRAWS):
     scripted = Scripted(texts)
-    return draws_near(scripted, TrainingData(scripted, [], np.empty((0, 0)), items, ([], []), 0), MOLECULES, 0)
+    data = TrainingData(scripted, [], np.empty((0, 0)), items, ([], []), 0)
+    return draws_near(scripted, data, MOLECULES, 0, count)
 
 
 def test_draws_are_counted_as_well_formed_near_and_new():
@@ -51,6 +52,15 @@ def test_draws_are_counted_as_well_formed_near_and_new():
     assert sentence.startswith(
         f"of {DRAWS} draws without a condition 90% are well formed; of these 40% are near your items"
     )
+
+
+def test_a_slow_model_draws_fewer():
+    draws = draws_of(["CCO", ""], ["CCO"], 6)
+    assert draws.metrics() == {
+        f"draws_{name}": value
+        for name, value in zip(("well_formed", "near", "new", "similarity"), (0.5, 1.0, 0.0, 1.0), strict=True)
+    }
+    assert draws.sentences(600)[0].startswith("of 6 draws")
 
 
 def test_malformed_draws_are_warned_of():
