@@ -131,13 +131,14 @@ def orientations(images: np.ndarray) -> np.ndarray:
 
 def similarity(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
     """[stamp reference] in 0..1: 1 - d / sqrt(2), where d is the minimum distance of the two pictures as unit vectors
-    over the eight orientations of a square. With their correlation rho this is 1 - sqrt(1 - rho).
+    over the eight orientations of a square. With their correlation rho this is 1 - sqrt(1 - rho), where products in
+    single precision would err by 1e-4 near 1.
 
     Galaxies have no preferred orientation, so a reflection is the same galaxy; another size or shape isn't.
     """
     if not len(stamps) or not len(references):
         return np.zeros((len(stamps), len(references)))
-    own, others = pictures(stamps).reshape(len(stamps), -1), orientations(pictures(references))
+    own, others = pictures(stamps).reshape(len(stamps), -1).astype(float), orientations(pictures(references))
     flat = others.reshape(8, len(references), -1)
     return _of_correlation(np.max([own @ one.T for one in flat], 0))
 
@@ -147,7 +148,7 @@ def nearest(stamps: Sequence[Stamp], references: Sequence[Stamp]) -> np.ndarray:
     best = np.zeros(len(stamps))
     if not len(stamps) or not len(references):
         return best
-    own = pictures(stamps).reshape(len(stamps), -1)
+    own = pictures(stamps).reshape(len(stamps), -1).astype(float)
     for start in range(0, len(references), BLOCK):
         flat = orientations(pictures(references[start : start + BLOCK])).reshape(-1, own.shape[1])
         best = np.maximum(best, (own @ flat.T).max(1))
