@@ -310,7 +310,7 @@ def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> di
         log(f"comparing {count} draws with the items")
         draws = draws_near(model, held, science, plan.settings.seed, count)
         figures = {**figures, **draws.metrics()}
-        for sentence in draws.sentences(plan.more_steps):
+        for sentence in draws.sentences(plan.more_steps, count):
             log(sentence)
     return figures
 

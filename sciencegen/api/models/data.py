@@ -299,16 +299,14 @@ class TunedDraws:
     near: float
     new: float
     similarity: float
-    count: int = DRAWS
 
     def metrics(self) -> dict[str, float]:
         """For `metrics.json`."""
-        shares = {name: value for name, value in asdict(self).items() if name != "count"}
-        return {f"draws_{name}": value for name, value in shares.items() if np.isfinite(value)}
+        return {f"draws_{name}": value for name, value in asdict(self).items() if np.isfinite(value)}
 
-    def sentences(self, more_steps: int) -> list[str]:
-        """For the log. more_steps: the number of training steps to advise where few draws are near."""
-        sentences = [f"of {self.count} draws without a condition {self.well_formed:.0%} are well formed"]
+    def sentences(self, more_steps: int, count: int = DRAWS) -> list[str]:
+        """For the log. more_steps: the number of training steps to advise where few draws are near. count: of draws."""
+        sentences = [f"of {count} draws without a condition {self.well_formed:.0%} are well formed"]
         if self.well_formed:
             sentences[0] += (
                 f"; of these {self.near:.0%} are near your items (a similarity of {NEAR} or more to one of them; "
@@ -338,10 +336,10 @@ def draws_near(model: LatentModel, data: TrainingData, science: Domain, seed: in
         well_formed &= representation.well_formed(batch, items)
     drawn = [item for item, good in zip(items, well_formed, strict=True) if good]
     if not drawn:
-        return TunedDraws(0.0, np.nan, np.nan, np.nan, count)
+        return TunedDraws(0.0, np.nan, np.nan, np.nan)
     items_or_refusals = [science.items.parse(data.texts[row]) for row in evenly_spaced(len(data.texts), LARGEST)]
     training_items = [item for item in items_or_refusals if not isinstance(item, Refusal)]
     nearest, texts = science.similarity.nearest(drawn, training_items), set(data.texts)
     new = np.mean([science.items.text(item) not in texts for item in drawn])
     near = float(np.mean(nearest >= NEAR))
-    return TunedDraws(float(well_formed.mean()), near, float(new), float(np.median(nearest)), count)
+    return TunedDraws(float(well_formed.mean()), near, float(new), float(np.median(nearest)))

@@ -60,7 +60,7 @@ def test_a_slow_model_draws_fewer():
         f"draws_{name}": value
         for name, value in zip(("well_formed", "near", "new", "similarity"), (0.5, 1.0, 0.0, 1.0), strict=True)
     }
-    assert draws.sentences(600)[0].startswith("of 6 draws")
+    assert draws.sentences(600, 6)[0].startswith("of 6 draws")
 
 
 def test_malformed_draws_are_warned_of():
