@@ -360,8 +360,8 @@ class TaskSettings:
 
     core: text of a part that every draw contains, with attachment points. scaffold: file with a part that every
     draw contains; contigs: which of its residues, and how much is free around them; keep_free: file of atoms that no
-    draw overlaps. vary: file or text of items to
-    vary, at `noise_level` or to a `similarity`, the least and the greatest one. symmetry: of copies, such as C3.
+    draw overlaps. vary: file or text of items to vary, at `noise_level` or to a `similarity`, the least and the
+    greatest one. symmetry: of copies, such as C3.
     sampler: the name that the user chose. bounds: property -> (least, greatest) value that `where` accepts. keep:
     patterns that every draw must contain; accept: a test of draws by these, by patterns to forbid, and if `plausible`
     for plausibility.

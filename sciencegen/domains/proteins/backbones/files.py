@@ -80,8 +80,8 @@ def read_backbones(path: Path, chain: str | None = None) -> list[ChainPiece]:
     """The pieces of a file's protein chains, in order.
 
     A file of designs, which `write` wrote, holds an item in each model. Of other files each model is read, of those of
-    an experiment the first, and a chain is cut where residues are missing. Pieces shorter than
-    `SHORTEST` are left out, unless a chain has no other.
+    an experiment the first, and a chain is cut where residues are missing. Pieces shorter than `SHORTEST` are left
+    out, unless a chain has no other.
 
     chain: only this one, of an assembly without its copies.
     """

@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial.distance import cdist
 
 from sciencegen.data.damage import reading
-from sciencegen.domains.proteins.backbones.geometry import SIDE_CHAIN, Coordinates, place_betas
+from sciencegen.domains.proteins.backbones.geometry import Coordinates, place_betas
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.proteins.residues import BACKBONE, HYDROGENS, Residue
 from sciencegen.domains.proteins.structures import read_structure_file
@@ -154,20 +154,12 @@ def check_apart(given: GivenAtoms, motif: Float[np.ndarray, "atom 3"], source: s
         )
 
 
-def heavy_places(coordinates: Coordinates) -> Float[np.ndarray, "residue 6 3"]:
-    """N, CA, C, O, ideal CB, and where the side chain begins."""
-    places = np.asarray(coordinates, np.float64)
-    beta = place_betas(places)
-    side = places[:, 1] + SIDE_CHAIN * (beta - places[:, 1])
-    return np.concatenate([places, beta[:, None], side[:, None]], 1)
-
-
 def overlaps(
     coordinates: Coordinates, given: GivenAtoms, fixed: Bool[np.ndarray, " residue"] | None = None
 ) -> tuple[int, float]:
     """The number of pairs of N, CA, C, O and ideal CB of drawn residues and given atoms that overlap, and the least
     distance of all in ångström (infinite without atoms). fixed: residues that are the motif's."""
-    atoms, count = heavy_places(coordinates)[:, :5], len(coordinates)
+    atoms, count = np.concatenate([coordinates, place_betas(coordinates)[:, None]], 1), len(coordinates)
     drawn = given.apart(np.zeros(count, bool) if fixed is None else fixed)
     distance = cdist(atoms.reshape(-1, 3), given.places).reshape(count, 5, len(given))
     distance = np.where(drawn[:, None], distance, np.inf)

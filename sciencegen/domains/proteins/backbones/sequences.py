@@ -152,7 +152,7 @@ def check(draws: SequenceDraws, by_program: bool, source: str) -> SequenceDraws:
     program draws."""
     check_numbers(draws.keep)
     if by_program and (draws.omit or draws.bias):
-        raise ConfigError("Expected `omit` and `bias` without a program that draws, got both. Leave one out.")
+        raise ConfigError("Expected `omit` and `bias` without a program that draws, got one. Leave it or these out.")
     biases(draws.omit, draws.bias)
     around = draws.around
     if not around and (draws.tied or draws.weights == LIGAND):
@@ -181,13 +181,14 @@ def biases(omit: str, bias: str) -> dict[str, float]:
     """
     found: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in bias.split(","))):
-        letter, _, value = part.partition("=")
+        letter, _, text = part.partition("=")
         try:
-            found[letter.strip().upper()] = float(value)
+            value = float(text)
         except ValueError:
-            found["?"] = math.nan
-        if letter.strip().upper() not in ALPHABET or not math.isfinite(list(found.values())[-1]):
+            value = math.nan
+        if (name := letter.strip().upper()) not in ALPHABET or not math.isfinite(value):
             raise ConfigError(f"Expected amino acids and numbers such as A=-1,K=0.5 for `bias`, got '{part[:40]}'.")
+        found[name] = value
     never = [letter for letter in omit.upper() if letter not in ", "]
     if odd := [letter for letter in never if letter not in ALPHABET]:
         raise ConfigError(f"Expected letters of amino acids such as CM for `omit`, got '{odd[0]}'.")

@@ -17,7 +17,7 @@ from sciencegen.domains.proteins.backbones.files import backbone_atoms, split_la
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
 from sciencegen.domains.proteins.backbones.items import Backbone, assembly
 from sciencegen.domains.proteins.residues import BACKBONE, Residue, select_chains
-from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, read_structure_file
+from sciencegen.domains.proteins.structures import STRUCTURE_FORMATS, read_structure_file, stem_of
 from sciencegen.errors import ConfigError
 from sciencegen.files import files_below, version_of
 from sciencegen.items import Refusal
@@ -167,7 +167,7 @@ def _candidates(path: Path, item: Backbone) -> list[Path]:
     if not path.is_dir():
         return [path]
     files = sorted(one for one in files_below(path) if one.name.lower().endswith(STRUCTURE_FORMATS))
-    return [one for one in files if item.name.startswith(one.name.split(".")[0])]
+    return [one for one in files if item.name.startswith(stem_of(one))]
 
 
 def _seen(

@@ -11,12 +11,12 @@ from sciencegen.domains.capabilities import TaskSettings
 from sciencegen.domains.proteins.backbones.diffusion import Around, given_change, motif_task, placed_with
 from sciencegen.domains.proteins.backbones.files import write
 from sciencegen.domains.proteins.backbones.form import DOMAIN
+from sciencegen.domains.proteins.backbones.geometry import place_betas
 from sciencegen.domains.proteins.backbones.given_atoms import (
     LEAST_TO_GIVEN,
     NO_RESIDUE,
     OTHER,
     GivenAtoms,
-    heavy_places,
     overlaps,
     read_given_atoms,
     side_chains,
@@ -38,9 +38,9 @@ PLACES = helix(20)
 
 def beside(row: int, distance: float, kind: int = OTHER, residue: int = NO_RESIDUE) -> GivenAtoms:
     """An atom in front of the side chain of a residue of `PLACES`, at this distance from its CB."""
-    atoms = heavy_places(PLACES)[row]
-    along = (atoms[4] - atoms[1]) / np.linalg.norm(atoms[4] - atoms[1])
-    return GivenAtoms((atoms[4] + distance * along)[None], np.array([kind]), np.array([residue]))
+    beta, alpha = place_betas(PLACES)[row], PLACES[row, 1]
+    along = (beta - alpha) / np.linalg.norm(beta - alpha)
+    return GivenAtoms((beta + distance * along)[None], np.array([kind]), np.array([residue]))
 
 
 def ligand(*places: tuple[float, float, float]) -> list[Line]:

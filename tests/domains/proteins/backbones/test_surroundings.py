@@ -115,6 +115,7 @@ def test_kept_letters_stay_though_omitted(random_weights) -> None:
         ({"omit": "ACDEFGHIKLMNPQRSTVWY"}, "got all 20"),
         ({"bias": "A:1"}, "such as A=-1,K=0.5 for `bias`, got 'A:1'"),
         ({"bias": "A=inf"}, "got 'A=inf'"),
+        ({"bias": "A=1,K=1,A=nan"}, "got 'A=nan'"),
         ({"bias": "Z=1"}, "got 'Z=1'"),
         ({"weights": "solubel"}, "Did you mean 'soluble'"),
         ({"around": "nothing.pdb"}, "there is none at 'nothing.pdb'"),
