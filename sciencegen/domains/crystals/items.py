@@ -25,11 +25,7 @@ LEAST_VOLUME = 0.1
 """Cubic ångström for an atom: flatter cells hold no matter."""
 LENGTH_DECIMALS, ANGLE_DECIMALS, PLACE_DECIMALS = 4, 3, 5
 
-SYMBOLS = (
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo "
-    "Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl "
-    "Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
-).split()
+SYMBOLS = ["H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl", "Ar", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn", "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru", "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf", "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Po", "At", "Rn", "Fr", "Ra", "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm", "Md", "No", "Lr", "Rf", "Db", "Sg", "Bh", "Hs", "Mt", "Ds", "Rg", "Cn", "Nh", "Fl", "Mc", "Lv", "Ts", "Og"]
 """Symbols of the elements; that of atomic number Z is at Z - 1."""
 NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS, 1)}
 
@@ -116,7 +112,7 @@ def _checked(
     cell = np.concatenate([np.round(cell[:3], LENGTH_DECIMALS), np.round(cell[3:], ANGLE_DECIMALS)])
     if not 1 <= len(numbers) <= MOST_ATOMS:
         return Refusal(f"{len(numbers)} atoms; 1 to {MOST_ATOMS} can be read")
-    if not ((1 <= numbers) & (numbers <= len(SYMBOLS))).all():
+    if not ((numbers >= 1) & (numbers <= len(SYMBOLS))).all():
         return Refusal("an atom of no known element")
     if not (LENGTHS[0] <= cell[:3].min() and cell[:3].max() <= LENGTHS[1]):
         return Refusal(f"a cell with an edge of {cell[:3].min():g} to {cell[:3].max():g} Å")

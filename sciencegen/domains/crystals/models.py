@@ -1,0 +1,109 @@
+"""Recipes of crystals: a joint diffusion of fractional coordinates, elements and the cell.
+
+As in DiffCSP (Jiao et al. 2023) and MatterGen (Zeni et al. 2025), atoms diffuse on the torus of fractional coordinates
+(`diffusion.spaces.Torus`). Elements are one-hot vectors with Gaussian noise, the cell is the logarithm of its metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from sciencegen.batch import Batch
+from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.schedules import Cosine
+from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
+from sciencegen.diffusion.spaces import Torus
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, Fields, State
+from sciencegen.domains.crystals import representation
+from sciencegen.domains.crystals.items import Crystal
+from sciencegen.domains.crystals.representation import CrystalRepresentation
+from sciencegen.domains.recipes import Recipe
+from sciencegen.items import Refusal
+from sciencegen.networks.conditions import ConditionDropout
+from sciencegen.networks.crystals import CELL, PLACES, TYPES, CrystalDenoiser, CrystalNetworkSettings
+
+LOG_SNR_ENDS = 7.5, -5.0
+PLACE_SHIFT = 5.5
+"""Noise of 1/1000 to 3/4 of the cell."""
+TYPE_SHIFT = 2.0
+CHECKED_DRAWS = 256
+
+
+@dataclass(frozen=True)
+class CrystalDiffusionSettings:
+    """network, diffusion: nested settings. place_shift, type_shift: of the log-SNR of fractional coordinates and of
+    elements. place_weight, type_weight: of their errors in the loss."""
+
+    network: CrystalNetworkSettings = field(default_factory=CrystalNetworkSettings)
+    place_shift: float = PLACE_SHIFT
+    type_shift: float = TYPE_SHIFT
+    place_weight: float = 1.0
+    type_weight: float = 1.0
+    diffusion: DiffusionSettings = field(
+        default_factory=lambda: DiffusionSettings(
+            prediction="x",
+            weighting="edm",
+            dropout=ConditionDropout(some=0.5, everything=0.5),
+            sampler="ancestral",
+            steps=50,
+            self_conditioning=0.5,
+        )
+    )
+
+
+def crystal_diffusion(representation: CrystalRepresentation, settings: CrystalDiffusionSettings) -> SizedDiffusion:
+    """Build a joint diffusion of fractional coordinates, elements and the cell."""
+    elements, largest = len(representation.elements), max(representation.sizes)
+    shifts = {PLACES: settings.place_shift, TYPES: settings.type_shift}
+    network = CrystalDenoiser(elements, len(representation.properties), shifts, representation.cell, settings.network)
+    state = State(
+        {
+            PLACES: Field(Torus(), settings.place_shift),
+            TYPES: Field(CategoricalSpace(elements), settings.type_shift),
+            CELL: Field(Euclidean(), positions=0),
+        }
+    )
+    shapes = {PLACES: (largest, 3), TYPES: (largest, elements), CELL: (6,)}
+    weights = {PLACES: settings.place_weight, TYPES: settings.type_weight, CELL: 1.0}
+
+    def norms(errors: Fields, x: Batch) -> dict[str, torch.Tensor]:
+        return {name: weights[name] * value for name, value in state.squared_norms(errors, x.mask).items()}
+
+    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), shapes, settings.diffusion, norms)
+    table = SizeTable(
+        torch.tensor(list(representation.sizes)),
+        torch.tensor(list(representation.sizes.values()), dtype=torch.float64),
+        torch.from_numpy(representation.size_mean),
+        torch.from_numpy(representation.size_std),
+    )
+    return SizedDiffusion(diffusion, table)
+
+
+def figures(
+    model: SizedDiffusion, representation: CrystalRepresentation, known: Sequence[Crystal]
+) -> Mapping[str, float]:
+    """The share of draws whose atoms are 0.5 Å or more apart."""
+    from sciencegen.domains.crystals.geometry import shortest_distance
+
+    generator = torch.Generator().manual_seed(0)
+    drawn = representation.decode(model.generate(torch.randn(CHECKED_DRAWS, model.latent_size, generator=generator)))
+    sound = [not isinstance(one, Refusal) and shortest_distance(one) >= 0.5 for one in drawn]
+    return {"valid": float(np.mean(sound))}
+
+
+RECIPES = {
+    "crystal-diffusion": Recipe(
+        name="crystal-diffusion",
+        fit=representation.fit,
+        load_representation=representation.load,
+        build=crystal_diffusion,
+        settings=CrystalDiffusionSettings,
+        conditions=(),
+        description="Diffusion of fractional coordinates, elements and the cell together; an equivariant network.",
+        check=figures,
+    ),
+}
