@@ -1,0 +1,7 @@
+"""The recipes of crystals."""
+
+from __future__ import annotations
+
+from sciencegen.domains.recipes import Recipe
+
+RECIPES: dict[str, Recipe] = {}
