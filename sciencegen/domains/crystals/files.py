@@ -177,21 +177,32 @@ def _without_comments(block: str) -> str:
 
 def _read_cif(path: Path) -> Iterator[Row]:
     """The data blocks of a file. Texts between semicolons, such as abstracts and reflections, are left out."""
-    start, block, within, size = 1, list[str](), False, 0
-    for number, line in enumerate(lines(path, LONGEST_LINE), 1):
-        if line.startswith(";"):
-            within = not within
-            block.append(";")
-        elif not within:
-            if line.lower().startswith("data_") and any(map(_is_told, block)):
-                yield _cif_row(start, block, size, path)
-                block, size = [], 0
-            start = start if block else number
-            size += len(line) + 1
-            if size <= LONGEST_TEXT:
-                block.append(line)
+    start, block, size = 1, list[str](), 0
+    for number, line in _without_texts(lines(path, LONGEST_LINE)):
+        if line.lower().startswith("data_") and any(map(_is_told, block)):
+            yield _cif_row(start, block, size, path)
+            block, size = [], 0
+        start = start if block else number
+        size += len(line) + 1
+        if size <= LONGEST_TEXT:
+            block.append(line)
     if any(map(_is_told, block)) or start == 1:
         yield _cif_row(start, block, size, path)
+
+
+def _without_texts(given: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Numbered lines, where a text between semicolons is two of them. One that has no end is lines as others: it must
+    not hide the blocks that follow."""
+    held: list[tuple[int, str]] = []
+    for number, line in enumerate(given, 1):
+        if line.startswith(";") and held:
+            yield from ((held[0][0], ";"), (number, line))
+            held = []
+        elif line.startswith(";") or held:
+            held.append((number, line))
+        else:
+            yield number, line
+    yield from held
 
 
 def _is_told(line: str) -> bool:
@@ -213,11 +224,13 @@ def _cif_row(start: int, block: list[str], size: int, path: Path) -> Row:
 
 def _read_xyz(path: Path) -> Iterator[Row]:
     """Blocks of a number of atoms, a comment, and a line for each atom; after an invalid number, skip to the next."""
-    stream, lost = enumerate(lines(path, LONGEST_LINE), 1), False
-    for number, line in stream:
+    given = _Lines(lines(path, LONGEST_LINE))
+    lost = False
+    while (line := given.take()) is not None:
+        number = given.number
         if line.strip().isdecimal() and len(line.strip()) < 6:
             lost = False
-            block = [line, *(one for _, one in islice(stream, 1 + int(line)))]
+            block = [line, *given.block(int(line))]
             told = comment_values(block[1]) if len(block) > 1 else {}
             found = {name: number_of(value) for name, value in told.items() if name.lower() not in ("lattice", "pbc")}
             values = {name: value for name, value in found.items() if value is not None}
@@ -228,15 +241,50 @@ def _read_xyz(path: Path) -> Iterator[Row]:
             yield Row(number, f"{UNREADABLE} expected a number of atoms, found '{line.strip()[:40]}'")
 
 
+class _Lines:
+    """Lines of extended XYZ, one of which can be put back. number: that of the last line."""
+
+    def __init__(self, given: Iterator[str]) -> None:
+        self._given, self._back, self.number = given, list[str](), 0
+
+    def take(self) -> str | None:
+        self.number += 1
+        return self._back.pop() if self._back else next(self._given, None)
+
+    def _peek(self) -> str | None:
+        if not self._back and (line := next(self._given, None)) is not None:
+            self._back.append(line)
+        return self._back[-1] if self._back else None
+
+    def block(self, atoms: int) -> list[str]:
+        """A comment and so many lines, fewer where another block begins."""
+        found: list[str] = []
+        while len(found) < 1 + atoms and (line := self.take()) is not None:
+            if line.strip().isdecimal() and "Lattice=" in (self._peek() or ""):
+                self._back.append(line)
+                self.number -= 1
+                break
+            found.append(line)
+        return found
+
+
 def _read_poscar(path: Path) -> Iterator[Row]:
     """The structures of a file, one after the other; velocities and what else follows places is left out."""
     given = list(islice(lines(path, LONGEST_LINE), 1 << 22))
     at = 0
     while at < len(given):
-        stop = _end_of_poscar(given, at)
+        following = next((line for line in range(at + 1, len(given)) if _begins_poscar(given, line)), len(given))
+        stop = min(following, _end_of_poscar(given, at))
         name = " ".join(given[at].split())[:80]
         yield Row(at + 1, "\n".join(["POSCAR" if not name else given[at], *given[at + 1 : stop]]), id=name or path.stem)
-        at = next((line for line in range(stop, len(given)) if _begins_poscar(given, line)), len(given))
+        strange = next((line for line in range(stop, following) if _OTHER.search(given[line])), None)
+        if strange is not None and stop < following:
+            yield Row(strange + 1, f"{UNREADABLE} neither a POSCAR nor velocities: '{given[strange].strip()[:40]}'")
+        at = following
+
+
+_OTHER = re.compile(r"^(?!\s*(?:[dDcCkK][a-z]*|[lL]attice velocities.*)?\s*$)(?!\s*(?:[-+.\dEeDd]+\s*)*$)")
+"""A line that is neither empty, nor of numbers, nor the head of velocities."""
 
 
 def _end_of_poscar(given: Sequence[str], at: int) -> int:
@@ -253,13 +301,14 @@ def _end_of_poscar(given: Sequence[str], at: int) -> int:
 
 
 def _begins_poscar(given: Sequence[str], at: int) -> bool:
+    """Whether a scale, three rows of three numbers, and elements or numbers of atoms follow a line."""
     rows = [line.split() for line in given[at + 1 : at + 5]]
-    if [len(row) for row in rows] not in ([1, 3, 3, 3], [3, 3, 3, 3]) or at + 6 >= len(given):
+    if [len(row) for row in rows] != [1, 3, 3, 3] or at + 6 >= len(given):
         return False
     if not all(number_of(word) is not None for row in rows for word in row):
         return False
     sixth = given[at + 5].split()
-    return bool(sixth) and (sixth[0].isdecimal() or sixth[0][:1].isalpha()) and given[at + 5].split()[-1] != "T"
+    return bool(sixth) and (sixth[0].isdecimal() or sixth[0][:1].isalpha())
 
 
 # Writing.
