@@ -50,6 +50,10 @@ FILES = {
         "dom-2d-camera, gl-matrix, pub-sub-es, @flekschas/utils; earcut, KDBush",
         "MIT; earcut and KDBush ISC; in `regl-scatterplot-LICENSES.txt` next to it",
     ),
+    "domains/crystals/elements.csv": (
+        "data of the elements of pymatgen; oxidation states of SMACT; covalent radii of Cordero et al. (2008)",
+        "MIT (pymatgen), MIT (SMACT)",
+    ),
     "domains/molecules/references/moses_*.npz": (
         "statistics of MOSES: molecules/moses",
         "MIT; means of the activations of ChemNet, which the library fcd ships",
@@ -160,7 +164,7 @@ def required_by(package: Distribution, extra: str = "") -> list[str]:
 def rows_of_libraries() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Names and licences of the direct dependencies, and of those that these need."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
-    lines = requirements(project, ["zarr", "design", "map", "optimizers", "xlsx", "orders", "serve", "mcp"])
+    lines = requirements(project, ["zarr", "design", "crystals", "map", "optimizers", "xlsx", "orders", "serve", "mcp"])
     direct = {normalized(Requirement(line).name) for line in lines}
     rows = [(name, stated_licence(package)) for name, package in sorted(needed(lines).items())]
     return [row for row in rows if row[0] in direct], [row for row in rows if row[0] not in direct]
