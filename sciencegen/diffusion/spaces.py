@@ -3,8 +3,8 @@
 Fractional coordinates x of a crystal's atoms count modulo 1. Noise wraps around: y = x + s eps mod 1. On the covering
 space, the real line, this is the process of any other field, z = alpha x + sigma eps with y = z / alpha and
 s = sigma / alpha, so that schedules, samplers and guidance are those of every field. What is different is in three
-places. Networks read y modulo 1 and add a displacement to it, x^ = y + d(y mod 1). The displacement to learn is the mean
-of x - y over all x + k, k whole, that y may have come from,
+places. Networks read y modulo 1 and add a displacement to it, x^ = y + d(y mod 1). The displacement to learn is the
+mean of x - y over all x + k, k whole, that y may have come from,
 
     d*(y, x) = s^2 d/dy log sum_k N(y; x + k, s^2),
 

@@ -1,6 +1,6 @@
 """A denoiser of crystals: fractional coordinates, elements and the cell, equivariant as crystals are.
 
-Atoms i and j of a cell with rows L = exp(S), S symmetric, are joined by the vectors to all images of j that may be near,
+Atoms i and j of a cell with rows L = exp(S), S symmetric, are joined by the vectors to images of j that may be near,
 
     d_ijk = (f_j - f_i + k) L,     k in {-1, 0, 1}^3,     f_j - f_i in -1/2..1/2,
 
@@ -39,6 +39,8 @@ PLACES, TYPES, CELL = "places", "types", "cell"
 """Fields: fractional coordinates [batch atom 3], elements [batch atom element] and the cell [batch 6]."""
 EARLIER_PLACES, EARLIER_TYPES, EARLIER_CELL = "earlier_places", "earlier_types", "earlier_cell"
 """Optional given fields: an earlier estimate of these (`diffusion.model`)."""
+CONDITION_FREQUENCIES = 7
+"""Sines and cosines of a standardized condition at frequencies 2^0 .. 2^6, which tell numbers of space groups apart."""
 LEAST_DISTANCE = 0.3
 """Ångström, added in squares to distances, so that directions are smooth where two atoms coincide."""
 
@@ -70,8 +72,8 @@ def displacement_scale(log_snr: Float[Tensor, " batch"]) -> Float[Tensor, " batc
 
 
 def symmetric(parts: Float[Tensor, "*batch 6"]) -> Float[Tensor, "*batch 3 3"]:
-    """The symmetric matrix with these coordinates in an orthonormal basis: the identity over sqrt 3 first, then matrices
-    without a trace."""
+    """The symmetric matrix with these coordinates in an orthonormal basis: the identity over sqrt 3 first, then
+    matrices without a trace."""
     trace, one, two, yz, xz, xy = parts.unbind(-1)
     yz, xz, xy = (value / math.sqrt(2) for value in (yz, xz, xy))
     mean = trace / math.sqrt(3)
@@ -119,24 +121,31 @@ class Neighbours(NamedTuple):
 def neighbours(
     places: Float[Tensor, "batch atom 3"], cell: Float[Tensor, "batch 3 3"], count: int, reach: float
 ) -> Neighbours:
-    """cell: S, in the unit of log Å."""
-    lattice = torch.linalg.matrix_exp(cell)
-    apart = places[:, None] - places[:, :, None]
+    """cell: S, in the unit of log Å. Each unordered pair is computed once: the force on the other atom is opposite."""
+    lattice, size = torch.linalg.matrix_exp(cell), places.shape[1]
+    first, second = torch.triu_indices(size, size, device=places.device)
+    apart = places[:, second] - places[:, first]
     apart = apart - apart.round()
     images = torch.cartesian_prod(*3 * [torch.arange(-1, 2, device=places.device)]).to(places)
-    steps = apart[:, :, :, None] + images  # [batch atom atom image 3]
-    vectors = torch.einsum("bijkx,bxy->bijky", steps, lattice)
+    steps = apart[:, :, None] + images  # [batch pair image 3]
+    vectors = torch.einsum("bpkx,bxy->bpky", steps, lattice)
     length = (vectors.square().sum(-1) + LEAST_DISTANCE**2).sqrt()
-    itself = torch.eye(places.shape[1], dtype=torch.bool, device=places.device)[:, :, None] & (images == 0).all(-1)
+    itself = (first == second)[:, None] & (images == 0).all(-1)
     near = (length < reach) & ~itself
     envelope = torch.where(near, 0.5 * torch.cos(math.pi * length.clamp(max=reach) / reach) + 0.5, 0.0)
     radial = radial_functions(length, count, reach) * envelope[..., None]
-    directions = vectors / length[..., None]
-    size = (cell.diagonal(dim1=-2, dim2=-1).sum(-1) / 3).exp()[:, None, None, None, None]
-    fractional = steps / length[..., None] * size
-    squares = parts_of(directions[..., :, None] * directions[..., None, :])
-    both = torch.einsum("bijkr,bijkx->bijrx", radial, torch.cat([fractional, squares], -1))
-    return Neighbours(radial.sum(3), both[..., :3], both[..., 3:])
+    scale = (cell.diagonal(dim1=-2, dim2=-1).sum(-1) / 3).exp()[:, None, None]
+    x, y, z = (vectors / length[..., None]).unbind(-1)
+    squares = [(x * x + y * y + z * z) / math.sqrt(3), (x * x - y * y) / math.sqrt(2)]
+    squares += [(x * x + y * y - 2 * z * z) / math.sqrt(6), *(math.sqrt(2) * one for one in (y * z, x * z, x * y))]
+    towards = (steps * (scale / length)[..., None]).unbind(-1)
+    weights = torch.stack([torch.ones_like(x), *towards, *squares], -1)
+    sums = radial.transpose(2, 3) @ weights  # [batch pair radial 10]
+    pair = torch.empty(size, size, dtype=torch.long, device=places.device)
+    pair[first, second] = pair[second, first] = torch.arange(len(first), device=places.device)
+    whole = sums[:, pair]
+    sign = torch.ones_like(places[0, :, :1] @ places[0, :, :1].T).triu() * 2 - 1
+    return Neighbours(whole[..., 0], whole[..., 1:4] * sign[..., None, None], whole[..., 4:])
 
 
 class CrystalLayer(nn.Module):
@@ -223,7 +232,8 @@ class CrystalDenoiser(nn.Module):
         self.elements, self.conditions, self.cell = elements, conditions, cell
         self.shifts = {PLACES: 0.0, TYPES: 0.0, CELL: 0.0, **(shifts or {})}
         width, pair, radial = settings.width, settings.pair_width, settings.radial
-        self.context = MLP(2 * NOISE_FREQUENCIES + 1 + 7 + 1 + 2 * conditions, settings.context, settings.context, 2)
+        inputs = 2 * NOISE_FREQUENCIES + 9 + (2 + 2 * CONDITION_FREQUENCIES) * conditions
+        self.context = MLP(inputs, settings.context, settings.context, 2)
         self.atom_in = nn.Linear(2 * elements, width)
         self.pair_in = nn.Linear(2 * radial, pair)
         self.layers = nn.ModuleList([CrystalLayer(settings) for _ in range(settings.layers)])
@@ -303,9 +313,12 @@ class CrystalDenoiser(nn.Module):
         invariants = [(power.diagonal(dim1=1, dim2=2).sum(1) / 4)[:, None] for power in (square, square @ shape)]
         diagonal = shape.diagonal(dim1=1, dim2=2).sort(1).values
         known = condition_features(condition, size, self.conditions)
+        value, present = known.chunk(2, 1)
+        phase = value[..., None] * 2.0 ** torch.arange(CONDITION_FREQUENCIES, device=value.device)
+        waves = (torch.cat([phase.sin(), phase.cos()], -1) * present[..., None]).flatten(1)
         flag = torch.full_like(size, float(recalled))
         return self.context(
-            torch.cat([noise_features(log_snr), size, cell[:, :1], *invariants, diagonal, flag, known], -1)
+            torch.cat([noise_features(log_snr), size, cell[:, :1], *invariants, diagonal, flag, known, waves], -1)
         )
 
     def _places(

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
+from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings, TypicalConditions
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import Torus
@@ -30,6 +30,7 @@ LOG_SNR_ENDS = 7.5, -5.0
 PLACE_SHIFT = 5.5
 """Noise of 1/1000 to 3/4 of the cell."""
 TYPE_SHIFT = 2.0
+CONDITIONS = ("atoms", "elements", "volume_per_atom", "space_group")
 CHECKED_DRAWS = 256
 
 
@@ -47,7 +48,7 @@ class CrystalDiffusionSettings:
         default_factory=lambda: DiffusionSettings(
             prediction="x",
             weighting="edm",
-            dropout=ConditionDropout(some=0.5, everything=0.5),
+            dropout=ConditionDropout(some=0.5, everything=0.2),
             sampler="ancestral",
             steps=50,
             self_conditioning=0.5,
@@ -80,7 +81,8 @@ def crystal_diffusion(representation: CrystalRepresentation, settings: CrystalDi
         torch.from_numpy(representation.size_mean),
         torch.from_numpy(representation.size_std),
     )
-    return SizedDiffusion(diffusion, table)
+    known = torch.from_numpy(representation.known).float()
+    return SizedDiffusion(diffusion, table, TypicalConditions(known, torch.from_numpy(representation.counts)))
 
 
 def figures(
@@ -102,7 +104,9 @@ RECIPES = {
         load_representation=representation.load,
         build=crystal_diffusion,
         settings=CrystalDiffusionSettings,
-        conditions=(),
+        conditions=CONDITIONS,
+        training={"batch_size": 64, "learning_rate": 1.5e-3},
+        one_thread=True,
         description="Diffusion of fractional coordinates, elements and the cell together; an equivariant network.",
         check=figures,
     ),

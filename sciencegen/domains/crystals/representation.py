@@ -26,6 +26,7 @@ from sciencegen.runs import check_format
 
 MOST_ATOMS = 24
 """Atoms of the largest cell that is learned from: a step costs their square."""
+MOST_KNOWN = 4000
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,8 @@ class CrystalRepresentation(StandardizedRepresentation):
     """Elements, sizes and cells of the training crystals.
 
     elements: atomic numbers, ascending; the order of the columns of `types`. sizes: number of atoms -> number of
-    training crystals, ascending; size_mean, size_std: moments of the standardized properties at each. cell: mean and
+    training crystals, ascending; size_mean, size_std: moments of the standardized properties at each. counts, known:
+    number of atoms and standardized properties of training crystals, for draws without a condition. cell: mean and
     standard deviation of the logarithm of the volume of an atom in Å^3, and deviation of a coordinate of the shape.
     """
 
@@ -43,6 +45,8 @@ class CrystalRepresentation(StandardizedRepresentation):
     standardization: Standardization
     size_mean: Float[np.ndarray, "size property"]
     size_std: Float[np.ndarray, "size property"]
+    counts: Int[np.ndarray, " known"]
+    known: Float[np.ndarray, "known property"]
     name = "crystal"
 
     def encode(self, items: Sequence[Crystal]) -> list[Crystal | Refusal]:
@@ -105,6 +109,8 @@ class CrystalRepresentation(StandardizedRepresentation):
             "cell": list(self.cell),
             "size_mean": self.size_mean.tolist(),
             "size_std": self.size_std.tolist(),
+            "counts": self.counts.tolist(),
+            "known": [[None if np.isnan(value) else value for value in row] for row in self.known.tolist()],
             "properties": self.standardization.to_json(),
         }
 
@@ -128,6 +134,8 @@ def load(data: Mapping[str, Any]) -> CrystalRepresentation:
         standardization.load(data["properties"]),
         np.array(data["size_mean"], np.float64).reshape(shape),
         np.array(data["size_std"], np.float64).reshape(shape),
+        np.array(data["counts"], int),
+        np.array(data["known"], np.float64).reshape(len(data["counts"]), shape[1]),
     )
 
 
@@ -146,8 +154,9 @@ def fit(
     volumes = parts[:, 0] * np.sqrt(3) - np.log(counts)
     cell = (float(volumes.mean()), float(max(volumes.std(), 1e-2)), float(max(parts[:, 1:].std(), 1e-2)))
     sizes, place, number = np.unique(counts, return_inverse=True, return_counts=True)
-    moments = standardization.by_size((values - scales.mean) / scales.std, place, len(sizes))
+    values = (values - scales.mean) / scales.std
+    moments = standardization.by_size(values, place, len(sizes))
     elements = np.unique(np.concatenate([one.numbers for one in items]))
-    return CrystalRepresentation(
-        elements, dict(zip(sizes.tolist(), number.tolist(), strict=True)), cell, scales, *moments
-    )
+    kept = np.linspace(0, len(items) - 1, min(MOST_KNOWN, len(items))).round().astype(int)
+    histogram = dict(zip(sizes.tolist(), number.tolist(), strict=True))
+    return CrystalRepresentation(elements, histogram, cell, scales, *moments, counts[kept], np.round(values[kept], 3))
