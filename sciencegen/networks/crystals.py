@@ -275,13 +275,14 @@ class CrystalDenoiser(nn.Module):
             atoms, pairs = layer(atoms, pairs, context, real)
         atoms = functional.layer_norm(atoms, atoms.shape[-1:])
         pairs = functional.layer_norm(pairs, pairs.shape[-1:])
+        force, stress = self.force(pairs), self.stress(pairs)
         if real is not None:
-            pairs = pairs * (real[:, :, None] * real[:, None])[..., None]
-            atoms = atoms * real[..., None]
+            both = (real[:, :, None] * real[:, None])[..., None]
+            force, stress, atoms = force * both, stress * both, atoms * real[..., None]
         return {
-            PLACES: self._places(places, atoms, pairs, geometry, at[PLACES], real),
+            PLACES: self._places(places, atoms, force, geometry, at[PLACES], real),
             TYPES: self.types(atoms).softmax(-1) if real is None else self.types(atoms).softmax(-1) * real[..., None],
-            CELL: self._cell(z[CELL], cell, atoms, pairs, geometry, at[CELL], count),
+            CELL: self._cell(cell, atoms, stress, geometry, at[CELL], count),
         }
 
     @property
@@ -325,12 +326,12 @@ class CrystalDenoiser(nn.Module):
         self,
         places: Tensor,
         atoms: Tensor,
-        pairs: Tensor,
+        force: Tensor,
         geometry: list[Neighbours],
         log_snr: Tensor,
         real: Tensor | None,
     ) -> Tensor:
-        weights = self.force(pairs) * (1 + self.gate(atoms))[:, :, None]
+        weights = force * (1 + self.gate(atoms))[:, :, None]
         forces = torch.cat([one.forces for one in geometry], 3)
         moved = torch.einsum("bijr,bijrx->bix", weights, forces)
         if real is None:
@@ -342,17 +343,16 @@ class CrystalDenoiser(nn.Module):
 
     def _cell(
         self,
-        z: Tensor,
         cell: Tensor,
         atoms: Tensor,
-        pairs: Tensor,
+        weights: Tensor,
         geometry: list[Neighbours],
         log_snr: Tensor,
         count: Tensor,
     ) -> Tensor:
         """Alpha z + sigma F: preconditioned for coordinates of unit variance (Karras et al. 2022)."""
         stresses = torch.cat([one.stresses for one in geometry], 3)
-        stress = torch.einsum("bijr,bijrx->bx", self.stress(pairs), stresses) / count[:, None]
+        stress = torch.einsum("bijr,bijrx->bx", weights, stresses) / count[:, None]
         mean = atoms.sum(1) / count[:, None]
         volume, one, two, three = self.whole(mean).split(1, -1)
         shape = symmetric(torch.cat([torch.zeros_like(cell[:, :1]), cell[:, 1:]], 1))

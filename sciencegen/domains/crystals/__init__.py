@@ -7,6 +7,7 @@ from sciencegen.domains.capabilities import Pictures, ReferenceSets, Structures
 from sciencegen.domains.crystals.features import REGRESSION, SIMILARITY
 from sciencegen.domains.crystals.files import ITEMS, OBJECTS
 from sciencegen.domains.crystals.metrics import NOTES, UNITS
+from sciencegen.domains.crystals.moves import MOVES
 from sciencegen.domains.crystals.properties import PROPERTIES, measure
 from sciencegen.domains.crystals.render import records, render
 from sciencegen.domains.lazy import LazyTable, later
@@ -29,6 +30,7 @@ DOMAIN = Domain(
     pictures=Pictures(gallery=12, traversals=True),
     reference_sets=ReferenceSets(notes=NOTES, units=UNITS),
     objects=OBJECTS,
+    moves=MOVES,
     optional_libraries={
         "spglib": 'cells and space groups of crystals, pip install "sciencegen[crystals]"',
         "ase": 'objects of crystals in Python, pip install "sciencegen[crystals]"',

@@ -21,6 +21,7 @@ from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, Field
 from sciencegen.domains.crystals import representation
 from sciencegen.domains.crystals.items import Crystal
 from sciencegen.domains.crystals.representation import CrystalRepresentation
+from sciencegen.domains.crystals.tasks import TASKS
 from sciencegen.domains.recipes import Recipe
 from sciencegen.items import Refusal
 from sciencegen.networks.conditions import ConditionDropout
@@ -107,6 +108,7 @@ RECIPES = {
         conditions=CONDITIONS,
         training={"batch_size": 64, "learning_rate": 1.5e-3},
         one_thread=True,
+        tasks=TASKS,
         description="Diffusion of fractional coordinates, elements and the cell together; an equivariant network.",
         check=figures,
     ),

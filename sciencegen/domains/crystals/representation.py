@@ -75,11 +75,11 @@ class CrystalRepresentation(StandardizedRepresentation):
         condition = None if values is None else torch.from_numpy(self.standardization.rows(values))
         return Batch(fields, torch.from_numpy(mask), condition)
 
-    def cell_rows(self, items: Sequence[Crystal]) -> Float[np.ndarray, "item 6"]:
-        """The field `cell`."""
+    def cell_rows(self, items: Sequence[Crystal], atoms: int | None = None) -> Float[np.ndarray, "item 6"]:
+        """The field `cell`; atoms: their number in the cells, by default the items' own."""
         mean, deviation, shape = self.cell
         parts = np.array([log_lattice_parts(item.lattice) for item in items]).reshape(-1, 6)
-        counts = np.array([len(item) for item in items])
+        counts = np.array([len(item) if atoms is None else atoms for item in items])
         volume = (parts[:, :1] * np.sqrt(3) - np.log(counts)[:, None] - mean) / deviation
         return np.concatenate([volume, parts[:, 1:] / shape], 1).astype(np.float32)
 
