@@ -30,6 +30,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
@@ -201,6 +202,60 @@ class CrystalLayer(nn.Module):
         return (logits.softmax(-1) @ value).transpose(1, 2).flatten(-2), mean
 
 
+def cell_invariants(cell: Float[Tensor, "batch 6"]) -> Float[Tensor, "batch 6"]:
+    """Numbers of the field `cell` that don't depend on the order and the signs of the axes."""
+    shape = symmetric(torch.cat([torch.zeros_like(cell[:, :1]), cell[:, 1:]], 1))
+    square = shape @ shape
+    powers = [(power.diagonal(dim1=1, dim2=2).sum(1) / 4)[:, None] for power in (square, square @ shape)]
+    return torch.cat([cell[:, :1], *powers, shape.diagonal(dim1=1, dim2=2).sort(1).values], 1)
+
+
+def log_lattice(
+    cell: Float[Tensor, "batch 6"], count: Float[Tensor, " batch"], moments: tuple[float, float, float]
+) -> Float[Tensor, "batch 3 3"]:
+    """S of the field `cell` and the number of atoms. moments: as of a `CrystalDenoiser`."""
+    mean, deviation, shape = moments
+    log_volume = mean + deviation * cell[:, 0] + count.log()
+    return symmetric(torch.cat([(log_volume / math.sqrt(3))[:, None], shape * cell[:, 1:]], -1))
+
+
+class CrystalEncoder(nn.Module):
+    """A batch of crystals -> mean and logarithm of the standard deviation of a code [batch latent], which doesn't
+    depend on the origin, the order of atoms and that of the axes."""
+
+    def __init__(
+        self,
+        elements: int,
+        latent: int,
+        cell: tuple[float, float, float],
+        settings: CrystalNetworkSettings | None = None,
+    ) -> None:
+        super().__init__()
+        s = self.settings = settings or CrystalNetworkSettings()
+        self.cell = cell
+        self.context = MLP(7, s.context, s.context, 1)
+        self.atom_in = nn.Linear(elements, s.width)
+        self.pair_in = nn.Linear(s.radial, s.pair_width)
+        self.layers = nn.ModuleList([CrystalLayer(s) for _ in range(s.layers)])
+        self.out = MLP(2 * s.width + 7, 2 * latent, s.width, 1)
+
+    def forward(self, batch: Batch) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:
+        places, types, cell = batch[PLACES], batch[TYPES], batch[CELL]
+        real = torch.ones_like(places[..., 0]) if batch.mask is None else batch.mask.to(places)
+        count = real.sum(1)
+        shape = log_lattice(cell, count, self.cell)
+        geometry = exactly(neighbours, places, shape, self.settings.radial, self.settings.reach)
+        known = torch.cat([(count / 8).log()[:, None], cell_invariants(cell)], 1)
+        context, atoms, pairs = self.context(known), self.atom_in(types), self.pair_in(geometry.radial)
+        for layer in self.layers:
+            atoms, pairs = layer(atoms, pairs, context, real)
+        atoms = functional.layer_norm(atoms, atoms.shape[-1:])
+        mean = (atoms * real[..., None]).sum(1) / count[:, None]
+        most = atoms.masked_fill(real[..., None] == 0, float("-inf")).amax(1)
+        centre, log_std = self.out(torch.cat([mean, most, known], 1)).chunk(2, 1)
+        return centre, log_std.clamp(-8, 2) - 1
+
+
 class CrystalDenoiser(nn.Module):
     """`(z, log_snr, condition, mask) -> estimates` of the fields places, types and cell.
 
@@ -210,6 +265,8 @@ class CrystalDenoiser(nn.Module):
         Width of the field of elements.
     conditions : int
         Number of columns of the condition (NaN: not given).
+    latent : int
+        Number of further columns, a code of the crystal.
     shifts : mapping
         Field -> its shift of the log-SNR.
     cell : (float, float, float)
@@ -224,15 +281,16 @@ class CrystalDenoiser(nn.Module):
         elements: int,
         conditions: int = 0,
         shifts: Mapping[str, float] | None = None,
+        latent: int = 0,
         cell: tuple[float, float, float] = (2.8, 0.35, 0.15),
         settings: CrystalNetworkSettings | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings = settings or CrystalNetworkSettings()
-        self.elements, self.conditions, self.cell = elements, conditions, cell
+        self.elements, self.conditions, self.latent, self.cell = elements, conditions, latent, cell
         self.shifts = {PLACES: 0.0, TYPES: 0.0, CELL: 0.0, **(shifts or {})}
         width, pair, radial = settings.width, settings.pair_width, settings.radial
-        inputs = 2 * NOISE_FREQUENCIES + 9 + (2 + 2 * CONDITION_FREQUENCIES) * conditions
+        inputs = 2 * NOISE_FREQUENCIES + 9 + (2 + 2 * CONDITION_FREQUENCIES) * conditions + latent
         self.context = MLP(inputs, settings.context, settings.context, 2)
         self.atom_in = nn.Linear(2 * elements, width)
         self.pair_in = nn.Linear(2 * radial, pair)
@@ -259,10 +317,10 @@ class CrystalDenoiser(nn.Module):
         at = {name: log_snr + shift for name, shift in self.shifts.items()}
         places = z[PLACES] / torch.sigmoid(at[PLACES]).sqrt()[:, None, None]
         cell = torch.sigmoid(at[CELL]).sqrt()[:, None] * z[CELL]  # the mean of N(0, 1) given z, so never far from it
-        geometry = [exactly(neighbours, places, self.log_lattice(cell, count), *self._radial)]
+        geometry = [exactly(neighbours, places, log_lattice(cell, count, self.cell), *self._radial)]
         known = [z[TYPES]]
         if recalled := EARLIER_PLACES in z:
-            shape = self.log_lattice(z[EARLIER_CELL], count)
+            shape = log_lattice(z[EARLIER_CELL], count, self.cell)
             geometry.append(exactly(neighbours, z[EARLIER_PLACES], shape, *self._radial))
             known.append(z[EARLIER_TYPES])
         else:
@@ -289,12 +347,6 @@ class CrystalDenoiser(nn.Module):
     def _radial(self) -> tuple[int, float]:
         return self.settings.radial, self.settings.reach
 
-    def log_lattice(self, cell: Float[Tensor, "batch 6"], count: Float[Tensor, " batch"]) -> Float[Tensor, "batch 3 3"]:
-        """S of the field `cell` and the number of atoms."""
-        mean, deviation, shape = self.cell
-        log_volume = mean + deviation * cell[:, 0] + count.log()
-        return symmetric(torch.cat([(log_volume / math.sqrt(3))[:, None], shape * cell[:, 1:]], -1))
-
     def _check(self, z: Mapping[str, Tensor]) -> None:
         for name, width in ((PLACES, 3), (TYPES, self.elements), (CELL, 6)):
             if name not in z:
@@ -309,17 +361,15 @@ class CrystalDenoiser(nn.Module):
         """Embedding of the noise level, the number of atoms, what the axes' order and signs leave of the cell, and the
         condition with its missing values."""
         size = (count / 8).log()[:, None]
-        shape = symmetric(torch.cat([torch.zeros_like(cell[:, :1]), cell[:, 1:]], 1))
-        square = shape @ shape
-        invariants = [(power.diagonal(dim1=1, dim2=2).sum(1) / 4)[:, None] for power in (square, square @ shape)]
-        diagonal = shape.diagonal(dim1=1, dim2=2).sort(1).values
-        known = condition_features(condition, size, self.conditions)
+        own = None if condition is None else condition[:, : self.conditions]
+        code = [] if condition is None or not self.latent else [condition[:, self.conditions :].to(size)]
+        known = condition_features(own, size, self.conditions)
         value, present = known.chunk(2, 1)
         phase = value[..., None] * 2.0 ** torch.arange(CONDITION_FREQUENCIES, device=value.device)
         waves = (torch.cat([phase.sin(), phase.cos()], -1) * present[..., None]).flatten(1)
         flag = torch.full_like(size, float(recalled))
         return self.context(
-            torch.cat([noise_features(log_snr), size, cell[:, :1], *invariants, diagonal, flag, known, waves], -1)
+            torch.cat([noise_features(log_snr), size, cell_invariants(cell), flag, known, waves, *code], -1)
         )
 
     def _places(

@@ -10,12 +10,19 @@ from sciencegen.domains.capabilities import TaskSettings
 from sciencegen.domains.crystals import representation as representations
 from sciencegen.domains.crystals.elements import reduced_formula
 from sciencegen.domains.crystals.items import Crystal, parse_text, text
-from sciencegen.domains.crystals.models import CrystalDiffusionSettings, crystal_diffusion
+from sciencegen.domains.crystals.models import (
+    CrystalDiffusionSettings,
+    CrystalVAESettings,
+    crystal_diffusion,
+    crystal_vae,
+)
 from sciencegen.domains.crystals.moves import CHANGES, constraint, pattern, plausible, recombine
 from sciencegen.domains.crystals.tasks import resolve
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 from sciencegen.networks.crystals import CrystalNetworkSettings
+from sciencegen.vae.diffusion_vae import DiffusionVAESettings
+from sciencegen.vae.flows import FlowSettings
 
 SALT = "crystal:3.99 3.99 3.99 60 60 60|Na 0 0 0|Cl 0.5 0.5 0.5"
 PEROVSKITE = "crystal:4 4 4 90 90 90|Ba 0 0 0|Ti 0.5 0.5 0.5|O 0.5 0.5 0|O 0.5 0 0.5|O 0 0.5 0.5"
@@ -135,3 +142,41 @@ def test_patterns_of_elements():
 def test_two_atoms_in_one_place_are_not_plausible():
     assert plausible(parse_text(PEROVSKITE))
     assert not plausible(parse_text("crystal:4 4 4 90 90 90|Ba 0 0 0|O 0.2 0 0"))
+
+
+@pytest.fixture(scope="module")
+def autoencoder(representation):
+    torch.manual_seed(0)
+    small = CrystalNetworkSettings(width=16, pair_width=8, layers=1, heads=4, radial=8, context=8)
+    settings = CrystalVAESettings(
+        vae=DiffusionVAESettings(latent=4, flow=FlowSettings(layers=1, width=8), steps=4),
+        encoder=small,
+        decoder=CrystalDiffusionSettings(network=small),
+    )
+    return crystal_vae(representation, settings).eval()
+
+
+def test_a_latent_says_which_crystal_is_decoded(autoencoder, representation):
+    items = [parse_text(one) for one in TEXTS]
+    latent = autoencoder.encode(representation.batch(items))
+    assert latent.shape == (3, 4)
+    one, other = (representation.decode(autoencoder.decode(latent[rows])) for rows in ([0, 1, 2], [2, 1]))
+    assert [text(item) for item in (one[2], one[1])] == [text(item) for item in other]
+
+
+def test_latents_do_not_depend_on_origin_and_order(autoencoder, representation):
+    item = parse_text(PEROVSKITE)
+    order = [4, 2, 0, 1, 3]
+    moved = Crystal(item.cell, item.numbers[order], (item.places[order] + 0.3) % 1)
+    one, other = autoencoder.encode(representation.batch([item, moved]))
+    assert torch.allclose(one, other, atol=1e-4)
+
+
+def test_training_and_its_end_make_latents_standard_normal(representation, autoencoder):
+    batch = representation.batch([parse_text(one) for one in TEXTS] * 4, np.zeros((12, 2)))
+    generator = torch.Generator().manual_seed(0)
+    terms = autoencoder.loss(batch, 0, generator)
+    assert set(terms) == {"loss", "denoising", "size", "kl"} and torch.isfinite(terms["loss"])
+    autoencoder.finish([batch], generator, steps=20)
+    latent = autoencoder.sample(torch.randn(3, 4, generator=generator), batch.condition[:3])
+    assert torch.isfinite(latent).all()
