@@ -67,6 +67,11 @@ class DiffusionVAE(HoldsDiffusion):
         self.prior = FlowPrior(s.latent, properties, s.flow)
 
     @property
+    def encodes(self) -> bool:
+        """Whether items have latents: they do, whatever the decoder's fields are."""
+        return True
+
+    @property
     def decoder(self) -> SizedDiffusion:
         """Draws items of given sizes from noise, a condition and z."""
         return self._decoder[0]
