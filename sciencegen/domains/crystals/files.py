@@ -277,14 +277,16 @@ def _read_poscar(path: Path) -> Iterator[Row]:
         stop = min(following, _end_of_poscar(given, at))
         name = " ".join(given[at].split())[:80]
         yield Row(at + 1, "\n".join(["POSCAR" if not name else given[at], *given[at + 1 : stop]]), id=name or path.stem)
-        strange = next((line for line in range(stop, following) if _OTHER.search(given[line])), None)
+        strange = next((line for line in range(stop, following) if not _may_follow(given[line])), None)
         if strange is not None and stop < following:
             yield Row(strange + 1, f"{UNREADABLE} neither a POSCAR nor velocities: '{given[strange].strip()[:40]}'")
         at = following
 
 
-_OTHER = re.compile(r"^(?!\s*(?:[dDcCkK][a-z]*|[lL]attice velocities.*)?\s*$)(?!\s*(?:[-+.\dEeDd]+\s*)*$)")
-"""A line that is neither empty, nor of numbers, nor the head of velocities."""
+def _may_follow(line: str) -> bool:
+    """Whether a line can stand after the places: an empty one, numbers, or the head of velocities."""
+    head = line.strip()[:1].lower() in ("d", "c", "k", "l") and line.strip().replace(" ", "").isalpha()
+    return head or all(number_of(word) is not None for word in line.split())
 
 
 def _end_of_poscar(given: Sequence[str], at: int) -> int:
