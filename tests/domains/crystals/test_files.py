@@ -113,6 +113,8 @@ def test_deuterium_is_hydrogen():
         ("x\n1.0\n4 0 0\n0 4 0\n0 0 4\nNa\n3000\nDirect\n0 0 0\n", "3000 atoms"),
         ('1\nProperties=species:S:1:pos:R:3 name=a\nNa 0 0 0\n', "no cell"),
         ('1\nLattice="4 0 0 0 4 0 0 0 4" pbc="T T F"\nNa 0 0 0\n', "not periodic"),
+        ('0\nLattice="4 0 0 0 4 0 0 0 4"\n\n', "no atoms"),
+        ('1\nLattice="4 0 0 0 4 0 0 0 4" Properties=species:S:9999:pos:R:3\nNa 0 0 0\n', "width 9999"),
         ("NaCl", "not a crystal"),
     ],
 )  # fmt: skip
@@ -120,6 +122,24 @@ def test_other_formats_are_refused_by_reason(block, reason):
     found = parse(block)
     assert isinstance(found, Refusal)
     assert reason in found.reason
+
+
+def test_polytypes_are_different_items():
+    zincblende = parse_text("crystal:3.08 3.08 3.08 60 60 60|Si 0 0 0|C 0.25 0.25 0.25")
+    wurtzite = parse_text(
+        "crystal:3.08 3.08 5.0296 90 90 120|Si 0.33333 0.66667 0|Si 0.66667 0.33333 0.5"
+        "|C 0.33333 0.66667 0.375|C 0.66667 0.33333 0.875"
+    )
+    assert isinstance(zincblende, Crystal)
+    assert isinstance(wurtzite, Crystal)
+    assert zincblende.volume / 2 == pytest.approx(wurtzite.volume / 4, rel=1e-3)
+    assert key(zincblende) != key(wurtzite)
+
+
+def test_what_follows_places_is_neither_lost_nor_slow(tmp_path):
+    (tmp_path / "a.vasp").write_text(turned(SALT) + "\n\n" + "1 " * 500 + "x\n")
+    found = [parse(row.text) for row in read(tmp_path / "a.vasp")]
+    assert [isinstance(one, Refusal) for one in found] == [False, True]
 
 
 def test_a_folder_lists_each_file_and_says_which_one_is_damaged(tmp_path):
@@ -138,6 +158,7 @@ def test_columns_of_numbers_become_values(tmp_path):
     assert (row.id, row.values, len(parsed(row.text))) == ("quartz", {"gap": 9.0}, 9)
 
 
+@pytest.mark.long
 def test_objects_of_both_libraries_are_items():
     pytest.importorskip("ase")
     pytest.importorskip("pymatgen")
@@ -166,6 +187,7 @@ def test_a_missing_library_is_named_with_how_to_install_it(monkeypatch, tmp_path
     assert parse_text(TEXTS[0]) is not None
 
 
+@pytest.mark.long
 def test_the_domain_is_imported_without_the_libraries():
     code = (
         "import sys; from sciencegen.domains import load_domain; d = load_domain('crystals');"
