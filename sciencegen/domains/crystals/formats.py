@@ -157,7 +157,7 @@ def _atoms(table: Mapping[str, Sequence[str]]) -> InCell | Refusal:
     except ValueError as error:
         return Refusal(f"an atom without a place: '{str(error)[:40]}' is no coordinate")
     labels = table.get("_atom_site_type_symbol") or table.get("_atom_site_label") or []
-    if len(labels) != len(places):
+    if not len(places) or len(labels) != len(places):
         return Refusal("atoms without elements")
     elements = [number_of(label) for label in labels]
     if None in elements:
