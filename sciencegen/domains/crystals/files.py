@@ -7,9 +7,10 @@ of the file; `parse` makes the crystal, in a primitive cell of Niggli's form.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, islice, pairwise
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,8 +64,8 @@ TAG = "_sciencegen_"
 """Start of the tags of numbers in a CIF that `write` wrote."""
 BROAD = 0.05
 """Ångström: what the distances of a key are rounded to."""
-OCTAVES = (0, 4, 12, 30, 100)
-"""Neighbours whose mean distances a key holds."""
+NEAREST, SHELLS = 10, (16, 24, 32, 40, 50, 60, 72, 85, 100)
+"""Neighbours whose mean distances make a key."""
 
 
 def parse(line: str) -> Crystal | Refusal:
@@ -100,6 +101,8 @@ def crystal_of(found: InCell | Refusal) -> Crystal | Refusal:
     if isinstance(found, Refusal):
         return found
     require("spglib", SPGLIB)
+    if not len(found.numbers):
+        return Refusal("no atoms")
     if not np.all(np.isfinite(found.lattice)) or not abs(np.linalg.det(found.lattice)) > 0.1 * len(found.numbers):
         return Refusal("a flat cell")
     item = reduced(found.lattice, found.numbers, found.places)
@@ -109,14 +112,12 @@ def crystal_of(found: InCell | Refusal) -> Crystal | Refusal:
 
 
 def key(item: Crystal) -> str:
-    """The formula unit, the volume of an atom, and mean distances: those to the nearest atom of each element, and of
-    four shells. They depend on neither cell nor motion; mirror images are the same. Distances are rounded to 0.05 Å:
-    equal keys are the same crystal as far as they go, and relaxations of one crystal may have different ones."""
-    pairs = pair_distances(item)
-    average = average_distances(item)
-    shells = [average[start:stop].mean() for start, stop in pairwise(OCTAVES)]
-    steps = [round(value / BROAD) for value in (*(pairs[pair] for pair in sorted(pairs)), *shells)]
-    return f"{reduced_formula(item)} {item.volume / len(item):.1f} {' '.join(map(str, steps))}"
+    """The formula unit, the volume of an atom, and a checksum of mean distances to the first ten atoms of each element
+    and to further neighbours. They depend on neither cell nor motion, and tell polytypes apart; mirror images are the
+    same. Distances are rounded to 0.05 Å: relaxations of one crystal by different programs may have other keys."""
+    means = [*pair_distances(item, NEAREST), *average_distances(item)[np.array(SHELLS) - 1]]
+    steps = ",".join(str(round(value / BROAD)) for value in means)
+    return f"{reduced_formula(item)} {item.volume / len(item):.1f} {zlib.crc32(steps.encode()):08x}"
 
 
 # Reading.
@@ -277,14 +278,16 @@ def _read_poscar(path: Path) -> Iterator[Row]:
         stop = min(following, _end_of_poscar(given, at))
         name = " ".join(given[at].split())[:80]
         yield Row(at + 1, "\n".join(["POSCAR" if not name else given[at], *given[at + 1 : stop]]), id=name or path.stem)
-        strange = next((line for line in range(stop, following) if _OTHER.search(given[line])), None)
+        strange = next((line for line in range(stop, following) if not _may_follow(given[line])), None)
         if strange is not None and stop < following:
             yield Row(strange + 1, f"{UNREADABLE} neither a POSCAR nor velocities: '{given[strange].strip()[:40]}'")
         at = following
 
 
-_OTHER = re.compile(r"^(?!\s*(?:[dDcCkK][a-z]*|[lL]attice velocities.*)?\s*$)(?!\s*(?:[-+.\dEeDd]+\s*)*$)")
-"""A line that is neither empty, nor of numbers, nor the head of velocities."""
+def _may_follow(line: str) -> bool:
+    """Whether a line can stand after the places: an empty one, numbers, or the head of velocities."""
+    head = line.strip()[:1].lower() in ("d", "c", "k", "l") and line.strip().replace(" ", "").isalpha()
+    return head or all(number_of(word) is not None for word in line.split())
 
 
 def _end_of_poscar(given: Sequence[str], at: int) -> int:

@@ -157,7 +157,7 @@ def _atoms(table: Mapping[str, Sequence[str]]) -> InCell | Refusal:
     except ValueError as error:
         return Refusal(f"an atom without a place: '{str(error)[:40]}' is no coordinate")
     labels = table.get("_atom_site_type_symbol") or table.get("_atom_site_label") or []
-    if len(labels) != len(places):
+    if not len(places) or len(labels) != len(places):
         return Refusal("atoms without elements")
     elements = [number_of(label) for label in labels]
     if None in elements:
@@ -393,6 +393,8 @@ def parse_xyz(text: str) -> InCell | Refusal:
         names, widths = columns[::3], [int(width) for width in columns[2::3]]
         if not {"species", "pos"} <= set(names) or len(names) != len(widths):
             raise ValueError("species and pos are expected among the Properties")
+        if not all(0 < width < 1000 for width in widths):
+            raise ValueError(f"the Properties have columns of the width {max(widths, key=abs)}")
         species = sum(widths[: names.index("species")])
         start = sum(widths[: names.index("pos")])
         rows = [row for row in rows if row.strip()]
@@ -406,6 +408,8 @@ def parse_xyz(text: str) -> InCell | Refusal:
         if None in elements:
             return Refusal(f"'{cells[elements.index(None)][species][:20]}' is no element")
         positions = np.array([[number(word) for word in row[start : start + 3]] for row in cells]).reshape(-1, 3)
+        if len(positions) != len(elements):
+            raise ValueError(f"{len(positions)} places for {len(elements)} atoms")
         return InCell(lattice, np.array(elements, np.int64), _fractional(positions, lattice))
     except (ValueError, IndexError) as error:
         return Refusal(f"not a whole block of extended XYZ: {str(error)[:80]}")

@@ -69,18 +69,17 @@ def average_distances(item: Crystal) -> Float[np.ndarray, " neighbour"]:
     return described(item)[0].mean(0, dtype=np.float64)
 
 
-def pair_distances(item: Crystal) -> dict[tuple[int, int], float]:
-    """Mean distance from the atoms of one element to their nearest of another, in ångström, where it is among the
-    first neighbours."""
+def pair_distances(item: Crystal, count: int) -> list[float]:
+    """Mean distances from the atoms of each element to the first ... `count`th nearest of each element, in ångström,
+    where these are among the first neighbours. Elements by atomic numbers."""
     distances, found = described(item)
     kinds = item.numbers[found]
-    result = {}
+    result: list[float] = []
     for second in np.unique(item.numbers):
-        nearest = np.where(kinds == second, distances, np.inf).min(1)
+        nearest = np.sort(np.where(kinds == second, distances, np.inf), axis=1)[:, :count]
         for first in np.unique(item.numbers):
-            mean = float(nearest[item.numbers == first].mean())
-            if math.isfinite(mean):
-                result[int(first), int(second)] = mean
+            means = nearest[item.numbers == first].mean(0, dtype=np.float64)
+            result += means[np.isfinite(means)].tolist()
     return result
 
 

@@ -219,7 +219,8 @@ def structure_prediction(
     """
     if not targets or len(targets) != len(tries):
         raise DataError(f"Expected tries for each target, got {len(targets)} targets and tries for {len(tries)}.")
-    fit, everyone = matcher(length, site, angle), dict[str, list[tuple[int, Structure]]]()
+    fit = matcher(length, site, angle)
+    everyone: dict[str, list[tuple[int, Structure]]] = {}
     for row, several in enumerate(tries):
         for predicted in several:
             everyone.setdefault(reduced_formula(predicted), []).append((row, structure_of(predicted)))

@@ -32,8 +32,8 @@ _space_group_symop_operation_xyz
 'x,y,z' '-y,x-y,z+2/3' '-x+y,-x,z+1/3' 'x-y,-y,-z+1/3' '-x,-x+y,-z+2/3' 'y,x,-z'
 loop_
 _atom_site_label _atom_site_fract_x _atom_site_fract_y _atom_site_fract_z
-Si1 0.4697 0 0
-O1 0.4135 0.2669 0.1191
+Si1 0.4697 0 0.66667
+O1 0.4135 0.2669 0.78577
 """
 """Low quartz, by its operations."""
 
