@@ -503,7 +503,7 @@ def _completed(atoms: Atoms, free: Bool[np.ndarray, "residue 3 3"], placement: P
 
     def good(found: Atoms) -> bool:
         bent = squared_heights(found, HEIGHTS[True], placement.movable)[0]
-        return bent <= SOUND and _unsound(found, placement) <= highest
+        return bent <= SOUND / 10 and _unsound(found, placement) <= highest
 
     for reach in REACHES:
         bonds = nearly_bonded(places, reach)
