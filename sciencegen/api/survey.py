@@ -303,7 +303,7 @@ class Restoring:
         found = item if is_refusal(item) else self._restored(item, number)
         if isinstance(found, Refusal):
             return found
-        reasons = () if self.region is None else self.region.outside([item])[0]
+        reasons = () if self.region is None else self.region.outside([item if found.seen is None else found.seen])[0]
         if reasons and self.settings.keep_samples and not self.settings.allow_outside:
             return Refusal(
                 f"unlike what the model was trained on ({'; '.join(reasons)}); `allow_outside` keeps samples"
