@@ -238,8 +238,8 @@ def _claim(output: Path, overwrite: bool, source: Path) -> None:
 
 
 ENTROPY_OF_NOISE = 0.5 * math.log2(2 * math.pi * math.e / 12)
-"""Bits by which the entropy of rounded Gaussian noise is above log2(sigma sqrt 12), the noise bits of Pence, Seaman & White
-(2009), whose K is what a program takes beyond these."""
+"""Bits by which the entropy of rounded Gaussian noise is above log2(sigma sqrt 12), the noise bits of Pence, Seaman &
+White (2009), whose K is what a program takes beyond these."""
 
 
 def _summary(report: CodingReport) -> dict[str, Any]:

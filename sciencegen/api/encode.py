@@ -187,8 +187,9 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: object) -> 
     -------
     Result
         `table` has the column `item`, "" for latents that can't be decoded. For a file that `encode` wrote of exact
-        items, such as molecules, `reconstructed` says whether it is the item that the latent was encoded from. Where the
-        model knows it, `in_domain` says whether the item is like those that it was trained on, and `outside` why not.
+        items, such as molecules, `reconstructed` says whether it is the item that the latent was encoded from. Where
+        the model knows it, `in_domain` says whether the item is like those that it was trained on, and `outside` why
+        not.
 
     Raises
     ------

@@ -168,8 +168,8 @@ def restore(domain: str, items: Path | Given, names: str | Sequence[str] = (), *
         A row for each item: `item`, the mean of the samples, whose variance in each pixel is that of the samples; for
         each property the median and the ends of the 90% interval, `_lower` and `_upper`; `chi_squared`, the mean square
         of observed less restored over the noise (1: only noise is left); and `resolution` (arcsec), the finest period
-        whose power in the blurred image is above the noise: finer structure comes from the model alone. `in_domain` says
-        whether the item is like those that the model was trained on, and `outside` why not: then there are no
+        whose power in the blurred image is above the noise: finer structure comes from the model alone. `in_domain`
+        says whether the item is like those that the model was trained on, and `outside` why not: then there are no
         intervals, unless `allow_outside` is set. Of a file, other columns of its table or catalogue, too.
 
     Raises

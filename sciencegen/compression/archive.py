@@ -307,7 +307,8 @@ def _write_image(
     if shared is not None and plan is not None and not shared.number:
         shared.number, shared.models = writer.count, tuple(one.model for one in plan.codings)
     plan = planned(part.array, lossy) if plan is None else plan
-    writer.write(IMAGE, packed_plan(plan.to_json()), part.array.nbytes)
+    description = plan.to_json()
+    writer.write(IMAGE, packed_plan(description) if plan.like else description, part.array.nbytes)
     for content in _called(coded(part.array, plan), processes):
         writer.write(CHUNK, content)
         report.chunks += 1
@@ -344,8 +345,9 @@ def read_header(path: Path) -> HeaderRecord:
     except DataError as error:
         raise DataError(f"{error} It is the header of {path}, without which nothing can be read.") from error
     raise IncompatibleError(
-        f"Expected a stream of format {VERSION}, {ALONE} or {UNNUMBERED} with the tables {tables_checksum()} at {path}, found "
-        f"format {found.version} with {found.tables!r}. Read it with the version of sciencegen that wrote it."
+        f"Expected a stream of format {VERSION}, {ALONE} or {UNNUMBERED} with the tables {tables_checksum()} at "
+        f"{path}, found format {found.version} with {found.tables!r}. Read it with the version of sciencegen that "
+        "wrote it."
     )
 
 

@@ -111,6 +111,10 @@ class PlaneCoding:
         }
 
 
+def _grid(record: GridRecord) -> CellGrid:
+    return CellGrid(**record.model_dump() | {"step": float.fromhex(record.step)})
+
+
 def plane_coding(data: object, plane: int) -> PlaneCoding:
     """The inverse of `PlaneCoding.to_json`."""
     record, network = typed(CodingRecord, data), shipped_network(plane)
@@ -119,7 +123,7 @@ def plane_coding(data: object, plane: int) -> PlaneCoding:
         if [len(row) for row in record.experts] != [inputs] * rows:
             raise DataError(f"Expected {rows} experts of {inputs} weights, found others.")
         network = network.with_changes(np.array(record.experts, np.int64))
-    grid = CellGrid(**record.grid.model_dump() | {"step": float.fromhex(record.grid.step)})
+    grid = _grid(record.grid)
     scale, shape, shift = (np.array(one, np.int64) for one in (record.scale, record.shape, record.shift))
     model = PlaneModel(network, record.sigma, scale + np.arange(SCALE_BINS), shape, shift, record.sky)
     return PlaneCoding(grid, model)
@@ -451,14 +455,7 @@ def image_plan(data: object, others: Mapping[int, ImagePlan] | None = None) -> I
         found = [typed(LikeRecord, one) for one in record.codings]
         steps = tuple(one.by for one in found)
         codings = tuple(
-            like(
-                own,
-                CellGrid(**one.grid.model_dump() | {"step": float.fromhex(one.grid.step)}),
-                one.sigma,
-                one.sky,
-                one.by,
-            )
-            for own, one in zip(base.codings, found, strict=True)
+            like(own, _grid(one.grid), one.sigma, one.sky, one.by) for own, one in zip(base.codings, found, strict=True)
         )
     else:
         codings = tuple(plane_coding(one, plane) for plane, one in enumerate(record.codings))
@@ -488,8 +485,8 @@ def is_image(array: np.ndarray) -> bool:
 
 @dataclass
 class SharedModels:
-    """Models of the planes of images of one kind but different sizes. number: of the block of the image that has them, 0
-    until it is written."""
+    """Models of the planes of images of one kind but different sizes. number: of the block of the image that has them,
+    0 until it is written."""
 
     models: tuple[PlaneModel, ...]
     number: int = 0
@@ -516,9 +513,10 @@ def shared_models(parts: Iterable[Part], lossy: Lossy | None) -> dict[Kind, Shar
     """The models of each kind of image of a file, where there are several, fitted to their middles in one size."""
     groups: dict[Kind, list[np.ndarray]] = {}
     for part in parts:
-        kind = kind_of(part, lossy) if isinstance(part, ImagePart) else None
-        if kind is not None and len(groups.setdefault(kind, [])) < LEARN_FROM and _can_predict(part.array):
-            groups[kind].append(_native(part.array).reshape(stack_shape(part.array.shape)[1:]))
+        if not isinstance(part, ImagePart) or (kind := kind_of(part, lossy)) is None:
+            continue
+        if len(groups.setdefault(kind, [])) < LEARN_FROM and _can_predict(part.array):
+            groups[kind].append(_native(part.array).reshape(stack_shape(part.array.shape))[0])
     found = {kind: _fitted_to_all(group, None if kind[2] else lossy) for kind, group in groups.items()
              if len(group) >= FEWEST_ALIKE and len({one.shape for one in group}) > 1}  # fmt: skip
     return {kind: SharedModels(models) for kind, models in found.items() if models}
@@ -562,8 +560,8 @@ def planned_like(array: np.ndarray, lossy: Lossy | None, shared: SharedModels) -
 
 
 def _gridded(sample: np.ndarray, lossy: Lossy | None, centred: bool) -> tuple[Any, ...] | None:
-    """Of tiles [plane y x tile]: noise, grids, bits of the noise, cells, noise in cells, and pixels without a cell; None
-    if the noise is unknown."""
+    """Of tiles [plane y x tile]: noise, grids, bits of the noise, cells, noise in cells, and pixels without a cell;
+    None if the noise is unknown."""
     sigmas = [noise_of(np.moveaxis(plane, -1, 0)) for plane in (_edges(sample) if centred else sample)]
     if lossy is not None and lossy.noise is not None:
         sigmas = [lossy.noise] * len(sigmas)

@@ -65,7 +65,8 @@ def test_limits_are_outer_quantiles_and_margins(model: LoadedModel) -> None:
     )  # fmt: skip
     recipe = replace(model.recipe, region=part)
     content = region_of(recipe, model.model, model.representation, "", list(range(100, 1101)))
-    assert content is not None and content["outside_of_held_out"] == 0
+    assert isinstance(content, dict)
+    assert content["outside_of_held_out"] == 0
     low, *_, high = content["quantiles"]["size"]  # type: ignore[index, call-overload]
     region = Region(model, part, {"size": (low / 2, high * 2)})
     assert [bool(one) for one in region.outside([40, 60, 2000, 2300])] == [True, False, False, True]

@@ -24,7 +24,10 @@ QUANTILES = (0.0025, 0.01, 0.05, 0.5, 0.95, 0.99, 0.9975)
 """Of each number on held-out items; the first and the last are the limits."""
 FEWEST = 100
 """Held-out items below which there are no limits."""
-UNKNOWN = "this model states no region that it was trained on (an earlier version trained it): whether items are in it isn't known"
+UNKNOWN = (
+    "this model states no region that it was trained on, since an earlier version trained it: whether items are in it "
+    "isn't known"
+)
 PER_CHUNK = 256
 
 
@@ -53,8 +56,8 @@ class Region:
         for name, (low, high) in self.limits.items():
             below, above = self.part.ends[name]
             value = numbers.get(name, np.nan)
-            reasons += [text.format(end) for text, end, is_out in ((below, low, value < low), (above, high, value > high))
-                        if text and is_out]  # fmt: skip
+            ends = ((below, low, value < low), (above, high, value > high))
+            reasons += [text.format(end) for text, end, is_out in ends if text and is_out]
         return tuple(reasons)
 
 
@@ -94,8 +97,8 @@ def load_region(model: LoadedModel) -> Region | None:
     check_format(content.get("format"), REGION)
     if content.get("weights") != model.sha256[WEIGHTS]:
         raise IncompatibleError(
-            f"Expected {REGION} of the weights in {run.path}, found that of others. Copy the folder again, or delete the "
-            "file: then whether items are like the training's isn't known."
+            f"Expected {REGION} of the weights in {run.path}, found that of others. Copy the folder again, or delete "
+            "the file: then whether items are like the training's isn't known."
         )
     return Region(model, part, _limits(part, content["quantiles"]))
 
@@ -125,7 +128,8 @@ def region_of(
         for below, above in [recipe.region.ends[name]]
     ]
     return {
-        "format": 1, "weights": weights, "held_out": len(items), "quantiles_at": list(QUANTILES), "quantiles": quantiles,
+        "format": 1, "weights": weights, "held_out": len(items), "quantiles_at": list(QUANTILES),
+        "quantiles": quantiles,
         "outside_of_held_out": round(float(np.any(out, 0).mean()), 4),
     }  # fmt: skip
 

@@ -207,8 +207,8 @@ def filled(stamp: Stamp) -> Stamp:
 
 
 def odd_square(psf: np.ndarray) -> np.ndarray:
-    """A PSF [... y x] of any sides as a square of an odd one around the same middle, with zeros beyond the given ones, or
-    its middle `LARGEST_PSF` pixels.
+    """A PSF [... y x] of any sides as a square of an odd one around the same middle, with zeros beyond the given ones,
+    or its middle `LARGEST_PSF` pixels.
 
     An even side has its middle between two pixels or, as by Fourier transforms, on one of them: whichever is nearer to
     the centre of light. Between two, the PSF is moved by half a pixel, by a cubic spline of its cumulative sum.

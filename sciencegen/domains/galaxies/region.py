@@ -46,12 +46,12 @@ ENCODED = {
 
 
 def of_observation(representation: ImageRepresentation, stamps: Sequence[Stamp]) -> dict[str, np.ndarray]:
-    """Noise (the largest of the bands relative to training, in the first band's nJy) and width of the PSF in pixels; NaN
-    for stamps without one."""
+    """Noise (the largest of the bands relative to training, in the first band's nJy) and width of the PSF in pixels;
+    NaN for stamps without one."""
     usual = np.sqrt(np.mean([one.variance for one in representation.instrument.exposures], 0)).clip(min=1e-30)
     noise = [float((_sigma(one) / usual).max() * usual[0]) if not one.noise_free else math.nan for one in stamps]
-    widths = [math.nan if one.psf is None else float(np.square(one.psf_of(0), dtype=np.float64).sum() ** -0.5)
-              for one in stamps]  # fmt: skip
+    psfs = (one.psf_of(0) for one in stamps)
+    widths = [math.nan if psf is None else float(np.square(psf, dtype=np.float64).sum() ** -0.5) for psf in psfs]
     return {"noise": np.array(noise), "psf": np.array(widths)}
 
 

@@ -64,8 +64,8 @@ def by_diffusion(
 def by_autoencoder(
     model: ImageVAE, representation: ImageRepresentation, stamp: Stamp, samples: int, seed: int
 ) -> Restored | Refusal:
-    """By samples of the posterior of a `stamp-vae`; the noise's correlation is that of the stamp's own sky, if the model
-    knows none."""
+    """By samples of the posterior of a `stamp-vae`; the noise's correlation is that of the stamp's own sky, if the
+    model knows none."""
     fitted = representation.fitted(stamp)
     if isinstance(fitted, Refusal) or fitted.noise_free or fitted.image.shape != representation.shape:
         return restored(posterior_samples, model, representation, stamp, samples, seed)
@@ -85,8 +85,8 @@ def by_autoencoder(
 
 
 def with_noise_of_sky(stamp: Stamp) -> tuple[Stamp, Float[np.ndarray, "band v u"] | None]:
-    """The stamp with the variance of its sky, where that is another than stated, and the sky's autocovariance in units of
-    it, None where it is white. Masked pixels and those near the middle are no sky."""
+    """The stamp with the variance of its sky, where that is another than stated, and the sky's autocovariance in units
+    of it, None where it is white. Masked pixels and those near the middle are no sky."""
     found = noise_correlation([stamp])
     scatter = sky_scatter(stamp) if found is None else found[:, found.shape[1] // 2, found.shape[2] // 2]
     if found is None and (np.isnan(scatter) | (np.abs(np.log(scatter)) < math.log(UNLIKE))).all():
