@@ -415,8 +415,8 @@ def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iter
     """Raise an error for an output that exists or can't be written, before anything is computed. Folders are made only
     when something is written to them, so that a failed command leaves none.
     inputs: files that must not be written over, or an item of one, `stamps.fits[3]`."""
-    inputs = [_PLACE_IN_FILE.sub("", one) for one in inputs if one is not None]
-    _INPUTS.update(Path(one).resolve() for one in inputs if os.path.isfile(one))
+    read = [_PLACE_IN_FILE.sub("", one) for one in inputs if one is not None]
+    _INPUTS.update(Path(one).resolve() for one in read if os.path.isfile(one))
     if output == "-":
         return
     check_writable(output, "`output`")
@@ -430,7 +430,7 @@ def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iter
     if path.is_file() and path.name.lower().endswith(STORE):
         raise ConfigError(f"Expected nothing or a folder of Zarr at {output}, found a file. Pass another `output`.")
     if not folder:  # refused rows of an earlier run would look like this run's
-        check_rejects(output, inputs)
+        check_rejects(output, read)
         Path(f"{output}.rejects.csv").unlink(missing_ok=True)
 
 
