@@ -196,6 +196,9 @@ class RestoreSettings(Batched):
         (), description="Properties with 90% intervals, a,b,c. [default: flux, half_light_radius, e1 and e2]"
     )
     keep_samples: bool = Field(False, description="Write each sample instead of their mean.")
+    allow_outside: bool = Field(
+        False, description="Write intervals, and samples, of items unlike those that the model was trained on, too."
+    )
     column: Column = COLUMN
 
 
