@@ -26,9 +26,9 @@ from sciencegen.domains.crystals.representation import CrystalRepresentation
 from sciencegen.domains.crystals.tasks import TASKS
 from sciencegen.domains.recipes import Recipe
 from sciencegen.items import Refusal
+from sciencegen.latent.diffusion_vae import DiffusionVAE, DiffusionVAESettings
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.crystals import CELL, PLACES, TYPES, CrystalDenoiser, CrystalEncoder, CrystalNetworkSettings
-from sciencegen.vae.diffusion_vae import DiffusionVAE, DiffusionVAESettings
 
 LOG_SNR_ENDS = 7.5, -5.0
 PLACE_SHIFT = 5.5

@@ -20,8 +20,8 @@ from sciencegen.domains.crystals.moves import CHANGES, constraint, pattern, plau
 from sciencegen.domains.crystals.tasks import resolve
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
+from sciencegen.latent.diffusion_vae import DiffusionVAESettings
 from sciencegen.networks.crystals import CrystalNetworkSettings
-from sciencegen.vae.diffusion_vae import DiffusionVAESettings
 from sciencegen.vae.flows import FlowSettings
 
 SALT = "crystal:3.99 3.99 3.99 60 60 60|Na 0 0 0|Cl 0.5 0.5 0.5"
