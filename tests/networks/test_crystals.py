@@ -102,7 +102,8 @@ def test_neighbours_of_a_cubic_cell_are_its_images():
     found = neighbours(torch.zeros(1, 1, 3), cell, 41, 4.0)
     by_radius = found.radial[0, 0, 0]
     assert int(by_radius.argmax()) == 30  # Å/10: the six nearest images
-    assert close(found.forces, torch.zeros(1)) and close(found.stresses[..., 1:], torch.zeros(1))
+    assert close(found.forces, torch.zeros(1))
+    assert close(found.stresses[..., 1:], torch.zeros(1))
 
 
 def test_symmetric_matrices_have_six_orthonormal_coordinates():
@@ -123,7 +124,8 @@ def test_displacement_is_the_score_of_the_wrapped_normal(deviation):
 
 def test_scale_is_the_noise_where_that_is_small_and_vanishes_where_places_are_uniform():
     small, large = displacement_scale(-2 * torch.tensor([0.01, 0.75]).log()) / torch.tensor([0.01, 0.75])
-    assert abs(float(small) - 1) < 0.03 and float(large) < 1e-3
+    assert abs(float(small) - 1) < 0.03
+    assert float(large) < 1e-3
 
 
 def test_wrong_inputs_are_named(denoiser, crystals):

@@ -10,6 +10,7 @@ balance use).
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal
+from sciencegen.errors import ConfigError
 
 TEXTS = ("symbol", "oxidation_states", "colour")
 
@@ -72,6 +74,34 @@ def reduced_formula(item: Crystal) -> str:
     return "".join(
         f"{SYMBOLS[elements[at] - 1]}{counts[at] if counts[at] > 1 else ''}" for at in _by_electronegativity(elements)
     )
+
+
+_PART = re.compile(r"([A-Z][a-z]?)(\d*)")
+
+
+def formula_counts(formula: str) -> dict[str, int]:
+    """Atoms of each element in the formula unit.
+
+    Raises
+    ------
+    ConfigError
+        For a text that is no formula of elements and whole numbers.
+
+    Examples
+    --------
+    >>> formula_counts("BaTiO3"), formula_counts("Na2Cl2")
+    ({'Ba': 1, 'Ti': 1, 'O': 3}, {'Na': 1, 'Cl': 1})
+    """
+    parts = _PART.findall(formula)
+    if "".join(symbol + count for symbol, count in parts) != formula.strip() or not parts:
+        raise ConfigError(f"Expected a formula such as BaTiO3, elements with whole numbers, got '{formula}'.")
+    counts: dict[str, int] = {}
+    for symbol, count in parts:
+        if symbol not in NUMBERS or count == "0":
+            raise ConfigError(f"Expected a formula of elements such as BaTiO3, got '{symbol}{count}' in '{formula}'.")
+        counts[symbol] = counts.get(symbol, 0) + int(count or 1)
+    unit = gcd(*counts.values())
+    return {symbol: count // unit for symbol, count in counts.items()}
 
 
 def chemical_system(item: Crystal) -> str:

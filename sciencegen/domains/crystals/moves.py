@@ -13,11 +13,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.domains.capabilities import Moves
-from sciencegen.domains.crystals.elements import element_data, oxidation_states
+from sciencegen.domains.crystals.elements import element_data, formula_counts, oxidation_states
 from sciencegen.domains.crystals.geometry import shortest_distance
 from sciencegen.domains.crystals.items import NUMBERS, Crystal, crystal
 from sciencegen.domains.crystals.properties import shortest_bond
-from sciencegen.domains.crystals.tasks import formula_counts
 from sciencegen.errors import ConfigError
 from sciencegen.items import Reference, Refusal
 

@@ -6,10 +6,8 @@ one model, trained on whole crystals, does all of it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import gcd
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from sciencegen.diffusion.samplers import row_keys
 from sciencegen.diffusion.sizes import SizedDiffusion
 from sciencegen.diffusion.state import Fields
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
+from sciencegen.domains.crystals.elements import formula_counts
 from sciencegen.domains.crystals.files import ITEMS
 from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal
 from sciencegen.domains.crystals.representation import CrystalRepresentation
@@ -33,32 +32,6 @@ from sciencegen.networks.crystals import CELL, PLACES, TYPES
 LEVEL = 0.4
 """Default noise level of variations."""
 ATOMS = "atoms"
-_PART = re.compile(r"([A-Z][a-z]?)(\d*)")
-
-
-def formula_counts(formula: str) -> dict[str, int]:
-    """Atoms of each element in the formula unit.
-
-    Raises
-    ------
-    ConfigError
-        For a text that is no formula of elements and whole numbers.
-
-    Examples
-    --------
-    >>> formula_counts("BaTiO3"), formula_counts("Na2Cl2")
-    ({'Ba': 1, 'Ti': 1, 'O': 3}, {'Na': 1, 'Cl': 1})
-    """
-    parts = _PART.findall(formula)
-    if "".join(symbol + count for symbol, count in parts) != formula.strip() or not parts:
-        raise ConfigError(f"Expected a formula such as BaTiO3, elements with whole numbers, got '{formula}'.")
-    counts: dict[str, int] = {}
-    for symbol, count in parts:
-        if symbol not in NUMBERS or count == "0":
-            raise ConfigError(f"Expected a formula of elements such as BaTiO3, got '{symbol}{count}' in '{formula}'.")
-        counts[symbol] = counts.get(symbol, 0) + int(count or 1)
-    unit = gcd(*counts.values())
-    return {symbol: count // unit for symbol, count in counts.items()}
 
 
 def one_hot(representation: CrystalRepresentation, numbers: Int[np.ndarray, " atom"]) -> Float[Tensor, "atom element"]:
@@ -212,7 +185,7 @@ def read_crystals(source: str, setting: str) -> list[Crystal]:
         raise DataError(f"Expected crystals for `{setting}` in {source}, got one that can't be read: {refused.reason}.")
     if not items:
         raise DataError(f"Expected crystals for `{setting}` in {source}, found none.")
-    return list(items)
+    return [item for item in items if isinstance(item, Crystal)]
 
 
 def resolve(model: SizedDiffusion, representation: CrystalRepresentation, settings: TaskSettings) -> DrawTask:

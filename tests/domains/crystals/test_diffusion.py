@@ -67,7 +67,8 @@ def test_unknown_elements_and_large_cells_are_refused(representation):
     other = parse_text("crystal:3 3 3 90 90 90|Cs 0 0 0")
     large = parse_text("crystal:9 9 9 90 90 90" + "".join(f"|Na {k / 8} 0 0" for k in range(8)))
     found = [one.reason for one in representation.encode([other, large])]
-    assert "Cs" in found[0] and "8 atoms" in found[1]
+    assert "Cs" in found[0]
+    assert "8 atoms" in found[1]
 
 
 def test_sizes_follow_the_condition(model, representation):
@@ -94,7 +95,8 @@ def test_a_scaffold_keeps_its_cell_and_atoms(model, representation, tmp_path):
     task = resolve(model, representation, TaskSettings(scaffold=str(path), bounds={"atoms": (4, 5)}))
     kept = parse_text(SALT)
     for one in representation.decode(task.draw(noise(model, 3))):
-        assert isinstance(one, Crystal) and len(one) == 5
+        assert isinstance(one, Crystal)
+        assert len(one) == 5
         assert np.allclose(one.cell, kept.cell, atol=2e-3)
         away = (one.places[1] - one.places[0]) - (kept.places[1] - kept.places[0])
         assert np.allclose(away, np.round(away), atol=1e-4)
@@ -125,16 +127,21 @@ def test_moves_give_other_crystals_that_keep_the_structure():
     item, generator = parse_text(PEROVSKITE), np.random.default_rng(0)
     for change in CHANGES:
         made = [one for one in (change(item, generator) for _ in range(8)) if isinstance(one, Crystal)]
-        assert made and all(len(one) == 5 and text(one) != PEROVSKITE for one in made)
+        assert made
+        assert all(len(one) == 5 and text(one) != PEROVSKITE for one in made)
     child = recombine(item, parse_text("crystal:3.9 3.9 3.9 90 90 90|Sr 0 0 0|F 0.5 0.5 0.5|V 0 0.5 0.5"), generator)
-    assert reduced_formula(child) == "SrVF3" and np.allclose(child.places, item.places)
+    assert reduced_formula(child) == "SrVF3"
+    assert np.allclose(child.places, item.places)
 
 
 def test_patterns_of_elements():
     item = parse_text(PEROVSKITE)
-    assert constraint(["Ba-O"], ["Pb", "Ti-Pb"])(item) and not constraint(["Ba-O"], ["Ti"])(item)
-    assert pattern("only:O-Ti-Ba-Sr")(item) and not pattern("only:O-Ti")(item)
-    assert pattern("Ba2Ti2O6")(item) and not pattern("BaTiO4")(item)
+    assert constraint(["Ba-O"], ["Pb", "Ti-Pb"])(item)
+    assert not constraint(["Ba-O"], ["Ti"])(item)
+    assert pattern("only:O-Ti-Ba-Sr")(item)
+    assert not pattern("only:O-Ti")(item)
+    assert pattern("Ba2Ti2O6")(item)
+    assert not pattern("BaTiO4")(item)
     with pytest.raises(ConfigError, match="got 'barium'"):
         pattern("barium")
 
@@ -176,7 +183,8 @@ def test_training_and_its_end_make_latents_standard_normal(representation, autoe
     batch = representation.batch([parse_text(one) for one in TEXTS] * 4, np.zeros((12, 2)))
     generator = torch.Generator().manual_seed(0)
     terms = autoencoder.loss(batch, 0, generator)
-    assert set(terms) == {"loss", "denoising", "size", "kl"} and torch.isfinite(terms["loss"])
+    assert set(terms) == {"loss", "denoising", "size", "kl"}
+    assert torch.isfinite(terms["loss"])
     autoencoder.finish([batch], generator, steps=20)
     latent = autoencoder.sample(torch.randn(3, 4, generator=generator), batch.condition[:3])
     assert torch.isfinite(latent).all()
