@@ -24,7 +24,8 @@ from sciencegen.domains.crystals.geometry import average_distances, shortest_dis
 from sciencegen.domains.crystals.items import Crystal
 from sciencegen.domains.crystals.representation import CrystalRepresentation
 from sciencegen.domains.crystals.tasks import TASKS
-from sciencegen.domains.recipes import Recipe
+from sciencegen.domains.recipes import Adaptation, Recipe
+from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from sciencegen.latent.diffusion_vae import DiffusionVAE, DiffusionVAESettings
 from sciencegen.networks.conditions import ConditionDropout
@@ -55,6 +56,7 @@ class CrystalDiffusionSettings:
             dropout=ConditionDropout(some=0.5, everything=0.2),
             sampler="ancestral",
             steps=50,
+            step_noise=0.6,
             self_conditioning=0.5,
         )
     )
@@ -94,6 +96,24 @@ def crystal_diffusion(
         return SizedDiffusion(diffusion, table)
     known = torch.from_numpy(representation.known).float()
     return SizedDiffusion(diffusion, table, TypicalConditions(known, torch.from_numpy(representation.counts)))
+
+
+def adapted(
+    model: SizedDiffusion, old: CrystalRepresentation, new: CrystalRepresentation,
+    settings: CrystalDiffusionSettings, seed: int,
+) -> SizedDiffusion:  # fmt: skip
+    """The model for the crystals of `new`, with the weights of `model`.
+
+    Raises
+    ------
+    ConfigError
+        If another network is asked for.
+    """
+    built, known = crystal_diffusion(new, settings), model.state_dict()
+    if {name: value.shape for name, value in built.state_dict().items()} != {k: v.shape for k, v in known.items()}:
+        raise ConfigError("Expected a `network` of the sizes of the one that is fine-tuned, got another. Leave it out.")
+    built.load_state_dict(known)
+    return built
 
 
 @dataclass(frozen=True)
@@ -153,6 +173,7 @@ RECIPES = {
         training={"batch_size": 64, "learning_rate": 1.5e-3},
         one_thread=True,
         tasks=TASKS,
+        adaptation=Adaptation(adapt_representation=representation.adapt, adapt=adapted, fewest=1),
         description="Diffusion of fractional coordinates, elements and the cell together; an equivariant network.",
         check=figures,
     ),

@@ -107,7 +107,7 @@ def plausible(item: Crystal) -> bool:
 
 
 # Patterns: elements joined by hyphens (Li-O: holds both), the same after "only:" (no other element), or a formula with
-# numbers (BaTiO3: this composition).
+# numbers (BaTiO3: this composition). Commas: one of several.
 
 _ELEMENTS = re.compile(r"[A-Z][a-z]?(-[A-Z][a-z]?)*")
 ONLY = "only:"
@@ -128,6 +128,9 @@ def pattern(text: str) -> Callable[[Crystal], bool]:
     >>> [pattern(text)(salt) for text in ("Na", "Na-K", "only:Na-Cl-K", "Na1Cl1", "NaCl2")]
     [True, False, True, True, False]
     """
+    if "," in text:
+        tests = [pattern(one) for one in text.split(",")]
+        return lambda item: any(test(item) for test in tests)
     names = text.strip().removeprefix(ONLY)
     if _ELEMENTS.fullmatch(names) and set(names.split("-")) <= set(NUMBERS):
         asked = {NUMBERS[symbol] for symbol in names.split("-")}

@@ -8,7 +8,7 @@ deviation, so that axes can be permuted and reversed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from sciencegen.batch import Batch
 from sciencegen.domains import standardization
 from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal, crystal, parse_text
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
-from sciencegen.errors import DataError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Json, Refusal
 from sciencegen.networks.crystals import CELL, PLACES, TYPES, parts_of, symmetric
 from sciencegen.runs import check_format
@@ -160,3 +160,23 @@ def fit(
     kept = np.linspace(0, len(items) - 1, min(MOST_KNOWN, len(items))).round().astype(int)
     histogram = dict(zip(sizes.tolist(), number.tolist(), strict=True))
     return CrystalRepresentation(elements, histogram, cell, scales, *moments, counts[kept], np.round(values[kept], 3))
+
+
+def adapt(
+    old: CrystalRepresentation, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]
+) -> CrystalRepresentation:
+    """That of other crystals of the same elements, with cells and conditions standardized as the weights have learned.
+
+    Raises
+    ------
+    ConfigError
+        For conditions other than the model's own.
+    """
+    if tuple(properties) != old.properties:
+        raise ConfigError(f"Expected the model's own conditions {list(old.properties)}, got {list(properties)}.")
+    known = set(old.elements.tolist())
+    read = [parse_text(text) for text in texts]
+    kept = [isinstance(one, Crystal) and set(one.numbers.tolist()) <= known for one in read]
+    texts = [text for text, good in zip(texts, kept, strict=True) if good]
+    new = fit(texts, np.asarray(values)[kept], properties, old.standardization)
+    return replace(new, elements=old.elements, cell=old.cell)

@@ -13,6 +13,7 @@ from sciencegen.domains.crystals.items import Crystal, parse_text, text
 from sciencegen.domains.crystals.models import (
     CrystalDiffusionSettings,
     CrystalVAESettings,
+    adapted,
     crystal_diffusion,
     crystal_vae,
 )
@@ -142,6 +143,7 @@ def test_patterns_of_elements():
     assert not pattern("only:O-Ti")(item)
     assert pattern("Ba2Ti2O6")(item)
     assert not pattern("BaTiO4")(item)
+    assert pattern("Pb,Ti")(item)
     with pytest.raises(ConfigError, match="got 'barium'"):
         pattern("barium")
 
@@ -188,3 +190,18 @@ def test_training_and_its_end_make_latents_standard_normal(representation, autoe
     autoencoder.finish([batch], generator, steps=20)
     latent = autoencoder.sample(torch.randn(3, 4, generator=generator), batch.condition[:3])
     assert torch.isfinite(latent).all()
+
+
+def test_fine_tuning_starts_with_the_weights(model, representation):
+    new = representations.adapt(
+        representation, [SALT, "crystal:3 3 3 90 90 90|Cs 0 0 0"], np.full((2, 2), 1.0), ["atoms", "energy"]
+    )
+    assert new.elements.tolist() == representation.elements.tolist()
+    assert dict(new.sizes) == {2: 1}
+    small = CrystalNetworkSettings(width=16, pair_width=8, layers=1, heads=4, radial=8, context=8)
+    again = adapted(model, representation, new, CrystalDiffusionSettings(network=small), 0)
+    assert all(torch.equal(one, other) for one, other in zip(again.parameters(), model.parameters(), strict=True))
+    with pytest.raises(ConfigError, match="Leave it out"):
+        adapted(model, representation, new, CrystalDiffusionSettings(), 0)
+    with pytest.raises(ConfigError, match="the model's own conditions"):
+        representations.adapt(representation, [SALT], np.ones((1, 1)), ["atoms"])
