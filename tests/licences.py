@@ -19,6 +19,7 @@ from tests.versions import OF_TORCH, PYPROJECT, normalized, requirements
 
 WEIGHTS = {
     "backbones": ("proteins/backbones",),
+    "crystals": ("structures of the Materials Project, 2018",),
     "galaxies": ("galaxies/simulated-deep",),
     "galaxies-diffusion": ("galaxies/simulated-deep",),
     "galaxies-kids": ("stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them",),
@@ -36,6 +37,7 @@ WEIGHTS = {
 }
 """Folders of `sciencegen/pretrained`, and the datasets that they were trained on."""
 WITHOUT_CARD = {
+    "structures of the Materials Project, 2018": "CC BY 4.0 (Materials Project)",
     "drug-like molecules of ChEMBL, PubChem and USPTO": "CC BY-SA 3.0 (ChEMBL), public domain (PubChem), CC0 (USPTO)",
     "stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them": "CC BY 4.0 (ESO: KiDS, VIKING)",
 }
