@@ -110,7 +110,7 @@ class CrystalNetworkSettings:
             raise ConfigError(f"Expected a width that {self.heads} heads divide, got {self.width}.")
 
 
-class Neighbours(NamedTuple):
+class PairSums(NamedTuple):
     """Of each ordered pair of atoms: radial functions, summed over images, alone and times the direction as fractional
     coordinates of a cell of volume 1, and times its square in the basis of `symmetric`."""
 
@@ -121,7 +121,7 @@ class Neighbours(NamedTuple):
 
 def neighbours(
     places: Float[Tensor, "batch atom 3"], cell: Float[Tensor, "batch 3 3"], count: int, reach: float
-) -> Neighbours:
+) -> PairSums:
     """cell: S, in the unit of log Å. Each unordered pair is computed once: the force on the other atom is opposite."""
     lattice, size = torch.linalg.matrix_exp(cell), places.shape[1]
     first, second = torch.triu_indices(size, size, device=places.device)
@@ -146,7 +146,7 @@ def neighbours(
     pair[first, second] = pair[second, first] = torch.arange(len(first), device=places.device)
     whole = sums[:, pair]
     sign = torch.ones_like(places[0, :, :1] @ places[0, :, :1].T).triu() * 2 - 1
-    return Neighbours(whole[..., 0], whole[..., 1:4] * sign[..., None, None], whole[..., 4:])
+    return PairSums(whole[..., 0], whole[..., 1:4] * sign[..., None, None], whole[..., 4:])
 
 
 class CrystalLayer(nn.Module):
@@ -377,7 +377,7 @@ class CrystalDenoiser(nn.Module):
         places: Tensor,
         atoms: Tensor,
         force: Tensor,
-        geometry: list[Neighbours],
+        geometry: list[PairSums],
         log_snr: Tensor,
         real: Tensor | None,
     ) -> Tensor:
@@ -396,7 +396,7 @@ class CrystalDenoiser(nn.Module):
         cell: Tensor,
         atoms: Tensor,
         weights: Tensor,
-        geometry: list[Neighbours],
+        geometry: list[PairSums],
         log_snr: Tensor,
         count: Tensor,
     ) -> Tensor:

@@ -225,7 +225,7 @@ def _cif_row(start: int, block: list[str], size: int, path: Path) -> Row:
 
 def _read_xyz(path: Path) -> Iterator[Row]:
     """Blocks of a number of atoms, a comment, and a line for each atom; after an invalid number, skip to the next."""
-    given = _Lines(lines(path, LONGEST_LINE))
+    given = _Reader(lines(path, LONGEST_LINE))
     lost = False
     while (line := given.take()) is not None:
         number = given.number
@@ -242,7 +242,7 @@ def _read_xyz(path: Path) -> Iterator[Row]:
             yield Row(number, f"{UNREADABLE} expected a number of atoms, found '{line.strip()[:40]}'")
 
 
-class _Lines:
+class _Reader:
     """Lines of extended XYZ, one of which can be put back. number: that of the last line."""
 
     def __init__(self, given: Iterator[str]) -> None:

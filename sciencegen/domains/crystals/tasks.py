@@ -151,7 +151,7 @@ class ScaffoldTask:
 
 
 @dataclass(frozen=True, eq=False)
-class VariationTask:
+class CrystalVariationTask:
     """Variations of given crystals by partial diffusion."""
 
     model: SizedDiffusion
@@ -211,7 +211,7 @@ def resolve(model: SizedDiffusion, representation: CrystalRepresentation, settin
             raise DataError(f"Expected crystals for `{name}` that the model can draw, got one that {known.reason}.")
     if settings.vary is not None:
         level = LEVEL if settings.noise_level is None else settings.noise_level
-        return VariationTask(model, representation, items, level)
+        return CrystalVariationTask(model, representation, items, level)
     if len(items) != 1:
         raise DataError(f"Expected one crystal as `scaffold`, found {len(items)} in {source}.")
     size = len(items[0])
