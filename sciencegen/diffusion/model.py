@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
@@ -78,27 +78,46 @@ class TypicalConditions:
         counts: Int[Tensor, " batch"],
         condition: Float[Tensor, "batch property"] | None,
     ) -> Float[Tensor, "batch property"] | None:
-        """The condition with each NaN replaced by the value of one of the `NEAREST` items that are nearest in the given
-        values and in size, or of one as near as the last of them, less the bias. The row of noise determines which."""
+        """The condition with each NaN replaced by the value of the `chosen` item, less the bias."""
+        return self.filled(condition, self.chosen(noise, counts, condition), noise)
+
+    def filled(
+        self, condition: Float[Tensor, "batch property"] | None, chosen: Int[Tensor, " batch"], like: Tensor
+    ) -> Float[Tensor, "batch property"] | None:
+        """The condition with the values of these items in place of NaN, less the bias."""
         if not self.values.numel():
             return condition
-        nothing = noise.new_full((len(counts), self.values.shape[1]), torch.nan)
-        requested = (nothing if condition is None else condition.detach()).cpu()
-        off = self._squared_distances(requested, counts.cpu())
-        near = off <= off.kthvalue(min(NEAREST, len(self.values)), 1, keepdim=True).values
+        typical = self.values[chosen].to(like)
+        completed = typical if condition is None else torch.where(condition.isnan(), typical, condition.detach())
+        return completed if self.bias is None else completed - self.bias.to(completed)
+
+    def chosen(
+        self,
+        noise: Float[Tensor, "batch latent"],
+        counts: Int[Tensor, " batch"],
+        condition: Float[Tensor, "batch property"] | None,
+        possible: Bool[Tensor, "batch item"] | None = None,
+    ) -> Int[Tensor, " batch"]:
+        """For each row one of the `NEAREST` items that are nearest in the given values and in size, or of those as near
+        as the last of them; of the possible ones, if said. The row of noise determines which. On the CPU."""
+        off = self.squared_distances(counts, condition)
+        off = off if possible is None else torch.where(possible, off, torch.inf)
+        near = (off <= off.kthvalue(min(NEAREST, len(self.values)), 1, keepdim=True).values) & off.isfinite()
         uniform = torch.tensor([key / 2**64 for key in row_keys(noise)], dtype=torch.float64)
         place = (uniform * near.sum(1)).long().clamp(max=near.sum(1) - 1)
-        typical = self.values[torch.searchsorted(near.cumsum(1), place[:, None] + 1)[:, 0]]
-        completed = torch.where(requested.isnan(), typical.to(requested), requested)
-        return (completed if self.bias is None else completed - self.bias.to(completed)).to(noise.device)
+        return torch.searchsorted(near.cumsum(1), place[:, None] + 1)[:, 0]
 
-    def _squared_distances(
-        self, requested: Float[Tensor, "batch property"], counts: Int[Tensor, " batch"]
+    def squared_distances(
+        self, counts: Int[Tensor, " batch"], condition: Float[Tensor, "batch property"] | None
     ) -> Float[Tensor, "batch item"]:
-        """Of the given values and sizes; where an item's value is unknown, its mean c^2 + 1 over standardized ones."""
-        given = requested[:, None]
+        """Of the given values and sizes; where an item's value is unknown, its mean c^2 + 1 over standardized ones. On
+        the CPU."""
+        off = ((counts.cpu()[:, None] - self.sizes) / SIZE_UNIT).square()
+        if condition is None:
+            return off
+        given = condition.detach().cpu()[:, None]
         squares = torch.where(self.values.isnan(), given.square() + 1, (given - self.values).square())
-        return squares.nan_to_num(nan=0.0).sum(2) + ((counts[:, None] - self.sizes) / SIZE_UNIT).square()
+        return squares.nan_to_num(nan=0.0).sum(2) + off
 
 
 # Self-conditioning: the denoiser also sees its own estimate of the step before. Chen et al. 2023 (Analog bits).
@@ -544,7 +563,9 @@ def draw_by(model: nn.Module, drawing: Drawing) -> int:
 
 
 @torch.no_grad()
-def vary(model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Bend | None = None) -> Batch:
+def vary(
+    model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Bend | None = None, fresh: Noise | None = None
+) -> Batch:
     """Draw x' from p(x' | z_t), with z_t from q(z_t | x).
 
     Parameters
@@ -559,6 +580,8 @@ def vary(model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Ben
         The time t of the schedule, above 0 to 1. Near 0 the items hardly change; at 1 nothing of them is left.
     bend : function from denoiser to denoiser, optional
         Further guidance.
+    fresh : Noise, optional
+        That of random samplers' steps; derived from z by default.
 
     Raises
     ------
@@ -571,4 +594,4 @@ def vary(model: DiffusionModel, x: Batch, noise: Fields, level: float, bend: Ben
     steps = max(1, math.ceil(level * settings.steps))
     path = log_snr_grid(model.schedule, steps, first, settings.last_time * level, settings.crowding, level)
     z = diffuse(model.state, x, levels(path[0], x), model.state.project(noise, x.mask, "noise"))
-    return model.denoised(path, z, settings.sampler, bend=bend)
+    return model.denoised(path, z, settings.sampler, fresh, bend)

@@ -1,4 +1,4 @@
-"""A space of fields beside those of `state`: the torus, with wrapped normal noise.
+"""Spaces of fields beside those of `state`: the torus with wrapped normal noise, categories in groups, and orbits.
 
 Fractional coordinates x of a crystal's atoms count modulo 1. Noise wraps around: y = x + s eps mod 1. On the covering
 space, the real line, this is the process of any other field, z = alpha x + sigma eps with y = z / alpha and
@@ -19,10 +19,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jaxtyping import Float
-from torch import Tensor
+import torch
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
+from torch.nn import functional
 
-from sciencegen.diffusion.state import Euclidean, Real, real_entries, rows
+from sciencegen.batch import Batch
+from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Fields, Real, State, real_entries, rows
 from sciencegen.networks.crystals import displacement
 
 
@@ -47,3 +50,75 @@ class Torus(Euclidean):
     ) -> Float[Tensor, " batch"]:
         """KL of the noisiest y from a uniform one: none at s >= 0.7, whose first Fourier coefficient is 6e-5."""
         return x.new_zeros(len(x))
+
+
+@dataclass(frozen=True)
+class GroupedCategories(CategoricalSpace):
+    """One-hot vectors of categories, then those of their groups times `scale`.
+
+    groups: of each category, 0, 1, .... Noise hides a group later than its members, by 2 log scale of the log-SNR, so
+    that draws decide the coarse kind first: the column of the periodic table, and with it the valence, before the
+    element.
+    """
+
+    groups: tuple[int, ...]
+    scale: float
+
+    def vectors(self) -> Float[Tensor, "category entry"]:
+        """The vector of each category."""
+        group = functional.one_hot(torch.tensor(self.groups), max(self.groups) + 1)
+        return torch.cat([torch.eye(self.categories), self.scale * group], 1)
+
+    def one_hot(self, index: Int[Tensor, "batch ..."]) -> Float[Tensor, "batch ... entry"]:
+        one = super().one_hot(index)
+        return one @ self.vectors().to(one)
+
+    def index(self, x: Float[Tensor, "batch ... entry"]) -> Int[Tensor, "batch ..."]:
+        return x[..., : self.categories].argmax(-1)
+
+    def surprise(
+        self, x: Float[Tensor, "batch ... entry"], z: Float[Tensor, "batch ... entry"], log_snr: Tensor, real: Real
+    ) -> Float[Tensor, " batch"]:
+        """By the categories' own entries, which the groups follow from."""
+        own = slice(self.categories)
+        return super().surprise(x[..., own], z[..., own], log_snr, real)
+
+
+FIRST, TURNS = "first", "turns"
+"""Given fields of items with symmetry: [batch position] the first position of the orbit of each, and the matrix
+[batch position axis axis] that turns a vector at that one into its copy here."""
+
+
+@dataclass(frozen=True)
+class OrbitState(State):
+    """A state whose noise has the symmetry of items that are given with one, so that z has it too.
+
+    free: share of the items whose noise is that of any item's. Vectors on a torus are turned, other fields copied.
+    """
+
+    free: float = 0.0
+
+    def noise(self, like: Batch, generator: Generator) -> dict[str, Tensor]:
+        noise = super().noise(like, generator)
+        if FIRST not in like.fields:
+            return noise
+        free = torch.rand(len(like), generator=generator, device=generator.device) < self.free
+        turned = self.turned(noise, like)
+        return {
+            name: torch.where(free.to(value.device).view(-1, *(value.ndim - 1) * [1]), value, turned[name])
+            for name, value in noise.items()
+        }
+
+    def turned(self, noise: Fields, like: Batch) -> dict[str, Tensor]:
+        """At each position the noise of the first one of its orbit, turned."""
+        item = torch.arange(len(like), device=like[FIRST].device)[:, None]
+
+        def of(name: str, value: Tensor) -> Tensor:
+            if not self.fields[name].positions:
+                return value
+            value = value[item, like[FIRST]]
+            if isinstance(self.fields[name].space, Torus):
+                value = torch.einsum("bixy,biy->bix", like[TURNS].to(value), value)
+            return value
+
+        return {name: of(name, value) for name, value in noise.items()}

@@ -37,7 +37,7 @@ from sciencegen.networks.mlp import MLP
 from sciencegen.networks.points import NOISE_FREQUENCIES, exactly, noise_features, radial_functions
 
 PLACES, TYPES, CELL = "places", "types", "cell"
-"""Fields: fractional coordinates [batch atom 3], elements [batch atom element] and the cell [batch 6]."""
+"""Fields: fractional coordinates [batch atom 3], vectors of elements [batch atom entry] and the cell [batch 6]."""
 EARLIER_PLACES, EARLIER_TYPES, EARLIER_CELL = "earlier_places", "earlier_types", "earlier_cell"
 """Optional given fields: an earlier estimate of these (`diffusion.model`)."""
 CONDITION_FREQUENCIES = 7
@@ -219,13 +219,23 @@ def log_lattice(
     return symmetric(torch.cat([(log_volume / math.sqrt(3))[:, None], shape * cell[:, 1:]], -1))
 
 
+def cell_field(
+    log_lattice: Float[Tensor, "batch 3 3"], count: Float[Tensor, " batch"], moments: tuple[float, float, float]
+) -> Float[Tensor, "batch 6"]:
+    """The inverse of `log_lattice`."""
+    mean, deviation, shape = moments
+    parts = parts_of(log_lattice)
+    volume = (parts[:, :1] * math.sqrt(3) - count.log()[:, None] - mean) / deviation
+    return torch.cat([volume, parts[:, 1:] / shape], 1)
+
+
 class CrystalEncoder(nn.Module):
     """A batch of crystals -> mean and logarithm of the standard deviation of a code [batch latent], which doesn't
     depend on the origin, the order of atoms and that of the axes."""
 
     def __init__(
         self,
-        elements: int,
+        entries: int,
         latent: int,
         cell: tuple[float, float, float],
         settings: CrystalNetworkSettings | None = None,
@@ -234,7 +244,7 @@ class CrystalEncoder(nn.Module):
         s = self.settings = settings or CrystalNetworkSettings()
         self.cell = cell
         self.context = MLP(7, s.context, s.context, 1)
-        self.atom_in = nn.Linear(elements, s.width)
+        self.atom_in = nn.Linear(entries, s.width)
         self.pair_in = nn.Linear(s.radial, s.pair_width)
         self.layers = nn.ModuleList([CrystalLayer(s) for _ in range(s.layers)])
         self.out = MLP(2 * s.width + 7, 2 * latent, s.width, 1)
@@ -261,8 +271,8 @@ class CrystalDenoiser(nn.Module):
 
     Parameters
     ----------
-    elements : int
-        Width of the field of elements.
+    elements : Tensor [element entry]
+        The vector of each element.
     conditions : int
         Number of columns of the condition (NaN: not given).
     latent : int
@@ -275,10 +285,11 @@ class CrystalDenoiser(nn.Module):
     """
 
     recalls = True
+    elements: Float[Tensor, "element entry"]
 
     def __init__(
         self,
-        elements: int,
+        elements: Float[Tensor, "element entry"],
         conditions: int = 0,
         shifts: Mapping[str, float] | None = None,
         latent: int = 0,
@@ -287,15 +298,16 @@ class CrystalDenoiser(nn.Module):
     ) -> None:
         super().__init__()
         self.settings = settings = settings or CrystalNetworkSettings()
-        self.elements, self.conditions, self.latent, self.cell = elements, conditions, latent, cell
+        self.conditions, self.latent, self.cell = conditions, latent, cell
+        self.register_buffer("elements", elements, persistent=False)
         self.shifts = {PLACES: 0.0, TYPES: 0.0, CELL: 0.0, **(shifts or {})}
         width, pair, radial = settings.width, settings.pair_width, settings.radial
         inputs = 2 * NOISE_FREQUENCIES + 9 + (2 + 2 * CONDITION_FREQUENCIES) * conditions + latent
         self.context = MLP(inputs, settings.context, settings.context, 2)
-        self.atom_in = nn.Linear(2 * elements, width)
+        self.atom_in = nn.Linear(2 * elements.shape[1], width)
         self.pair_in = nn.Linear(2 * radial, pair)
         self.layers = nn.ModuleList([CrystalLayer(settings) for _ in range(settings.layers)])
-        self.types = nn.Linear(width, elements)
+        self.types = nn.Linear(width, len(elements))
         self.force = nn.Linear(pair, 2 * radial)
         self.gate = nn.Linear(width, 2 * radial)
         self.stress = nn.Linear(pair, 2 * radial)
@@ -337,9 +349,10 @@ class CrystalDenoiser(nn.Module):
         if real is not None:
             both = (real[:, :, None] * real[:, None])[..., None]
             force, stress, atoms = force * both, stress * both, atoms * real[..., None]
+        kinds = self.types(atoms).softmax(-1) @ self.elements.to(atoms)
         return {
             PLACES: self._places(places, atoms, force, geometry, at[PLACES], real),
-            TYPES: self.types(atoms).softmax(-1) if real is None else self.types(atoms).softmax(-1) * real[..., None],
+            TYPES: kinds if real is None else kinds * real[..., None],
             CELL: self._cell(cell, atoms, stress, geometry, at[CELL], count),
         }
 
@@ -348,7 +361,7 @@ class CrystalDenoiser(nn.Module):
         return self.settings.radial, self.settings.reach
 
     def _check(self, z: Mapping[str, Tensor]) -> None:
-        for name, width in ((PLACES, 3), (TYPES, self.elements), (CELL, 6)):
+        for name, width in ((PLACES, 3), (TYPES, self.elements.shape[1]), (CELL, 6)):
             if name not in z:
                 raise unknown_name("field (the state lacks it)", name, z)
             if z[name].shape[-1] != width or z[name].ndim != (2 if name == CELL else 3):

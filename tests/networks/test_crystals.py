@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("double_precision")
 @pytest.fixture
 def denoiser():
     torch.manual_seed(0)
-    network = CrystalDenoiser(ELEMENTS, 2, {PLACES: 5.5, TYPES: 2.0}, settings=SETTINGS)
+    network = CrystalDenoiser(torch.eye(ELEMENTS), 2, {PLACES: 5.5, TYPES: 2.0}, settings=SETTINGS)
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(0.1 * torch.randn_like(weight))

@@ -35,9 +35,13 @@ def _scale() -> np.ndarray:
 
 def compositions(items: Sequence[Crystal]) -> Float[np.ndarray, "item place"]:
     """Cumulative shares of the elements along Pettifor's scale: their differences sum to ElMD."""
-    table = np.zeros((len(items), 106))
-    for row, item in enumerate(items):
-        np.add.at(table[row], _scale()[item.numbers], 1 / len(item))
+    return along_the_scale(np.reshape([fractions(item) for item in items], (len(items), -1)))
+
+
+def along_the_scale(shares: Float[np.ndarray, "item number"]) -> Float[np.ndarray, "item place"]:
+    """Shares of atomic numbers as `compositions`."""
+    table = np.zeros((len(shares), 106))
+    np.add.at(table.T, _scale()[: shares.shape[1]], shares.T)
     return table.cumsum(1)
 
 

@@ -1,7 +1,8 @@
 """Recipes of crystals: a joint diffusion of fractional coordinates, elements and the cell.
 
 As in DiffCSP (Jiao et al. 2023) and MatterGen (Zeni et al. 2025), atoms diffuse on the torus of fractional coordinates
-(`diffusion.spaces.Torus`). Elements are one-hot vectors with Gaussian noise, the cell is the logarithm of its metric.
+(`diffusion.spaces.Torus`), with the symmetry of a known crystal (`symmetry`). Elements are one-hot vectors of these and
+of their columns of the periodic table (`diffusion.spaces.GroupedCategories`), the cell is the logarithm of its metric.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings, TypicalConditions
 from sciencegen.diffusion.schedules import Cosine
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
-from sciencegen.diffusion.spaces import Torus
-from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, Fields, State
+from sciencegen.diffusion.spaces import OrbitState, Torus
+from sciencegen.diffusion.state import Euclidean, Field, Fields, State
 from sciencegen.domains.crystals import representation
 from sciencegen.domains.crystals.elements import reduced_formula
 from sciencegen.domains.crystals.geometry import average_distances, shortest_distance
 from sciencegen.domains.crystals.items import Crystal
 from sciencegen.domains.crystals.representation import CrystalRepresentation
+from sciencegen.domains.crystals.symmetry import CrystalDiffusion
 from sciencegen.domains.crystals.tasks import TASKS
 from sciencegen.domains.recipes import Adaptation, Recipe
 from sciencegen.errors import ConfigError
@@ -35,6 +37,8 @@ LOG_SNR_ENDS = 7.5, -5.0
 PLACE_SHIFT = 5.5
 """Noise of 1/1000 to 3/4 of the cell."""
 TYPE_SHIFT = 2.0
+FREE = 0.2
+"""Share of the training crystals whose noise has no symmetry, as variations and kept atoms have none."""
 CONDITIONS = ("atoms", "elements", "volume_per_atom", "space_group")
 CHECKED_DRAWS = 256
 
@@ -67,19 +71,19 @@ def crystal_diffusion(
 ) -> SizedDiffusion:
     """Build a joint diffusion of fractional coordinates, elements and the cell. latent: size of a code that its network
     reads behind the condition."""
-    elements, largest = len(representation.elements), max(representation.sizes)
+    kinds, largest = representation.kinds, max(representation.sizes)
+    elements = kinds.vectors()
     shifts = {PLACES: settings.place_shift, TYPES: settings.type_shift}
     network = CrystalDenoiser(
         elements, len(representation.properties), shifts, latent, representation.cell, settings.network
     )
-    state = State(
-        {
-            PLACES: Field(Torus(), settings.place_shift),
-            TYPES: Field(CategoricalSpace(elements), settings.type_shift),
-            CELL: Field(Euclidean(), positions=0),
-        }
-    )
-    shapes = {PLACES: (largest, 3), TYPES: (largest, elements), CELL: (6,)}
+    fields = {
+        PLACES: Field(Torus(), settings.place_shift),
+        TYPES: Field(kinds, settings.type_shift),
+        CELL: Field(Euclidean(), positions=0),
+    }
+    state = State(fields) if latent else OrbitState(fields, FREE)
+    shapes = {PLACES: (largest, 3), TYPES: (largest, elements.shape[1]), CELL: (6,)}
     weights = {PLACES: settings.place_weight, TYPES: settings.type_weight, CELL: 1.0}
 
     def norms(errors: Fields, x: Batch) -> dict[str, torch.Tensor]:
@@ -94,8 +98,8 @@ def crystal_diffusion(
     )
     if latent:
         return SizedDiffusion(diffusion, table)
-    known = torch.from_numpy(representation.known).float()
-    return SizedDiffusion(diffusion, table, TypicalConditions(known, torch.from_numpy(representation.counts)))
+    known = TypicalConditions(torch.from_numpy(representation.known).float(), torch.from_numpy(representation.counts))
+    return CrystalDiffusion(diffusion, table, known, representation.symmetries, representation.cell)
 
 
 def adapted(
@@ -132,7 +136,7 @@ def crystal_vae(representation: CrystalRepresentation, settings: CrystalVAESetti
     s = settings.vae
     without_dropout = replace(settings.decoder.diffusion, dropout=ConditionDropout())
     decoder = crystal_diffusion(representation, replace(settings.decoder, diffusion=without_dropout), s.latent)
-    encoder = CrystalEncoder(len(representation.elements), s.latent, representation.cell, settings.encoder)
+    encoder = CrystalEncoder(representation.kinds.vectors().shape[1], s.latent, representation.cell, settings.encoder)
     return DiffusionVAE(encoder, decoder, len(representation.properties), s)
 
 

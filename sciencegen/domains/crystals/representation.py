@@ -7,6 +7,7 @@ deviation, so that axes can be permuted and reversed.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,12 @@ import torch
 from jaxtyping import Float, Int
 
 from sciencegen.batch import Batch
+from sciencegen.diffusion.spaces import GroupedCategories
 from sciencegen.domains import standardization
+from sciencegen.domains.crystals import symmetry
+from sciencegen.domains.crystals.elements import element_data, reduced_formula
 from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal, crystal, parse_text
+from sciencegen.domains.crystals.symmetry import Orbits, given, orbits
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Json, Refusal
@@ -26,6 +31,9 @@ from sciencegen.runs import check_format
 
 MOST_ATOMS = 24
 """Atoms of the largest cell that is learned from: a step costs their square."""
+GROUP_SCALE = 2.0
+LANTHANIDES, ACTINIDES = slice(58, 72), slice(90, 104)
+"""Groups of their own beside the 18 columns of the periodic table."""
 MOST_KNOWN = 4000
 
 
@@ -34,9 +42,10 @@ class CrystalRepresentation(StandardizedRepresentation):
     """Elements, sizes and cells of the training crystals.
 
     elements: atomic numbers, ascending; the order of the columns of `types`. sizes: number of atoms -> number of
-    training crystals, ascending; size_mean, size_std: moments of the standardized properties at each. counts, known:
-    number of atoms and standardized properties of training crystals, for draws without a condition. cell: mean and
-    standard deviation of the logarithm of the volume of an atom in Å^3, and deviation of a coordinate of the shape.
+    training crystals, ascending; size_mean, size_std: moments of the standardized properties at each. counts, known,
+    symmetries, formulas: number of atoms, standardized properties, orbits and formulas of training crystals, which
+    draws take what isn't asked for from. cell: mean and standard deviation of the logarithm of the volume of an atom
+    in Å^3, and deviation of a coordinate of the shape.
     """
 
     elements: Int[np.ndarray, " element"]
@@ -47,7 +56,16 @@ class CrystalRepresentation(StandardizedRepresentation):
     size_std: Float[np.ndarray, "size property"]
     counts: Int[np.ndarray, " known"]
     known: Float[np.ndarray, "known property"]
+    symmetries: Sequence[Orbits]
+    formulas: Sequence[str]
     name = "crystal"
+
+    @property
+    def kinds(self) -> GroupedCategories:
+        """The space of the field `types`: elements, and the columns of the periodic table that they stand in."""
+        groups = element_data()["group"] - 1
+        groups[LANTHANIDES], groups[ACTINIDES] = 18, 19
+        return GroupedCategories(len(self.elements), tuple(groups[self.elements].astype(int).tolist()), GROUP_SCALE)
 
     def encode(self, items: Sequence[Crystal]) -> list[Crystal | Refusal]:
         """Each crystal itself, or a Refusal with the reason if the model can't draw such a one."""
@@ -62,16 +80,18 @@ class CrystalRepresentation(StandardizedRepresentation):
         return item
 
     def batch(self, encoded: Sequence[Crystal], values: np.ndarray | None = None) -> Batch:
-        """Fields `places` [batch atom 3], `types` [batch atom element] (one-hot), zero where the mask [batch atom] is
-        False, and `cell` [batch 6]. The condition is standardized."""
+        """Fields `places` [batch atom 3], `types` [batch atom] (places in `elements`), zero where the mask [batch atom]
+        is False, `cell` [batch 6], and the symmetry, `first` and `turns` (`symmetry.given`). The condition is
+        standardized."""
         longest = max((len(one) for one in encoded), default=1)
         mask = np.arange(longest) < np.array([len(one) for one in encoded])[:, None]
-        places, numbers = np.zeros((*mask.shape, 3), np.float32), np.zeros(mask.shape, np.int64)
+        places, types = np.zeros((*mask.shape, 3), np.float32), np.zeros(mask.shape, np.int64)
         for row, one in enumerate(encoded):
-            places[row, : len(one)], numbers[row, : len(one)] = one.places, one.numbers
-        types = (numbers[..., None] == self.elements).astype(np.float32)
+            places[row, : len(one)] = one.places
+            types[row, : len(one)] = np.searchsorted(self.elements, one.numbers)
         parts = self.cell_rows(encoded)
         fields = {PLACES: torch.from_numpy(places), TYPES: torch.from_numpy(types), CELL: torch.from_numpy(parts)}
+        fields |= given([orbits(one) for one in encoded], longest)
         condition = None if values is None else torch.from_numpy(self.standardization.rows(values))
         return Batch(fields, torch.from_numpy(mask), condition)
 
@@ -84,10 +104,10 @@ class CrystalRepresentation(StandardizedRepresentation):
         return np.concatenate([volume, parts[:, 1:] / shape], 1).astype(np.float32)
 
     def decode(self, batch: Batch) -> list[Crystal | Refusal]:
-        """Crystals; types are class numbers or taken by argmax."""
+        """Crystals; types are places in `elements` or vectors."""
         assert batch.mask is not None  # crystals differ in size
         types = batch[TYPES].detach().cpu()
-        numbers = self.elements[(types if types.ndim == 2 else types.argmax(-1)).numpy()]
+        numbers = self.elements[(types if types.ndim == 2 else self.kinds.index(types)).numpy()]
         places, cells = batch[PLACES].detach().cpu().double().numpy(), batch[CELL].detach().cpu().double()
         mean, deviation, shape = self.cell
         mask = batch.mask.cpu().numpy()
@@ -101,6 +121,8 @@ class CrystalRepresentation(StandardizedRepresentation):
         return len(encoded)
 
     def to_json(self) -> Json:
+        texts = [json.dumps(one.to_json(), separators=(",", ":")) for one in self.symmetries]
+        distinct = {one: place for place, one in enumerate(dict.fromkeys(texts))}
         return {
             "format": 1,
             "name": self.name,
@@ -111,6 +133,9 @@ class CrystalRepresentation(StandardizedRepresentation):
             "size_std": self.size_std.tolist(),
             "counts": self.counts.tolist(),
             "known": [[None if np.isnan(value) else value for value in row] for row in self.known.tolist()],
+            "symmetries": list(distinct),
+            "symmetry": [distinct[one] for one in texts],
+            "formulas": list(self.formulas),
             "properties": self.standardization.to_json(),
         }
 
@@ -126,6 +151,7 @@ def load(data: Mapping[str, Any]) -> CrystalRepresentation:
     """The inverse of `to_json`."""
     check_format(data.get("format"), "representation.json")
     sizes = dict(sorted((int(size), count) for size, count in data["sizes"].items()))
+    symmetries = [symmetry.load(json.loads(one)) for one in data["symmetries"]]
     shape, (mean, deviation, spread) = (len(sizes), len(data["properties"])), data["cell"]
     return CrystalRepresentation(
         np.array(sorted(NUMBERS[symbol] for symbol in data["elements"])),
@@ -136,6 +162,8 @@ def load(data: Mapping[str, Any]) -> CrystalRepresentation:
         np.array(data["size_std"], np.float64).reshape(shape),
         np.array(data["counts"], int),
         np.array(data["known"], np.float64).reshape(len(data["counts"]), shape[1]),
+        [symmetries[place] for place in data["symmetry"]],
+        data["formulas"],
     )
 
 
@@ -159,7 +187,11 @@ def fit(
     elements = np.unique(np.concatenate([one.numbers for one in items]))
     kept = np.linspace(0, len(items) - 1, min(MOST_KNOWN, len(items))).round().astype(int)
     histogram = dict(zip(sizes.tolist(), number.tolist(), strict=True))
-    return CrystalRepresentation(elements, histogram, cell, scales, *moments, counts[kept], np.round(values[kept], 3))
+    chosen = [items[place] for place in kept]
+    return CrystalRepresentation(
+        elements, histogram, cell, scales, *moments, counts[kept], np.round(values[kept], 3),
+        [orbits(one) for one in chosen], [reduced_formula(one) for one in chosen],
+    )  # fmt: skip
 
 
 def adapt(

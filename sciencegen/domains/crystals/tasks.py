@@ -15,26 +15,30 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import Bend, Condition, vary
+from sciencegen.diffusion.model import NEAREST, Bend, Condition, vary
 from sciencegen.diffusion.process import Denoiser, Levels
-from sciencegen.diffusion.samplers import row_keys
-from sciencegen.diffusion.sizes import SizedDiffusion
+from sciencegen.diffusion.samplers import noise_of_start, row_keys
+from sciencegen.diffusion.spaces import OrbitState
 from sciencegen.diffusion.state import Fields
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.crystals.elements import formula_counts
+from sciencegen.domains.crystals.features import along_the_scale
 from sciencegen.domains.crystals.files import ITEMS
 from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal
 from sciencegen.domains.crystals.representation import CrystalRepresentation
+from sciencegen.domains.crystals.symmetry import CrystalDiffusion, Orbits, assignments, composed, orbits, symmetric
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 from sciencegen.networks.crystals import CELL, PLACES, TYPES
 
-LEVEL = 0.4
+LEVEL = 0.75
 """Default noise level of variations."""
 ATOMS = "atoms"
+CONDITION_UNIT = 10.0
+"""Steps of Pettifor's scale for each atom that count as much as a standard deviation of a condition."""
 
 
-def one_hot(representation: CrystalRepresentation, numbers: Int[np.ndarray, " atom"]) -> Float[Tensor, "atom element"]:
+def vectors(representation: CrystalRepresentation, numbers: Int[np.ndarray, " atom"]) -> Float[Tensor, "atom entry"]:
     """The field `types` of atoms.
 
     Raises
@@ -45,11 +49,11 @@ def one_hot(representation: CrystalRepresentation, numbers: Int[np.ndarray, " at
     if unknown := sorted(set(numbers.tolist()) - set(representation.elements.tolist())):
         names = ", ".join(SYMBOLS[one - 1] for one in unknown)
         raise ConfigError(f"Expected elements that the model has seen, got {names}. Train a model on crystals with it.")
-    return torch.from_numpy((numbers[:, None] == representation.elements).astype(np.float32))
+    return representation.kinds.vectors()[torch.from_numpy(np.searchsorted(representation.elements, numbers))]
 
 
 def sizes_of(
-    model: SizedDiffusion, settings: TaskSettings, possible: Callable[[int], bool], what: str
+    model: CrystalDiffusion, settings: TaskSettings, possible: Callable[[int], bool], what: str
 ) -> Mapping[int, float]:
     """Number of atoms -> weight: sizes of training crystals that are possible and that `where` accepts."""
     low, high = settings.bounds.get(ATOMS, (1, model.largest))
@@ -82,25 +86,61 @@ def knowing(denoise: Denoiser, change: Callable[[Fields], Mapping[str, Tensor]])
 
 @dataclass(frozen=True, eq=False)
 class FormulaTask:
-    """Structures of one formula. unit: its atomic numbers, each as often as it occurs."""
+    """Structures of one formula. counts: of its elements in one unit, by atomic number."""
 
-    model: SizedDiffusion
+    model: CrystalDiffusion
     representation: CrystalRepresentation
-    unit: Int[np.ndarray, " atom"]
+    counts: Mapping[int, int]
     sizes: Mapping[int, float]
 
     def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
-        def bend(size: int) -> Bend:
-            known = one_hot(self.representation, np.tile(self.unit, size // len(self.unit)))
+        """With the orbits of known crystals of similar compositions that the elements can share out among them."""
+        sizes, unit, known = drawn_sizes(noise, self.sizes), sum(self.counts.values()), self.model.symmetries
+        kinds = vectors(self.representation, np.array(list(self.counts)))
+
+        def of(size: int) -> tuple[int, ...]:
+            return tuple(count * size // unit for count in self.counts.values())
+
+        def fits(size: int, one: Orbits) -> bool:
+            return len(one.first) == size and assignments(one.sizes, of(size)) is not None
+
+        fitting = {size: torch.tensor([fits(size, one) for one in known]) for size in sizes.unique().tolist()}
+        possible = torch.stack([fitting[size] for size in sizes.tolist()])
+        if bool(possible.any(1).all()):
+            off = self._unlike() + CONDITION_UNIT * self.model.typical.squared_distances(sizes, condition)
+            order = torch.where(possible, off, torch.inf).argsort(dim=1, stable=True)
+            uniform = np.array([key / 2**64 for key in row_keys(noise)])
+            rank = np.minimum((NEAREST + 1) ** uniform**2 - 1, possible.sum(1).numpy() - 1).astype(int)
+            chosen = order[torch.arange(len(order)), torch.from_numpy(rank)]
+
+            def bend(denoise: Denoiser, rows: Tensor) -> Denoiser:
+                orbits = [known[place] for place in chosen[rows].tolist()]
+                return composed(denoise, orbits, of(len(orbits[0].first)), kinds)
+
+            return self.model.generate_like(noise, sizes, chosen, condition, bend)
+
+        def free(size: int) -> Bend:
+            types = kinds.repeat_interleave(torch.tensor(of(size)), 0)
             return lambda denoise: knowing(
-                denoise, lambda estimate: {TYPES: known.to(estimate[TYPES]).expand_as(estimate[TYPES])}
+                denoise, lambda estimate: {TYPES: types.to(estimate[TYPES]).expand_as(estimate[TYPES])}
             )
 
-        return drawn_with(self.model, noise, drawn_sizes(noise, self.sizes), condition, bend)
+        return drawn_with(self.model, noise, sizes, condition, free)
+
+    def _unlike(self) -> Float[Tensor, " known"]:
+        """Distances (ElMD) of the known compositions."""
+        formulas = [dict(self.counts)]
+        formulas += [{NUMBERS[one]: count for one, count in formula_counts(formula).items()}
+                     for formula in self.representation.formulas]  # fmt: skip
+        shares = np.zeros((len(formulas), len(SYMBOLS) + 1))
+        for row, counts in enumerate(formulas):
+            shares[row, list(counts)] = np.array(list(counts.values())) / sum(counts.values())
+        places = along_the_scale(shares)
+        return torch.from_numpy(np.abs(places[1:] - places[0]).sum(1))
 
 
 def drawn_with(
-    model: SizedDiffusion,
+    model: CrystalDiffusion,
     noise: Float[Tensor, "batch latent"],
     counts: Int[Tensor, " batch"],
     condition: Condition,
@@ -108,8 +148,7 @@ def drawn_with(
 ) -> Batch:
     """Draws of these sizes by the model's own sampler, bent by what is known at each size."""
     settings = model.diffusion.settings
-    if model.typical is not None:
-        condition = model.typical.complete(noise, counts, condition)
+    condition = model.typical.complete(noise, counts, condition)
 
     def work(z: Batch, rows: Int[Tensor, " row"]) -> Batch:
         start = Batch(model.state.project(z.fields, None), None, z.condition)
@@ -122,7 +161,7 @@ def drawn_with(
 class ScaffoldTask:
     """Crystals with the cell and the atoms of a given one, and further atoms."""
 
-    model: SizedDiffusion
+    model: CrystalDiffusion
     representation: CrystalRepresentation
     kept: Crystal
     sizes: Mapping[int, float]
@@ -130,7 +169,7 @@ class ScaffoldTask:
     def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         size = len(self.kept)
         places = torch.from_numpy(self.kept.places)
-        types = one_hot(self.representation, self.kept.numbers)
+        types = vectors(self.representation, self.kept.numbers)
 
         def bend(count: int) -> Bend:
             cell = torch.from_numpy(self.representation.cell_rows([self.kept], count))
@@ -152,9 +191,9 @@ class ScaffoldTask:
 
 @dataclass(frozen=True, eq=False)
 class CrystalVariationTask:
-    """Variations of given crystals by partial diffusion."""
+    """Variations of given crystals by partial diffusion, with their symmetry."""
 
-    model: SizedDiffusion
+    model: CrystalDiffusion
     representation: CrystalRepresentation
     items: Sequence[Crystal]
     level: float
@@ -164,9 +203,18 @@ class CrystalVariationTask:
         share = torch.special.ndtr(noise[:, 0].cpu().double())
         chosen = (share * len(self.items)).long().clamp(max=len(self.items) - 1).tolist()
 
+        state = self.model.diffusion.state
+        assert isinstance(state, OrbitState)
+
         def work(z: Batch, rows: Int[Tensor, " row"]) -> Batch:
-            known = self.representation.batch([self.items[chosen[row]] for row in rows.tolist()]).to(noise.device)
-            return vary(self.model.diffusion, Batch(known.fields, None, z.condition), z.fields, self.level)
+            items = [self.items[chosen[row]] for row in rows.tolist()]
+            known = self.representation.batch(items).to(noise.device)
+            start, fresh = state.embed(Batch(known.fields, None, z.condition)), noise_of_start(state, z)
+            return vary(
+                self.model.diffusion, start, state.turned(z.fields, start), self.level,
+                lambda denoise: symmetric(denoise, state, [orbits(one) for one in items], self.representation.cell),
+                lambda step, z: state.turned(fresh(step, z), start),
+            )  # fmt: skip
 
         counts = torch.tensor([len(self.items[one]) for one in chosen])
         return self.model.each_size(noise, counts, work, condition)
@@ -188,7 +236,7 @@ def read_crystals(source: str, setting: str) -> list[Crystal]:
     return [item for item in items if isinstance(item, Crystal)]
 
 
-def resolve(model: SizedDiffusion, representation: CrystalRepresentation, settings: TaskSettings) -> DrawTask:
+def resolve(model: CrystalDiffusion, representation: CrystalRepresentation, settings: TaskSettings) -> DrawTask:
     """The one task of the settings.
 
     Raises
@@ -199,11 +247,11 @@ def resolve(model: SizedDiffusion, representation: CrystalRepresentation, settin
     if settings.core is not None and settings.scaffold is not None:
         raise ConfigError("Expected `core` or `scaffold`, got both. A scaffold has elements already; leave one out.")
     if settings.core is not None:
-        counts = formula_counts(settings.core)
-        unit = np.array([NUMBERS[symbol] for symbol, count in counts.items() for _ in range(count)])
-        one_hot(representation, unit)
-        sizes = sizes_of(model, settings, lambda size: size % len(unit) == 0, f"{settings.core} ({len(unit)} atoms)")
-        return FormulaTask(model, representation, unit, sizes)
+        counts = {NUMBERS[symbol]: count for symbol, count in formula_counts(settings.core).items()}
+        vectors(representation, np.array(list(counts)))
+        unit = sum(counts.values())
+        sizes = sizes_of(model, settings, lambda size: size % unit == 0, f"{settings.core} ({unit} atoms)")
+        return FormulaTask(model, representation, counts, sizes)
     source, name = (settings.vary, "vary") if settings.vary is not None else (settings.scaffold, "scaffold")
     items = read_crystals(str(source), name)
     for item in items:
