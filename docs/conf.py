@@ -98,7 +98,7 @@ def moved(text: str, source: Path, page: Path) -> str:
         path, _, anchor = match[1].partition("#")
         file = (source.parent / path).resolve()
         name = file.relative_to(REPOSITORY).as_posix() if file.is_relative_to(REPOSITORY) else path
-        if name in pages or (file.parent == DOCS and file.suffix == ".md"):
+        if name in pages or (file.is_relative_to(DOCS) and file.suffix == ".md"):
             new = posixpath.relpath(pages.get(name, file).as_posix(), page.parent.as_posix())
         elif file.exists():
             new = f"{repository_address()}/blob/main/{quote(name)}"
@@ -143,7 +143,7 @@ def commands() -> str:
 def read_source(_: Sphinx, docname: str, source: list[str]) -> None:
     """Let links of the pages to other files of the repository lead to their pages."""
     page = DOCS / f"{docname}.md"
-    if page.parent == DOCS and page.exists():
+    if not page.is_relative_to(GENERATED) and page.exists():
         source[0] = moved(source[0], page, page)
 
 

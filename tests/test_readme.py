@@ -123,6 +123,14 @@ def test_every_page_is_reached():
         assert f"({page.relative_to(REPOSITORY)})" in text, page.name
 
 
+def test_figures_are_short_and_reached():
+    summary = REPOSITORY / "docs" / "figures.md"
+    assert len(summary.read_text().splitlines()) <= 120
+    for page in (REPOSITORY / "docs" / "figures").iterdir():
+        assert f"(figures/{page.name})" in summary.read_text(), page.name
+        assert len(page.read_text().splitlines()) <= 200, page.name
+
+
 def test_settings_are_known():
     """YAML blocks are settings of a search (with oracles) or a workflow's config, unless they are a card's."""
     for page in PAGES:
