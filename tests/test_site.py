@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import sciencegen
 from sciencegen.cli.commands import COMMANDS
@@ -58,6 +59,22 @@ def test_every_command_has_its_help(site):
     text = (site / "generated/commands.html").read_text()
     headings = set(re.findall(r"<h\d><code[^>]*><span class=\"pre\">sciencegen</span>(.*?)</code>", text))
     assert {re.sub(r"<[^>]+>|\s+", " ", one).split()[0] for one in headings if one} >= set(COMMANDS)
+
+
+@pytest.mark.long
+def test_every_model_has_a_page_with_front_matter(monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "docs")
+    from model_cards import rendered
+
+    for card in (REPOSITORY / "sciencegen" / "pretrained").rglob("card.md"):
+        _, head, text = rendered(card).split("---\n", 2)
+        front = yaml.safe_load(head)
+        assert front["license"] == "mit"
+        assert text.lstrip().startswith("# ")
+        assert [one["type"] for one in front.get("model-index", [{}])[0].get("results", [{"metrics": []}])[0]["metrics"]] == (
+            front.get("metrics", [])
+        )  # fmt: skip
+        assert all(list((REPOSITORY / "datasets").glob(f"*/{name}")) for name in front.get("datasets", []))
 
 
 @pytest.mark.long

@@ -153,7 +153,7 @@ class StructureSink:
 
 PICTURES = tuple(FIGURES)
 """Endings of pictures."""
-MOST_PICTURES, ACROSS, LONGEST_CAPTION = 60, 4, 26
+MOST_PICTURES, ACROSS, MOST_LETTERS = 60, 4, 26
 """Items in a picture and in a row of it, and characters below each."""
 INTERVAL = ("_lower", "_upper", "_in_domain")
 """Endings of the columns beside a predicted value."""
@@ -194,11 +194,12 @@ class PictureSink:
         texts = []
         for name, value in numbers.items():
             ends = [row.get(f"{name}{end}") for end in INTERVAL[:2]]
-            between = " ({:.3g} to {:.3g})".format(*ends) if all(isinstance(end, float) for end in ends) else ""
-            texts.append(f"{name} {value:.3g}{between}")
-        while len(texts) > 1 and len(", ".join(texts)) > LONGEST_CAPTION:
+            known = [value, *(end for end in ends if isinstance(end, float))]
+            shown = [f"{one:.0f}" if abs(one) >= 1000 else f"{one:.3g}" for one in known]
+            texts.append(f"{name} {shown[0]}" + (f" ({shown[1]} to {shown[2]})" if len(shown) == 3 else ""))
+        while len(texts) > 1 and len(", ".join(texts)) > MOST_LETTERS:
             texts.pop()
-        return shortened(", ".join(texts) or caption(str(row["item"] or "")), LONGEST_CAPTION)
+        return ", ".join(texts) or shortened(caption(str(row["item"] or "")), MOST_LETTERS)
 
 
 NO_ITEM = "no item was decoded"
