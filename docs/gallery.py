@@ -1,6 +1,7 @@
 """The pictures of the gallery: `python docs/gallery.py [NAME ...]`, or `make gallery`.
 
-Runs the commands of each section of gallery.md, all in one temporary folder, and keeps the pictures that they write as one thumbnail.
+Runs the commands of each section of gallery.md, all in one temporary folder, and keeps the pictures that they write as
+one thumbnail.
 """
 
 from __future__ import annotations

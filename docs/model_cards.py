@@ -1,4 +1,4 @@
-"""The pages of shipped models: their cards with the front matter of the Hugging Face Hub, a picture, and how to use them.
+"""The pages of shipped models: their cards with the front matter of the Hugging Face Hub, a picture, and a command.
 
 `python docs/model_cards.py FOLDER` writes a README.md for each model, beside which its files may go to a hub.
 """
@@ -15,9 +15,13 @@ import yaml
 
 REPOSITORY = Path(__file__).parents[1]
 PICTURES = {
-    "molecules": "logp", "backbones": "backbones", "galaxies": "stamps", "galaxies-kids": "kids", "crystals": "crystals",
+    "molecules": "logp",
+    "backbones": "backbones",
+    "galaxies": "stamps",
+    "galaxies-kids": "kids",
+    "crystals": "crystals",
     "qm9-molecules": "structures",
-}  # fmt: skip
+}
 """Model -> its picture in the gallery."""
 TRAINED_ON = re.compile(r"^\| `(?:predictors/)?([\w-]+)` \| ([^|]+) \|", re.MULTILINE)
 

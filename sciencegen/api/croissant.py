@@ -8,9 +8,9 @@ from typing import Any
 from sciencegen.data.cards import FIRST_FETCH, ArchiveSource, Card, FilesSource, ListedSource, PypiSource, load_card
 
 TERMS = (
-    "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet", "format", "includes",
-    "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex", "repeated", "replace",
-    "samplingRate", "separator", "source", "subField", "transform",
+    "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet", "format",
+    "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex",
+    "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform",
 )  # fmt: skip
 CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -45,8 +45,8 @@ def croissant(name: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        JSON-LD. Record sets are the committed samples, or the fetched files of a dataset without samples. Files whose checksum is
-        that of the first fetch are left out; simulated datasets have their samples alone.
+        JSON-LD. Record sets are the committed samples, or the fetched files of a dataset without samples. Files whose
+        checksum is that of the first fetch are left out; simulated datasets have their samples alone.
     """
     card = load_card(name)
     addresses = dict(line.split(", ", 1) for line in metadata("sciencegen").get_all("Project-URL") or [])
@@ -83,7 +83,9 @@ def croissant(name: str) -> dict[str, Any]:
 
 
 def _file(name: str, path: str, url: str, sha256: str, inside: str = "") -> dict[str, Any]:
-    media = next((kind for ending, kind in FORMATS.items() if path.lower().endswith(ending)), "application/octet-stream")
+    media = next(
+        (kind for ending, kind in FORMATS.items() if path.lower().endswith(ending)), "application/octet-stream"
+    )
     found: dict[str, Any] = {"@type": "cr:FileObject", "@id": name, "name": path.rpartition("/")[2], "contentUrl": url}
     found |= {"encodingFormat": media, "sha256": sha256}
     return found | ({"containedIn": {"@id": inside}} if inside else {})

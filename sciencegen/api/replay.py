@@ -447,7 +447,9 @@ def resolve_replay(file: str | Path, rows: Rows, settings: ReplaySettings) -> Re
         there = found_at(path)
         raise DataError(f"Expected an output of `generate` or `optimize` at {path}, found {there}. Check the path.")
     if path.suffix.lower() in PICTURES:
-        raise ConfigError(f"Expected a file of rows, {path} is a picture. Write the rows, `-o hits.csv`, and replay them.")
+        raise ConfigError(
+            f"Expected a file of rows, {path} is a picture. Write the rows, `-o hits.csv`, and replay them."
+        )
     record, chosen = read_record(path), numbers_of(rows)
     if record.verb not in MAKE:
         raise IncompatibleError(f"Expected the record of {' or '.join(MAKE)} for {path}, found one of {record.verb}.")

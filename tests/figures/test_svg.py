@@ -98,5 +98,5 @@ def test_arrays_are_lines_and_pixels():
     ],
 )  # fmt: skip
 def test_what_can_not_be_drawn_is_named(element):
-    with pytest.raises(ConfigError, match=r"Expected a picture of <path>, <line>, <rect>.*`draw` writes such pictures as SVG"):
+    with pytest.raises(ConfigError, match=r"Expected a picture of <path>, <line>.*`draw` writes such pictures as SVG"):
         drawn(framed(element))
