@@ -35,7 +35,7 @@ COMMANDS = [
 TOOLS = (
     "apptainer", "awk", "cat", "cd", "chmod", "conda", "cp", "curl", "cut", "docker", "export", "git", "hadolint",
     "make", "mkdir", "mypy", "pip", "printf", "pytest", "python3", "rattler-build", "ruff", "snakefmt", "snakemake",
-    "unzip", "uvx", "zcat", ".",
+    "unzip", "uv", "uvx", "zcat", ".",
 )  # fmt: skip
 """Other programs that the pages may use."""
 
