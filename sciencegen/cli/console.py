@@ -180,7 +180,7 @@ NEXT = {
 PICTURES = (".svg", ".png", ".pdf")
 
 
-def _next(output: str) -> str:
+def _following(output: str) -> str:
     """What usually follows the command that runs, or "" if nothing does."""
     words = sys.argv[1:]
     at = max((place for place in range(min(3, len(words))) if words[place] in NEXT), default=None)
@@ -201,7 +201,7 @@ def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
     if left := shown.get("left_out"):
         shown["left_out"] = f"{sum(left.values())} ({', '.join(f'{why}: {count}' for why, count in left.items())})"
     say("  ".join(f"{key} {_short(value)}" for key, value in shown.items() if not isinstance(value, (dict, list))))
-    if sys.stderr.isatty() and (following := _next(output)):
+    if sys.stderr.isatty() and (following := _following(output)):
         say(f"next: {following}", style="dim")
 
 
