@@ -8,6 +8,7 @@
 # these versions. `make oldest`: the tests with the oldest versions that pyproject.toml allows. Each of these three installs
 # into a fresh environment in a temporary folder, several gigabytes in size. `make licences`: docs/licences.md.
 # `make docs`: the documentation site, in build/docs. `make notebooks`: the tutorials as notebooks, in build/notebooks.
+# `make gallery`: the pictures of docs/gallery.md, by its own commands.
 # `make stubs`: what editors see of the public names, from their signatures.
 # `make schema`: the schema of the workflow's config, from the settings.
 
@@ -25,7 +26,7 @@ SEED ?= 0
 # A process that may not keep bytecode compiles the package anew, and the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: design test long fuzz kills lint types cpu constraints constrained oldest licences stubs schema artefacts docs notebooks clean
+.PHONY: design test long fuzz kills lint types cpu constraints constrained oldest licences stubs schema artefacts docs gallery notebooks clean
 
 design: $(INSTALLED)
 	$(BIN)/sciencegen run molecules
@@ -49,6 +50,9 @@ types: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -q -b html docs build/docs
+
+gallery: $(INSTALLED)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python docs/gallery.py
 
 notebooks: $(INSTALLED)
 	$(BIN)/python docs/notebooks.py build/notebooks

@@ -28,6 +28,7 @@ from sciencegen.cli.main import app
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
+from model_cards import rendered  # noqa: E402
 from number_tables import FOLDER, write_number_tables  # noqa: E402
 
 REPOSITORY = DOCS.parent
@@ -98,8 +99,10 @@ def moved(text: str, source: Path, page: Path) -> str:
         path, _, anchor = match[1].partition("#")
         file = (source.parent / path).resolve()
         name = file.relative_to(REPOSITORY).as_posix() if file.is_relative_to(REPOSITORY) else path
-        if name in pages or (file.parent == DOCS and file.suffix == ".md"):
+        if name in pages or (file.is_relative_to(DOCS) and file.suffix == ".md"):
             new = posixpath.relpath(pages.get(name, file).as_posix(), page.parent.as_posix())
+        elif file.is_relative_to(DOCS) and file.exists():
+            new = posixpath.relpath(file.as_posix(), page.parent.as_posix())
         elif file.exists():
             new = f"{repository_address()}/blob/main/{quote(name)}"
         else:
@@ -123,7 +126,8 @@ def write_pages(_: Sphinx, __: Config) -> None:
     GENERATED.mkdir()
     for name, page in (PAGES | cards()).items():
         source = REPOSITORY / name
-        (GENERATED / page).write_text(moved(source.read_text("utf-8"), source, GENERATED / page), "utf-8")
+        text = rendered(source) if source.name == "card.md" else source.read_text("utf-8")
+        (GENERATED / page).write_text(moved(text, source, GENERATED / page), "utf-8")
     (GENERATED / "commands.md").write_text(commands(), "utf-8")
     write_number_tables(GENERATED / FOLDER)
     lines = [f"{name.removesuffix('.md')}\n" for name in cards().values()]
@@ -143,7 +147,7 @@ def commands() -> str:
 def read_source(_: Sphinx, docname: str, source: list[str]) -> None:
     """Let links of the pages to other files of the repository lead to their pages."""
     page = DOCS / f"{docname}.md"
-    if page.parent == DOCS and page.exists():
+    if not page.is_relative_to(GENERATED) and page.exists():
         source[0] = moved(source[0], page, page)
 
 

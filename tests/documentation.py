@@ -34,6 +34,7 @@ PAGES = [
 ]
 """Pages for users: their commands are run with tiny settings."""
 OTHERS = [
+    *sorted((REPOSITORY / "docs" / "figures").glob("*.md")),
     *(REPOSITORY / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "datasets/README.md")),
     *sorted((REPOSITORY / "sciencegen").rglob("*.md")),
 ]

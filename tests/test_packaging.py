@@ -68,6 +68,8 @@ def test_the_conda_recipe_asks_for_the_same_libraries():
 def test_every_classifier_of_a_python_is_supported():
     named = re.findall(r"Python :: 3\.(\d+)", " ".join(PROJECT["classifiers"]))
     assert min(map(int, named)) == int(PROJECT["requires-python"].rpartition(".")[2])
+    jobs = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    assert jobs["test"]["strategy"]["matrix"]["python"] == [f"3.{one}" for one in named]
 
 
 def test_every_public_name_exists():
@@ -99,7 +101,7 @@ def test_the_description_on_pypi_has_addresses(wheel):
     assert text.count("](") > 40
     assert re.findall(r"\]\((?!https://|#)[^)]*", text) == []
     repository = PROJECT["urls"]["Repository"]
-    assert f"]({repository}/raw/main/docs/explorer.png)" in text
+    assert f"]({repository}/raw/main/docs/gallery/backbones.webp)" in text
     assert f"]({repository}/blob/main/docs/quickstart.md)" in text
 
 

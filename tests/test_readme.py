@@ -35,7 +35,7 @@ COMMANDS = [
 TOOLS = (
     "apptainer", "awk", "cat", "cd", "chmod", "conda", "cp", "curl", "cut", "docker", "export", "git", "hadolint",
     "make", "mkdir", "mypy", "pip", "printf", "pytest", "python3", "rattler-build", "ruff", "snakefmt", "snakemake",
-    "unzip", "zcat", ".",
+    "unzip", "uv", "uvx", "zcat", ".",
 )  # fmt: skip
 """Other programs that the pages may use."""
 
@@ -84,11 +84,21 @@ def test_readme_is_short():
     assert len(example.splitlines()) <= 15
 
 
-def test_readme_shows_two_small_pictures():
-    pictures = re.findall(r"^!\[([^]]{20,})\]\((\S+)\)$", README.read_text(), re.MULTILINE)
-    assert len(pictures) == 2
+def test_readme_shows_three_small_pictures_first():
+    above = README.read_text().partition("\n## ")[0]
+    pictures = re.findall(r"^!\[([^]]{20,})\]\((\S+)\)$", above, re.MULTILINE)
+    assert len(pictures) == 3
     for _, path in pictures:
-        assert (REPOSITORY / path).stat().st_size < 150_000, path
+        assert (REPOSITORY / path).stat().st_size < 50_000, path
+
+
+def test_the_gallery_has_a_thumbnail_for_each_command():
+    text = (REPOSITORY / "docs" / "gallery.md").read_text()
+    named = re.findall(r"^### .+\n\n!\[[^]]{15,}\]\(gallery/(\S+)\)$", text, re.MULTILINE)
+    there = {path.name: path.stat().st_size for path in (REPOSITORY / "docs" / "gallery").iterdir()}
+    assert len(named) == 20
+    assert set(named) == set(there)
+    assert max(there.values()) < 40_000
 
 
 def test_make_targets_exist():
@@ -121,6 +131,14 @@ def test_every_page_is_reached():
     text = README.read_text()
     for page in DOCS:
         assert f"({page.relative_to(REPOSITORY)})" in text, page.name
+
+
+def test_figures_are_short_and_reached():
+    summary = REPOSITORY / "docs" / "figures.md"
+    assert len(summary.read_text().splitlines()) <= 120
+    for page in (REPOSITORY / "docs" / "figures").iterdir():
+        assert f"(figures/{page.name})" in summary.read_text(), page.name
+        assert len(page.read_text().splitlines()) <= 200, page.name
 
 
 def test_settings_are_known():

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import sciencegen
 from sciencegen.cli.commands import COMMANDS
@@ -58,6 +59,21 @@ def test_every_command_has_its_help(site):
     text = (site / "generated/commands.html").read_text()
     headings = set(re.findall(r"<h\d><code[^>]*><span class=\"pre\">sciencegen</span>(.*?)</code>", text))
     assert {re.sub(r"<[^>]+>|\s+", " ", one).split()[0] for one in headings if one} >= set(COMMANDS)
+
+
+@pytest.mark.long
+def test_every_model_has_a_page_with_front_matter(monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "docs")
+    from model_cards import rendered
+
+    for card in (REPOSITORY / "sciencegen" / "pretrained").rglob("card.md"):
+        _, head, text = rendered(card).split("---\n", 2)
+        front = yaml.safe_load(head)
+        assert front["license"] == "mit"
+        assert text.lstrip().startswith("# ")
+        if "model-index" in front:
+            assert [one["type"] for one in front["model-index"][0]["results"][0]["metrics"]] == front["metrics"]
+        assert all(list((REPOSITORY / "datasets").glob(f"*/{name}")) for name in front.get("datasets", []))
 
 
 @pytest.mark.long

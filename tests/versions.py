@@ -32,7 +32,8 @@ def normalized(name: str) -> str:
 
 def requirements(project: Mapping, extras: Iterable[str] = ()) -> list[str]:
     """The direct dependencies of `[project]`, and those of the named extras."""
-    return [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+    lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
+    return [line for line in lines if not line.startswith(f"{project['name']}[")]
 
 
 def name_of(requirement: str) -> str:

@@ -14,6 +14,7 @@ from sciencegen.api.sampling.request import DrawRequest, drawing_words, given_ta
 from sciencegen.api.writing.output_record import Criteria, Ingredients, Written, check_record, ingredients_of, origin_of
 from sciencegen.api.writing.results import Result
 from sciencegen.api.writing.writer import (
+    PICTURES,
     OutputOptions,
     OutputWriter,
     left_out_by_reason,
@@ -55,7 +56,8 @@ class GenerateRequest:
 
     def row_by_row(self, output: str) -> bool:
         """Whether a row of an output depends on its draw only, and not on the rows before or beside it."""
-        return self.draws.blocks is None and (self.complete is None or not writes_structures(output))
+        pictures = output.lower().endswith(PICTURES)
+        return self.draws.blocks is None and not pictures and (self.complete is None or not writes_structures(output))
 
     def write(
         self,

@@ -28,7 +28,7 @@ from sciencegen.api.writing.output_record import (
     versions_here,
 )
 from sciencegen.api.writing.results import Result
-from sciencegen.api.writing.writer import LINES, check_table, writes_structures
+from sciencegen.api.writing.writer import LINES, PICTURES, check_table, writes_structures
 from sciencegen.config import GenerateSettings, OptimizeSettings, ReplaySettings, Settings, as_texts, build_settings
 from sciencegen.data.damage import open_binary
 from sciencegen.data.number_ranges import NumberRanges
@@ -446,6 +446,10 @@ def resolve_replay(file: str | Path, rows: Rows, settings: ReplaySettings) -> Re
     if not path.is_file() and not is_replaceable_store(path):
         there = found_at(path)
         raise DataError(f"Expected an output of `generate` or `optimize` at {path}, found {there}. Check the path.")
+    if path.suffix.lower() in PICTURES:
+        raise ConfigError(
+            f"Expected a file of rows, {path} is a picture. Write the rows, `-o hits.csv`, and replay them."
+        )
     record, chosen = read_record(path), numbers_of(rows)
     if record.verb not in MAKE:
         raise IncompatibleError(f"Expected the record of {' or '.join(MAKE)} for {path}, found one of {record.verb}.")

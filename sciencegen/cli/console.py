@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -161,6 +162,33 @@ def tell(remarks: Iterable[str]) -> None:
         say(f"note: {one}")
 
 
+NEXT = {
+    "generate": "sciencegen evaluate {domain} {output} -o metrics.json",
+    "optimize": "sciencegen replay {output} --row 1",
+    "propose": "sciencegen record {domain} results.csv --journal campaign.csv",
+    "record": "sciencegen propose {domain} --journal {output} -o plate.csv",
+    "score": "sciencegen map {domain} --data {output} -o map.png",
+    "predict": "sciencegen propose {domain} --pool {output} --measured measured.csv --target value -o plate.csv",
+    "encode": "sciencegen decode {domain} {output} -o items.csv",
+    "cutout": "sciencegen restore {domain} {output} -o restored.fits",
+    "compress": "sciencegen decompress {domain} {output} -o back.fits",
+    "prepare": "sciencegen train {domain} --data {output} -o runs/model",
+    "train": "sciencegen generate {domain} --model {output} -n 100 -o draws.csv",
+    "predictor": "sciencegen predict {domain} items.csv --predictor value={output} -o predicted.csv",
+}
+"""What usually follows a command, by its last word before the domain; a terminal shows it after the summary."""
+PICTURES = (".svg", ".png", ".pdf")
+
+
+def _following(output: str) -> str:
+    """What usually follows the command that runs, or "" if nothing does."""
+    words = sys.argv[1:]
+    at = max((place for place in range(min(3, len(words))) if words[place] in NEXT), default=None)
+    if at is None or at + 1 >= len(words) or output == "-" or output.lower().endswith(PICTURES):
+        return ""
+    return NEXT[words[at]].format(domain=words[at + 1], output=shlex.quote(output))
+
+
 def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
     """Print the counts of a run to stderr; with --json to stdout, or to stderr if the results go to stdout. If rows
     were refused, the summary names the file with the reasons."""
@@ -173,6 +201,8 @@ def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
     if left := shown.get("left_out"):
         shown["left_out"] = f"{sum(left.values())} ({', '.join(f'{why}: {count}' for why, count in left.items())})"
     say("  ".join(f"{key} {_short(value)}" for key, value in shown.items() if not isinstance(value, (dict, list))))
+    if sys.stderr.isatty() and (following := _following(output)):
+        say(f"next: {following}", style="dim")
 
 
 def _rejects(output: str) -> str:

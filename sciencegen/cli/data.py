@@ -15,12 +15,13 @@ from sciencegen.cli import options
 from sciencegen.cli.console import progress, say, summarize
 from sciencegen.cli.output import Outlet, claim_output, input_path
 from sciencegen.config import PredictorSettings, PrepareSettings, TrainSettings
+from sciencegen.errors import ConfigError
 from sciencegen.files import check_writable
 
 if TYPE_CHECKING:
     from typer._click.core import Command, Context
 
-# `sciencegen datasets list|show|fetch|prepare`.
+# `sciencegen datasets list|show|fetch|export|prepare`.
 
 datasets_app = typer.Typer(no_args_is_help=True, help="List, download and prepare datasets.")
 
@@ -94,6 +95,28 @@ def fetch(
     if not as_json:
         for path in paths:
             print(path)
+
+
+@datasets_app.command("export")
+def export(
+    name: Name,
+    output: Annotated[str, typer.Option("-o", "--output", help="The file to write, - is stdout.")] = "-",
+    croissant: Annotated[
+        bool, typer.Option("--croissant", help="As Croissant, JSON-LD of MLCommons: files, checksums, columns, units.")
+    ] = False,
+    force: options.Force = False,
+) -> None:
+    """Describe a dataset for other programs and hubs, from its card."""
+    if not croissant:
+        raise ConfigError("Expected a format, got none: pass --croissant.")
+    claim_output(output, force)
+
+    from sciencegen.api.croissant import croissant as described
+    from sciencegen.api.writing.writer import write_json
+
+    found = described(name)
+    write_json(output, found)
+    summarize({"files": len(found["distribution"]), "tables": len(found["recordSet"])}, output, False)
 
 
 @datasets_app.command("prepare")

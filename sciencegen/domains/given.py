@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from sciencegen.data.tables import NoItemColumn, find_column
 from sciencegen.domains.base import Domain
@@ -14,6 +14,14 @@ from sciencegen.items import Given, Item, Refusal
 
 if TYPE_CHECKING:  # pandas takes most of a second to import
     import pandas as pd
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """Tables and columns of polars, pyarrow, DuckDB and others, by Arrow's PyCapsule interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
 
 ITEM, ID = "item", "id"
 """Columns of sciencegen's own tables."""
@@ -26,8 +34,9 @@ def item_texts(domain: Domain, given: Given, column: str | None = None) -> list[
     ----------
     domain : Domain
     given : str, object, iterable, Series or DataFrame
-        One item, or several: texts, or objects of `Domain.objects`. Of a data frame the column of items is taken, which
-        has one of the names that files may use; where items consist of cells, all columns except `id`.
+        One item, or several: texts, or objects of `Domain.objects`. Series and data frames are those of pandas, and all
+        that have Arrow's PyCapsule interface, such as polars' and pyarrow's. Of a data frame the column of items is
+        taken, which has one of the names that files may use; where items consist of cells, all columns except `id`.
     column : str, optional
         The column of items in a data frame.
 
@@ -77,11 +86,22 @@ def object_of(domain: Domain, item: Item | Refusal) -> object | None:
 
 
 def _unpacked(domain: Domain, given: Given, column: str | None) -> Given:
-    """The items in a series or a data frame, None for missing ones; anything else unchanged."""
-    pandas = sys.modules.get("pandas")  # nobody has a data frame without it
+    """The items in a series, a data frame or an Arrow table, None for missing ones; anything else unchanged."""
+    pandas = sys.modules.get("pandas")  # nobody has a data frame of it without it
     if pandas is not None and isinstance(given, pandas.DataFrame):
         return _items_of_frame(domain, given, column)
-    return _cells_of(given) if pandas is not None and isinstance(given, pandas.Series) else given
+    if pandas is not None and isinstance(given, pandas.Series):
+        return _cells_of(given)
+    return _items_of_arrow(domain, given, column) if isinstance(given, ArrowStream) else given
+
+
+def _items_of_arrow(domain: Domain, given: ArrowStream, column: str | None) -> list[object]:
+    import pyarrow as pa
+
+    found = pa.chunked_array(given)
+    if not pa.types.is_struct(found.type):
+        return found.to_pylist()
+    return _items_of_frame(domain, pa.table(given).to_pandas(), column)
 
 
 def _items_of_frame(domain: Domain, table: pd.DataFrame, column: str | None) -> list[object]:

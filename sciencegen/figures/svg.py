@@ -28,7 +28,7 @@ INHERITED = {
 }  # fmt: skip
 """Attributes that elements inherit, with SVG's defaults."""
 GROUPS = ("svg", "g")
-ELEMENTS = ("path", "rect", "circle", "text", "image")
+ELEMENTS = ("path", "line", "rect", "circle", "text", "image")
 UNSEEN = ("title", "desc", "metadata")
 CODES = {"M": [Path.MOVETO], "L": [Path.LINETO], "Q": 2 * [Path.CURVE3], "C": 3 * [Path.CURVE4]}
 CAPS = {"butt": "butt", "round": "round", "square": "projecting"}
@@ -96,10 +96,13 @@ def _draw(axes: Axes, points: float, element: ElementTree.Element, inherited: At
 
 
 def _draw_shape(axes: Axes, points: float, name: str, given: Attributes) -> None:
-    """A path, a rectangle or a circle."""
+    """A path, a line, a rectangle or a circle."""
     patch: Patch
     if name == "path":
         patch = PathPatch(path_of(given["d"]))
+    elif name == "line":
+        ends = [[_number(given, f"{axis}{end}") for axis in "xy"] for end in (1, 2)]
+        patch = PathPatch(Path(np.array(ends)))
     elif name == "circle":
         patch = Circle((_number(given, "cx"), _number(given, "cy")), _number(given, "r"))
     else:
@@ -111,6 +114,7 @@ def _draw_shape(axes: Axes, points: float, name: str, given: Attributes) -> None
         linewidth=_number(given, "stroke-width") * points if given["stroke"] != "none" else 0.0,
         capstyle=CAPS[given["stroke-linecap"]],
         joinstyle=given["stroke-linejoin"],
+        alpha=None if "opacity" not in given else float(given["opacity"]),
     )
     axes.add_patch(patch)
 

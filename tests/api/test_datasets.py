@@ -1,7 +1,11 @@
 """Datasets with a card."""
 
+import json
+import re
+
 import pytest
 
+from sciencegen.api.croissant import croissant
 from sciencegen.api.datasets import _copied, list_datasets, show
 from sciencegen.errors import ConfigError
 
@@ -24,3 +28,16 @@ def test_a_copy_never_replaces_another_file(tmp_path):
     with pytest.raises(ConfigError, match="no other file"):
         _copied(source, folder)
     assert (folder / "x.csv").read_text() == "one"
+
+
+@pytest.mark.parametrize("name", [row["name"] for row in list_datasets()])
+def test_a_card_is_valid_croissant(name, tmp_path):
+    """Each record set reads a file that is described, with its checksum."""
+    found = croissant(name)
+    files = {one["@id"]: one for one in found["distribution"]}
+    assert {field["source"]["fileObject"]["@id"] for one in found["recordSet"] for field in one["field"]} <= set(files)
+    assert all(re.fullmatch("[0-9a-f]{64}", one["sha256"]) for one in files.values())
+    assert {one["containedIn"]["@id"] for one in files.values() if "containedIn" in one} <= {"archive"} & set(files)
+    standard = pytest.importorskip("mlcroissant")
+    (tmp_path / "croissant.json").write_text(json.dumps(found))
+    assert not standard.Dataset(jsonld=tmp_path / "croissant.json").metadata.issues.errors

@@ -7,11 +7,13 @@ import pytest
 
 from sciencegen.api import generate as verb
 from sciencegen.api.generate import generate
+from sciencegen.api.replay import resolve_replay
+from sciencegen.api.writing import writer
 from sciencegen.api.writing.output_record import read_record
 from sciencegen.api.writing.writer import LineSink, OutputWriter
-from sciencegen.config import GenerateSettings
+from sciencegen.config import GenerateSettings, ReplaySettings
 from sciencegen.domains.molecules.synthesis import replay
-from sciencegen.errors import DataError, SciencegenError
+from sciencegen.errors import ConfigError, DataError, SciencegenError
 from tests.domains.molecules.synthesis.stocks import BLOCKS
 
 
@@ -26,6 +28,20 @@ def test_a_seed_decides_the_items_and_a_file_holds_them(workspace, tmp_path):
     assert pd.read_csv(tmp_path / "x.csv")["item"].tolist() == first.table["item"].tolist()
     with pytest.raises(SciencegenError, match="height"):
         generate("pointclouds", 4, **{**options, "include": ["hieght"]})
+
+
+@pytest.mark.usefixtures("tiny_draws")
+def test_a_picture_shows_the_first_items_with_their_values(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "MOST_PICTURES", 3)
+    drawn = generate("pointclouds", 4, model=str(workspace.model), threads=1, include=["height"])
+    text = drawn.write(tmp_path / "x.svg").read_text()
+    assert [f">height {value:.3g}<" in text for value in drawn.table["height"]] == [True, True, True, False]
+    assert drawn.summary["left_out"] == {"a picture shows 3 items": 1}
+    assert generate("pointclouds", 4, model=str(workspace.model), threads=1, include=["height"]).write(
+        tmp_path / "y.svg"
+    ).read_text() == text  # fmt: skip
+    with pytest.raises(ConfigError, match="is a picture"):
+        resolve_replay(tmp_path / "x.svg", 1, ReplaySettings())
 
 
 class Placing(LineSink):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import sys
 from pathlib import Path
+
+import pytest
 
 from sciencegen import progress
 from sciencegen.cli import console
+from tests.documentation import parse_verb
 
 
 def test_a_summary_for_programs_goes_where_the_results_are_not(cli, workspace):
@@ -96,3 +102,18 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal(capsys):
     console.say("error: found '\x1b[31mred\x07\u202e\udcff' in ä.csv; and `column`")
     told = capsys.readouterr().err
     assert told == "error: found '\\x1b[31mred\\x07\\u202e\\udcff' in ä.csv; and --item-column\n"
+
+
+@pytest.mark.parametrize("verb", console.NEXT)
+def test_what_follows_a_command_is_a_command(verb, monkeypatch, capsys):
+    """A terminal shows it; logs, pipes and pictures don't."""
+    before = {"predictor": ["train"], "prepare": ["datasets"]}.get(verb, [])
+    monkeypatch.setattr(console.sys, "argv", ["sciencegen", *before, verb, "galaxies", "-o", "x.csv"])
+    console.summarize({"written": 1}, "x.csv", False)
+    assert "next" not in capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    console.summarize({"written": 1}, "x.svg", False)
+    assert "next" not in capsys.readouterr().err
+    console.summarize({"written": 1}, "x.csv", False)
+    shown = re.search(r"next: sciencegen ([^\x1b\n]+)", capsys.readouterr().err)
+    parse_verb(shlex.split(shown[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from sciencegen.domains import load_domain
@@ -24,7 +25,9 @@ def test_texts_are_given_one_by_one_in_lists_and_in_frames(name):
     domain, texts = load_domain(name), list(examples(name)[:3])
     assert item_texts(domain, texts[0]) == [one_text(domain, texts[0])] == texts[:1]
     column = domain.items.columns[0].upper()
-    for given in (texts, tuple(texts), iter(texts), pd.Series(texts), pd.DataFrame({"y": 1.0, "item": texts})):
+    frame = pd.DataFrame({"y": 1.0, "item": texts})
+    arrow = pa.Table.from_pandas(frame)
+    for given in (texts, tuple(texts), iter(texts), pd.Series(texts), frame, arrow, arrow["item"]):
         assert item_texts(domain, given) == texts
     assert domain.cells or item_texts(domain, pd.DataFrame({column: texts})) == texts
     assert item_texts(domain, pd.DataFrame({"mine": texts, "item": "other"}), "mine") == texts

@@ -51,6 +51,11 @@ def test_elements_inherit_from_groups_and_sizes_follow_the_scale():
     assert (axes.get_xlim(), axes.get_ylim()) == ((0, 20), (10, 0))
 
 
+def test_a_line_joins_its_ends():
+    line = drawn(framed('<line x1="1" y1="2" x2="3" y2="4" stroke="#f00" opacity="0.5"/>')).patches[0]
+    assert (line.get_path().vertices.tolist(), line.get_alpha()) == ([[1, 2], [3, 4]], 0.5)
+
+
 def test_a_molecule_has_the_bonds_and_letters_of_its_picture():
     picture = molecule_picture(Chem.MolFromSmiles("CC(=O)Oc1ccccc1C(=O)O"), 180, 140)
     axes = drawn(picture)
@@ -93,5 +98,5 @@ def test_arrays_are_lines_and_pixels():
     ],
 )  # fmt: skip
 def test_what_can_not_be_drawn_is_named(element):
-    with pytest.raises(ConfigError, match=r"Expected a picture of <path>, <rect>.*`draw` writes such pictures as SVG"):
+    with pytest.raises(ConfigError, match=r"Expected a picture of <path>, <line>.*`draw` writes such pictures as SVG"):
         drawn(framed(element))

@@ -37,6 +37,7 @@ from sciencegen.domains.capabilities import Cells, Sidecar
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
 from sciencegen.files import atomic_write, is_input, remove_output, reserved
 from sciencegen.items import Cell, Origin, Refusal
+from sciencegen.latent.drawing import FIGURES, HEIGHT, WIDTH, caption, grid, shortened
 
 # Sinks of rows: a table, lines, or structures. Files are written completely or not at all; "-" is stdout.
 
@@ -148,6 +149,57 @@ class StructureSink:
         if not kept:
             return []
         return write_structures(self._domain, self._output, self._rows, self._complete, self._origin, self._numbers)
+
+
+PICTURES = tuple(FIGURES)
+"""Endings of pictures."""
+MOST_PICTURES, ACROSS, MOST_LETTERS = 60, 4, 26
+"""Items in a picture and in a row of it, and characters below each."""
+INTERVAL = ("_lower", "_upper", "_in_domain")
+"""Endings of the columns beside a predicted value."""
+
+
+class PictureSink:
+    """Draws the first items in one picture, with the values of their rows below them."""
+
+    def __init__(self, domain: str, output: str, columns: Sequence[str]) -> None:
+        self._science, self._output, self._columns = domain_of(domain), output, tuple(columns)
+        self._rows: list[dict[str, Cell]] = []
+        self._beyond: list[Refused] = []
+        self._count = 0
+
+    def open(self) -> None:
+        return
+
+    def write(self, columns: Mapping[str, Sequence[Cell]]) -> None:
+        for cells in zip(*(columns[name] for name in self._columns), strict=True):
+            self._count += 1
+            row = dict(zip(self._columns, cells, strict=True))
+            if len(self._rows) < MOST_PICTURES:
+                self._rows.append(row)
+            else:
+                self._beyond.append((self._count, str(row["item"]), f"a picture shows {MOST_PICTURES} items"))
+
+    def close(self, kept: bool) -> list[Refused]:
+        if not kept:
+            return []
+        items = [self._science.items.parse(str(row["item"])) if row["item"] else Refusal(NO_ITEM) for row in self._rows]
+        pictures = ["" if isinstance(one, Refusal) else self._science.render(one, WIDTH, HEIGHT) for one in items]
+        grid(pictures, [self._caption(row) for row in self._rows], ACROSS).write(self._output)
+        return self._beyond
+
+    def _caption(self, row: Mapping[str, Cell]) -> str:
+        """The row's numbers, a predicted one with its interval; the item's text if it has none."""
+        numbers = {name: cell for name, cell in row.items() if isinstance(cell, float) and not name.endswith(INTERVAL)}
+        texts = []
+        for name, value in numbers.items():
+            ends = [row.get(f"{name}{end}") for end in INTERVAL[:2]]
+            known = [value, *(end for end in ends if isinstance(end, float))]
+            shown = [f"{one:.0f}" if abs(one) >= 1000 else f"{one:.3g}" for one in known]
+            texts.append(f"{name} {shown[0]}" + (f" ({shown[1]} to {shown[2]})" if len(shown) == 3 else ""))
+        while len(texts) > 1 and len(", ".join(texts)) > MOST_LETTERS:
+            texts.pop()
+        return ", ".join(texts) or shortened(caption(str(row["item"] or "")), MOST_LETTERS)
 
 
 NO_ITEM = "no item was decoded"
@@ -360,8 +412,8 @@ LINES = (".smi", ".txt")
 
 def check_endings(domain: str, output: str, structures: str | None = None) -> None:
     """Raise an error for files that `write_candidates` and `write_structures` can't write."""
-    if output != "-" and not output.lower().endswith(WRITTEN_TABLES):
-        check_ending(domain, "`output`", output, WRITTEN_TABLES[:3])
+    if output != "-" and not output.lower().endswith((*WRITTEN_TABLES, *PICTURES)):
+        check_ending(domain, "`output`", output, (*WRITTEN_TABLES[:3], *PICTURES))
     if structures is not None:
         check_ending(domain, "`structures`", structures)
 
@@ -403,8 +455,8 @@ def _writes(science: Domain, name: str, refusal: type[SciencegenError] = ConfigE
 
 
 def writes_structures(output: str) -> bool:
-    """Whether an output is in a domain format of structures: no table, and no lines of text."""
-    return output != "-" and not output.lower().endswith((*WRITTEN_TABLES, *LINES))
+    """Whether an output is in a domain format of structures: no table, no lines of text and no picture."""
+    return output != "-" and not output.lower().endswith((*WRITTEN_TABLES, *LINES, *PICTURES))
 
 
 def input_ending(domain: str, ending: str | None, first_line: str = "", column: str | None = None) -> str:
@@ -437,7 +489,7 @@ class OutputOptions:
 
 
 def open_output(domain: str, output: str, columns: Sequence[str], options: OutputOptions | None = None) -> OutputWriter:
-    """The writer for the ending of `output`: a table, lines, or the domain's structures."""
+    """The writer for the ending of `output`: a table, lines, a picture, or the domain's structures."""
     options = options or OutputOptions()
     exact, origin = options.exact, options.origin
     name, science = output.lower(), domain_of(domain)
@@ -450,7 +502,9 @@ def open_output(domain: str, output: str, columns: Sequence[str], options: Outpu
         return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
     if name.endswith(LINES) and name.endswith(science.items.formats):
         return OutputWriter(output, LineSink(output))
-    check_ending(domain, "`output`", output, WRITTEN_TABLES[:3])
+    if name.endswith(PICTURES):
+        return OutputWriter(output, PictureSink(domain, output, columns))
+    check_ending(domain, "`output`", output, (*WRITTEN_TABLES[:3], *PICTURES))
     return OutputWriter(output, StructureSink(domain, output, columns, options.complete, origin, options.name_suffixes))
 
 
@@ -591,7 +645,8 @@ def write_candidates(
     domain: Domain, output: str, table: Mapping[str, Sequence[Any]], complete: Completer | None = None,
     overwrite: bool = False, numbers: NameSuffixes | None = None, origin: Origin | None = None,
 ) -> list[Refused]:  # fmt: skip
-    """Write a table (for Parquet also a CSV) or structures, by the output's ending; returns the refused items."""
+    """Write a table (for Parquet also a CSV), a picture or structures, by the output's ending; returns the refused
+    items."""
     if output == "-" or output.lower().endswith(WRITTEN_TABLES):
         if domain.sidecar is not None:
             sidecar = SidecarFile(domain, domain.sidecar, output, overwrite, origin)
@@ -605,4 +660,8 @@ def write_candidates(
         for beside in csv_beside(output):
             write_table(beside, table)
         return []
+    if output.lower().endswith(PICTURES):
+        picture = PictureSink(domain.name, output, list(table))
+        picture.write(table)
+        return picture.close(True)
     return write_structures(domain, output, table, complete, origin, numbers)
