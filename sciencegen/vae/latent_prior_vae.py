@@ -21,8 +21,9 @@ A latent of this model is e, the prior's noise: z = prior(e). It is standard nor
 interpolations have a natural scale, and a point of the bulk of N(0, I) is one of the bulk of p(z).
 
 Under a condition, several latents are drawn for each sequence. They are decoded in the order of how near their
-estimated properties are to the condition, until one has measured properties that are near enough. The estimates are a
-head on z, which also arranges the latents by property (Gómez-Bombarelli et al. 2018).
+estimated properties are to the condition, until one has measured properties that are near enough; in bfloat16 on
+processors that are faster with it. The estimates are a head on z, which also arranges the latents by property
+(Gómez-Bombarelli et al. 2018).
 """
 
 from __future__ import annotations
@@ -486,14 +487,25 @@ class LatentPriorVAE(VAE):
         order = _distance(self.properties(drawn), asked[:, None]).argsort(dim=1, stable=True)[:count]
         rows = torch.arange(count, device=order.device)
         codes = drawn[rows[:, None], order]
+        made: dict[int, tuple[Tensor, Batch, Tensor]] = {}
+        tries = min(s.measured, s.candidates) if self.measure else 1  # `set_tries` sets s.measured
 
         def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
-            code, own = codes[rows, number], condition[rows]
-            decoded = self._likeliest(code, s.drawn_similarity)
-            miss = _distance(self._measured(code, decoded, own), own)
-            return Batch({**decoded.fields, "code": code}, decoded.mask), miss
+            if number not in made:  # with few rows left, their next tries too, which cost little more
+                numbers = range(number, min(number + max(1, TOGETHER // len(rows)), tries))
+                which = rows.repeat(len(numbers))
+                code = codes[which, torch.tensor(numbers, device=rows.device).repeat_interleave(len(rows))]
+                with torch.autocast(code.device.type, torch.bfloat16, enabled=has_fast_bfloat16(code.device)):
+                    decoded = self._likeliest(code, s.drawn_similarity)
+                miss = _distance(self._measured(code, decoded, condition[which]), condition[which])
+                batch = Batch({**decoded.fields, "code": code}, decoded.mask)
+                for at, one in enumerate(numbers):
+                    part = torch.arange(at * len(rows), (at + 1) * len(rows), device=rows.device)
+                    made[one] = rows, batch.select(part), miss[part]
+            earlier, batch, miss = made.pop(number)
+            place = torch.searchsorted(earlier, rows)  # rows only become fewer
+            return batch.select(place), miss[place]
 
-        tries = min(s.measured, s.candidates) if self.measure else 1  # `set_tries` sets s.measured
         best, good = best_tries(attempt, accept, rows, tries, s.near)
         return self._repaired(Batch({"tokens": best["tokens"]}, best.mask), best["code"], good, accept)
 
@@ -510,6 +522,10 @@ class LatentPriorVAE(VAE):
             return estimated
         measured = self.measure(decoded, (~condition.isnan()).any(0).nonzero()[:, 0].tolist())
         return torch.where(measured.isnan(), estimated.to(measured), measured)
+
+
+TOGETHER = 64
+"""Draws under a condition that are decoded at once, at least, so that few rows don't cost as much as many."""
 
 
 def _distance(values: Float[Tensor, "*#batch property"], condition: Float[Tensor, "*#batch property"]) -> Tensor:
