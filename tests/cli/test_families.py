@@ -469,3 +469,22 @@ def test_the_likelihood_of_a_row_is_a_column_where_it_is_named(cli, family_model
     known, strange = ([float(row["log_likelihood"]) for row in rows if row["log_likelihood"]] for rows in tables)
     assert max(known) < 0
     assert sum(known) / len(known) > sum(strange) / len(strange) + 10
+
+
+def test_a_potts_model_and_counts_of_letters_score_variants_too(cli, alignment, focus, tmp_path):
+    done = cli(
+        "score", "proteins", "--alignment", alignment, "--recipe", "alignment-potts", "--variants", "all-singles",
+        "--threads", 1, "-o", "scores.csv",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    scores, rows = read(tmp_path / "scores.csv"), [one.replace(".", "")[-COLUMNS:] for one in fasta(alignment)]
+    assert scores["score_sd"].isna().all() and not scores["score"].isna().any()
+    assert scores["score"].corr(scores["column_score"], method="spearman") > 0.3
+    columns = scores.set_index("mutant")["column_score"]
+    site = next(place for place in range(COLUMNS) if len({row[place] for row in rows}) > 1)
+    wild = focus[2 + site]
+    common = max((set(row[site] for row in rows) & set(ALPHABET)) - {wild}, key=lambda one: sum(r[site] == one for r in rows))
+    never = next(one for one in ALPHABET if one not in {row[site] for row in rows})
+    assert columns[f"{wild}{site + 11}{common}"] > columns[f"{wild}{site + 11}{never}"]
+    drawn = cli("generate", "proteins", "--model", done.summary["model"], "-n", 2, "-o", "drawn.fasta")
+    assert drawn.code != 0 and "alignment-vae" in drawn.err and not (tmp_path / "drawn.fasta").exists()
