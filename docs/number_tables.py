@@ -22,6 +22,7 @@ DOMAINS = {
     "proteins": "proteins",
     "proteins/structures": "backbones",
     "galaxies": "galaxies",
+    "crystals": "crystals",
     "arrays": "arrays",
 }
 """Domain or form -> part of the name of its files."""

@@ -271,6 +271,7 @@ def restore(
     model: str | None = None,
     samples: int = 19,
     keep_samples: bool = False,
+    allow_outside: bool = False,
     column: str | None = None,
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",

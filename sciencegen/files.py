@@ -402,9 +402,21 @@ def remove_output(path: str | Path) -> None:
         Path(path).unlink(missing_ok=True)
 
 
+_PLACE_IN_FILE = re.compile(r"\[\d+\]$")
+_INPUTS = set[Path]()
+
+
+def is_input(path: Path) -> bool:
+    """Whether a running command reads this file, which nothing may then be written over."""
+    return path.exists() and path.resolve() in _INPUTS
+
+
 def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iterable[str | None] = ()) -> None:
     """Raise an error for an output that exists or can't be written, before anything is computed. Folders are made only
-    when something is written to them, so that a failed command leaves none. inputs: files that must not be removed."""
+    when something is written to them, so that a failed command leaves none.
+    inputs: files that must not be written over, or an item of one, `stamps.fits[3]`."""
+    read = [_PLACE_IN_FILE.sub("", one) for one in inputs if one is not None]
+    _INPUTS.update(Path(one).resolve() for one in read if os.path.isfile(one))
     if output == "-":
         return
     check_writable(output, "`output`")
@@ -418,7 +430,7 @@ def claim_output(output: str, force: bool, *, folder: bool = False, inputs: Iter
     if path.is_file() and path.name.lower().endswith(STORE):
         raise ConfigError(f"Expected nothing or a folder of Zarr at {output}, found a file. Pass another `output`.")
     if not folder:  # refused rows of an earlier run would look like this run's
-        check_rejects(output, inputs)
+        check_rejects(output, read)
         Path(f"{output}.rejects.csv").unlink(missing_ok=True)
 
 

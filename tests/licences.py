@@ -19,6 +19,7 @@ from tests.versions import OF_TORCH, PYPROJECT, normalized, requirements
 
 WEIGHTS = {
     "backbones": ("proteins/backbones",),
+    "crystals": ("structures of the Materials Project, 2018",),
     "galaxies": ("galaxies/simulated-deep",),
     "galaxies-diffusion": ("galaxies/simulated-deep",),
     "galaxies-kids": ("stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them",),
@@ -36,6 +37,7 @@ WEIGHTS = {
 }
 """Folders of `sciencegen/pretrained`, and the datasets that they were trained on."""
 WITHOUT_CARD = {
+    "structures of the Materials Project, 2018": "CC BY 4.0 (Materials Project)",
     "drug-like molecules of ChEMBL, PubChem and USPTO": "CC BY-SA 3.0 (ChEMBL), public domain (PubChem), CC0 (USPTO)",
     "stamps of KiDS and VIKING in ProFound's mosaic, and a simulation of them": "CC BY 4.0 (ESO: KiDS, VIKING)",
 }
@@ -49,6 +51,10 @@ FILES = {
         "regl-scatterplot 1.16.0 and what it needs, bundled by esbuild: regl 2.1.1, regl-line, camera-2d-simple, "
         "dom-2d-camera, gl-matrix, pub-sub-es, @flekschas/utils; earcut, KDBush",
         "MIT; earcut and KDBush ISC; in `regl-scatterplot-LICENSES.txt` next to it",
+    ),
+    "domains/crystals/elements.csv": (
+        "data of the elements of pymatgen; oxidation states of SMACT; covalent radii of Cordero et al. (2008)",
+        "MIT (pymatgen), MIT (SMACT)",
     ),
     "domains/molecules/references/moses_*.npz": (
         "statistics of MOSES: molecules/moses",
@@ -160,7 +166,7 @@ def required_by(package: Distribution, extra: str = "") -> list[str]:
 def rows_of_libraries() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Names and licences of the direct dependencies, and of those that these need."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
-    lines = requirements(project, ["zarr", "design", "map", "optimizers", "xlsx", "orders", "serve", "mcp"])
+    lines = requirements(project, ["zarr", "design", "crystals", "map", "optimizers", "xlsx", "orders", "serve", "mcp"])
     direct = {normalized(Requirement(line).name) for line in lines}
     rows = [(name, stated_licence(package)) for name, package in sorted(needed(lines).items())]
     return [row for row in rows if row[0] in direct], [row for row in rows if row[0] not in direct]

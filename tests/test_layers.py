@@ -80,6 +80,7 @@ ROOM_OF_LIBRARY = {
     "dnachisel": ["domains/proteins"], "constriction": ["compression"], "PIL": ["domains/galaxies"],
     "lightning": ["training"], "pytorch_optimizer": ["training"], "botorch": ["optimization"], "cma": ["optimization"],
     "e3nn": ["networks/harmonics.py"],
+    "ase": ["domains/crystals"], "spglib": ["domains/crystals"], "pymatgen": ["domains/crystals"],
     "sklearn": ["prediction", "metrics"], "matplotlib": ["figures", "report", "domains", "latent"],
     "typer": ["cli"], "rich": ["cli"], "umap": ["latent"], "jinja2": ["report", "browser", "serving"],
     "starlette": ["serving"], "uvicorn": ["serving"], "mcp": ["serving"], "mcp_types": ["serving"],

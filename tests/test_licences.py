@@ -18,7 +18,9 @@ PROJECT = tomllib.loads(PYPROJECT.read_text())["project"]
 DIRECT = sorted(
     {
         normalized(name_of(line))
-        for line in requirements(PROJECT, ["zarr", "design", "map", "optimizers", "xlsx", "orders", "serve", "mcp"])
+        for line in requirements(
+            PROJECT, ["zarr", "design", "crystals", "map", "optimizers", "xlsx", "orders", "serve", "mcp"]
+        )
     }
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import numpy as np
 
 from sciencegen.api.science import domain_of
 from sciencegen.compression.archive import CodingReport, header_of, read_archive, read_header, write_archive
-from sciencegen.compression.images import Lossy
+from sciencegen.compression.images import Lossy, shared_models
 from sciencegen.compression.stream import identity_of
 from sciencegen.config import CompressSettings, DecompressSettings, build_settings
 from sciencegen.data.threads import worker_count
@@ -110,7 +111,8 @@ def compress(
     identity = identity_of(path, {"name": path.name, "quantize": settings.quantize, "noise": settings.noise})
     header = header_of("zip" if path.suffix.lower() == ZIP else "file", path.name, identity)
     with atomic_write(place, "wb") as file:
-        report = write_archive(file, files.parts(path), header, lossy, worker_count(settings.threads))
+        shared = shared_models(files.parts(path), lossy)
+        report = write_archive(file, files.parts(path), header, lossy, worker_count(settings.threads), shared)
     return Coded(place, _summary(report), _notes(report, lossy))
 
 
@@ -235,6 +237,11 @@ def _claim(output: Path, overwrite: bool, source: Path) -> None:
         raise ConfigError(f"Expected an output besides the source, got {output} for both.")
 
 
+ENTROPY_OF_NOISE = 0.5 * math.log2(2 * math.pi * math.e / 12)
+"""Bits by which the entropy of rounded Gaussian noise is above log2(sigma sqrt 12), the noise bits of Pence, Seaman &
+White (2009), whose K is what a program takes beyond these."""
+
+
 def _summary(report: CodingReport) -> dict[str, Any]:
     summary: dict[str, Any] = {"bytes_before": report.before, "bytes_after": report.after}
     if report.pixels:
@@ -244,6 +251,7 @@ def _summary(report: CodingReport) -> dict[str, Any]:
             "pixels": report.pixels,
             "bits_per_pixel": round(bits, 4),
             "bits_over_noise": round(bits - floor, 4),
+            "k": round(bits - floor + ENTROPY_OF_NOISE, 4),
         }
     return summary | {"largest_error": report.largest_error, "error_over_noise": report.error_over_noise}
 

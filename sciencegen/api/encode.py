@@ -16,6 +16,7 @@ from pydantic import Field
 from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.models.completion import checked_latents, read_items, read_latents
 from sciencegen.api.models.folder import Encoded, LoadedModel, are_reconstructed, encode_rows, open_model
+from sciencegen.api.models.region import judged
 from sciencegen.api.sampling.judge import measure_all
 from sciencegen.api.science import constraint_of
 from sciencegen.api.sources.tables import given_source
@@ -81,7 +82,8 @@ def encode(domain: str, items: Path | Given, **options: object) -> Latents:
     Returns
     -------
     Latents
-        `latent` [item latent]; `table` has each item's row in the input, from 0, its text and its name.
+        `latent` [item latent]; `table` has each item's row in the input, from 0, its text and its name, and, where the
+        model knows it, `in_domain`, whether it is like those that the model was trained on, and `outside`, why not.
 
     Examples
     --------
@@ -93,7 +95,8 @@ def encode(domain: str, items: Path | Given, **options: object) -> Latents:
     import pandas as pd
 
     encoded = encode_items(domain, items, build_settings(EncodeSettings, options))
-    table = pd.DataFrame({"index": encoded.index, "item": list(encoded.item), "name": list(encoded.name)})
+    known = {name: list(encoded.inferred[name]) for name in ("in_domain", "outside") if name in encoded.inferred}
+    table = pd.DataFrame({"index": encoded.index, "item": list(encoded.item), "name": list(encoded.name), **known})
 
     def write(path: Path, overwrite: bool) -> None:
         write_encoded(domain, str(path), encoded)
@@ -111,8 +114,10 @@ def encode_items(domain: str, items: Path | Given, settings: EncodeSettings) -> 
     source = given_source(loaded.domain, items, settings.column)
     rows = loaded.domain.items.read(source, settings.column) if isinstance(source, Path) else source
     encoded = encode_rows(loaded, rows, settings)
-    notes = (*encoded.notes, *note_of_reconstruction(loaded, encoded))
-    return replace(encoded, notes=notes, inferred=loaded.space.inferred(encoded.latent))
+    columns, remarks = judged(loaded, encoded.item)
+    inferred = {**loaded.space.inferred(encoded.latent), **{name: np.array(cells) for name, cells in columns.items()}}
+    notes = (*encoded.notes, *note_of_reconstruction(loaded, encoded), *remarks)
+    return replace(encoded, notes=notes, inferred=inferred)
 
 
 def note_of_reconstruction(loaded: LoadedModel, encoded: Encoded) -> tuple[str, ...]:
@@ -139,7 +144,8 @@ def write_encoded(domain: str, output: str, encoded: Encoded) -> None:
 class Decoded:
     """One text for each latent, "" if it can't be decoded. domain: name of the domain or form of files. refused:
     numbers of such latents, from 1, with reasons. form: name of the domain or form of the texts. reconstructed: whether
-    each is the item that its latent was encoded from, if the file of latents says; empty otherwise."""
+    each is the item that its latent was encoded from, if the file of latents says; empty otherwise. judged: the columns
+    of `region.judged`."""
 
     domain: str
     item: list[str]
@@ -148,6 +154,7 @@ class Decoded:
     form: str
     reconstructed: list[bool] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    judged: Mapping[str, list[Cell]] = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, int]:
@@ -157,7 +164,7 @@ class Decoded:
     @property
     def table(self) -> dict[str, list[Cell]]:
         own: dict[str, list[Cell]] = {"reconstructed": list(self.reconstructed)} if self.reconstructed else {}
-        return {"item": list(self.item), **own}
+        return {"item": list(self.item), **own, **self.judged}
 
     def write(self, output: str, overwrite: bool = False) -> None:
         """Write one item per line, or a table, by the output's ending, and a file with the refused latents."""
@@ -180,7 +187,9 @@ def decode(domain: str, latents: str | Path | np.ndarray, **options: object) -> 
     -------
     Result
         `table` has the column `item`, "" for latents that can't be decoded. For a file that `encode` wrote of exact
-        items, such as molecules, `reconstructed` says whether it is the item that the latent was encoded from.
+        items, such as molecules, `reconstructed` says whether it is the item that the latent was encoded from. Where
+        the model knows it, `in_domain` says whether the item is like those that it was trained on, and `outside` why
+        not.
 
     Raises
     ------
@@ -241,7 +250,8 @@ def decode_latents(
             f"{same.count(False)} of {len(same)} rows are not the items that their latents were encoded from: in row "
             f"{row + 1} {plain_path(encoded[row])} became {became}",
         )
-    return Decoded(loaded.results, items, refused, origin, loaded.domain.name, same, notes)
+    columns, remarks = judged(loaded, items)
+    return Decoded(loaded.results, items, refused, origin, loaded.domain.name, same, (*notes, *remarks), columns)
 
 
 class InterpolateSettings(Batched):
@@ -281,7 +291,8 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
     Returns
     -------
     Result
-        Columns `step` from 0, `item`, `similarity_to_start`, `similarity_to_end` and the properties. In the summary
+        Columns `step` from 0, `item`, `similarity_to_start`, `similarity_to_end` and the properties, and those of
+        `encode` that say whether an item is like those that the model was trained on. In the summary
         `requested` is `written` and `left_out`, by reason; `fewer` says how many steps to ask for.
 
     Raises
@@ -327,6 +338,8 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
         "similarity_to_start": alike[:, 0].tolist(), "similarity_to_end": alike[:, 1].tolist(),
         **{name: list(column) for name, column in zip(names, measured, strict=bool(items))},
     }  # fmt: skip
+    columns, remarks = judged(loaded, table["item"])
+    table, notes = {**table, **columns}, (*notes, *remarks)
 
     def write(path: Path, overwrite: bool) -> None:
         with open_output(

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 
 from sciencegen.api.models.completion import read_latents
 from sciencegen.api.models.folder import LoadedModel, encode_rows, open_model
+from sciencegen.api.models.region import judged
 from sciencegen.api.science import ParseAndMeasure, describe, unit_of
 from sciencegen.api.sources.tables import rows_of_source
 from sciencegen.api.writing.results import Result
@@ -144,6 +145,7 @@ class LocatedItems:
         The standardized text of each item, and its name in the data or "".
     latent : array [item latent]
     columns : tuple of MapColumn
+    notes : tuple of str
     refused : tuple of (line, item, reason)
         Rows that are no items, or have no latent.
     """
@@ -153,6 +155,7 @@ class LocatedItems:
     latent: Float[np.ndarray, "item latent"] = field(repr=False)
     columns: tuple[MapColumn, ...] = ()
     refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def column(self, name: str) -> MapColumn:
         """The column with this name; an error if there is none."""
@@ -179,7 +182,11 @@ def located_items(loaded: LoadedModel, settings: MapSettings, report: Report = s
         raise DataError(f"Expected at least 2 items with a latent, found {len(found.text)}{reason}.")
     present = {column.name for column in found.columns}
     cells = (column for column in cell_columns(loaded.domain, found.text) if column.name not in present)
-    return _measured(loaded, replace(found, columns=(*found.columns, *cells)), settings, report)
+    inside, notes = judged(loaded, found.text)
+    told = [MapColumn(name, np.array(inside[name], np.float32)) for name in inside if name == "in_domain"]
+    found = replace(found, columns=(*found.columns, *cells), notes=notes)
+    found = _measured(loaded, found, settings, report)
+    return replace(found, columns=(*found.columns, *told))
 
 
 def _drawn(loaded: LoadedModel, settings: MapSettings) -> LocatedItems:
@@ -397,9 +404,9 @@ def _plane(
 
 def _notes(items: LocatedItems) -> tuple[str, ...]:
     if not items.refused:
-        return ()
+        return items.notes
     _, item, reason = items.refused[0]
-    return (f"{len(items.refused)} rows have no place on the map, such as '{item[:60]}': {reason}",)
+    return (f"{len(items.refused)} rows have no place on the map, such as '{item[:60]}': {reason}", *items.notes)
 
 
 # Pictures of items as files of images.

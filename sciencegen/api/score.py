@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from sciencegen.api.criteria import trained_predictor
-from sciencegen.api.models.folder import open_model
+from sciencegen.api.models.folder import LoadedModel, open_model
+from sciencegen.api.models.region import UNKNOWN, load_region
 from sciencegen.api.science import domain_of, in_form, read_rows_of
 from sciencegen.api.scores import Scoring, ScoringTask, scoring_task
 from sciencegen.api.sources.tables import given_form, given_source, rows_with_cells
@@ -80,7 +81,8 @@ def score(domain: str, items: Path | Given, names: str | Sequence[str] = (), **o
     -------
     Scored
         For given texts `table` has a row for each, with the reason in `refused` if it can't be read; for a file it is
-        the table that the command writes. Predictors add the columns `_lower`, `_upper` and `_in_domain` too.
+        the table that the command writes. Predictors add the columns `_lower`, `_upper` and `_in_domain` too; a `model`
+        that knows it adds `in_domain`, whether the item is like those that it was trained on, and `outside`, why not.
 
     Raises
     ------
@@ -112,13 +114,17 @@ def resolve_score(
     has that form; or in the only form that can read it. Given items are read in the form that recognizes the first of
     them. whole: write the texts of that form. called: the name of the source in the origin.
     """
-    further = own_oracles(domain, settings)
+    model = None if settings.model is None else open_model(domain, settings.model, settings)
+    further = {} if model is None else own_oracles(model, settings)
     path = items if isinstance(items, Path) else None
     if isinstance(items, Iterator):
         items = list(items)  # its first item is looked at
     form = _form_of(domain, path, settings) if path else given_form(domain, items, settings.column)
     formed = domain if settings.wild_type else in_form(domain, form)
     task = scoring_task(formed, settings, whole, further)
+    if model is not None and model.recipe.region is not None:
+        region = load_region(model)
+        task = replace(task, region=region, notes=(*task.notes, *([] if region else [UNKNOWN])))
     source = given_source(domain_of(formed), items, settings.column)
     origin = origin_of_given(verb, [f"of {called or (plain_path(str(path)) if path else 'given items')}"])
     return ScoreRequest(domain, task, source, origin, settings.column)
@@ -131,12 +137,9 @@ def collect(request: ScoreRequest) -> Scored:
     return scored(scoring, partial(request.open, scoring), given, request.written)
 
 
-def own_oracles(domain: str, settings: ScoreSettings) -> Mapping[str, Oracle]:
-    """The model's own oracles by name; {} without a model, an error for a model that has none. If the settings name no
-    scores, only those oracles that are not on request, if there are any."""
-    if settings.model is None:
-        return {}
-    model = open_model(domain, settings.model, settings)
+def own_oracles(model: LoadedModel, settings: ScoreSettings) -> Mapping[str, Oracle]:
+    """The model's own oracles by name; an error for a model that has none. If the settings name no scores, only those
+    oracles that are not on request, if there are any."""
     if not model.oracles:
         raise ConfigError(
             f"Expected a model that scores items, {settings.model} has no scores of its own. Leave it out."

@@ -11,6 +11,7 @@ from typing import Any
 
 from sciencegen.api.criteria import OracleBook
 from sciencegen.api.models.folder import LoadedModel
+from sciencegen.api.models.region import Region, columns_of, notes_of
 from sciencegen.api.science import InDomain, LeftOut, Numbering, domain_of, names_of, parse_texts, plain_text
 from sciencegen.api.sources.tables import read_texts
 from sciencegen.config import COMPUTE_CHUNK, ITEM_TIMEOUT_S, ScoreSettings
@@ -96,7 +97,7 @@ class ScoringTask:
     reference that names in rows refer to, or "".
     whole: items are written as texts of the form, for its files; else as those of the plain domain, for tables.
     threads, timeout_s, chunk: of the workers. notes: on ignored settings. measured: predictor -> the range of its
-    training values.
+    training values. region: of the model whose oracles are here.
     """
 
     domain: str
@@ -110,6 +111,7 @@ class ScoringTask:
     chunk: int = ROWS_PER_TASK
     notes: tuple[str, ...] = ()
     measured: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
+    region: Region | None = None
 
 
 def scoring_task(
@@ -149,7 +151,7 @@ class Scoring:
 
     def __init__(self, task: ScoringTask, rows: Iterable[Row]) -> None:
         self.task, science = task, domain_of(task.domain)
-        extra = with_annotations(task.names, task.predictors)
+        extra = [*with_annotations(task.names, task.predictors), *(columns_of([]) if task.region else ())]
         peeked = list(islice(rows := iter(rows), PEEK_ROWS))
         self.rows = chain(peeked, rows)
         named = ["id"] if any(row.id for row in peeked) else []
@@ -161,6 +163,7 @@ class Scoring:
         self.ours, self.columns = frozenset(known), [*known, *self.own.carried]
         self.scored = self.refused = self.failed = self.valued = 0
         self.numbering = Numbering(self.variants)
+        self.judged: list[tuple[str, ...]] = []
         self.first_refused: Refused | None = None
         self.first_failure: Refused | None = None
         self.left_out = LeftOut(science)
@@ -171,10 +174,8 @@ class Scoring:
     @property
     def notes(self) -> list[str]:
         """Notes on ignored settings and parts of scored rows, and on refused rows; complete after the last chunk."""
-        predicted = [note for one in self.tallies.values() for note in one.notes]
-        return [
-            *self.task.notes, *self.own.notes, *self._empty(), *self.left_out.notes, *self.numbering.notes, *predicted,
-        ]  # fmt: skip
+        notes = [*self.task.notes, *self.own.notes, *self._empty(), *self.left_out.notes, *self.numbering.notes]
+        return [*notes, *notes_of(self.judged), *(note for one in self.tallies.values() for note in one.notes)]
 
     def _empty(self) -> list[str]:
         """Notes on scores that no item has, while others have values; names with one reason share a note."""
@@ -218,6 +219,11 @@ class Scoring:
     def _chunk(self, rows: Sequence[Row], results: Sequence[Any]) -> ScoredChunk:
         values: dict[str, list[Any]] = {name: [] for name in self.columns}
         refused: list[Refused] = []
+        if self.task.region is not None:
+            parse = domain_of(self.task.domain).items.parse
+            reasons = self.task.region.outside([parse(result[0]) for result in results if isinstance(result, tuple)])
+            self.judged += reasons
+            values |= columns_of(reasons)
         for row, result in zip(rows, results, strict=True):
             if not isinstance(result, tuple):
                 self.refused += 1

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel, open_model
+from sciencegen.api.models.region import UNKNOWN, Region, columns_of, load_region, notes_of
 from sciencegen.api.science import domain_of
 from sciencegen.api.scores import OwnColumns, ScoredChunk, own_columns
 from sciencegen.api.sources.tables import given_source, rows_with_cells
@@ -28,6 +29,7 @@ from sciencegen.domains.capabilities import Cut, Cutouts, Restoration, Restored
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Cell, Given, Origin, Refusal, Row
 from sciencegen.options import takes
+from sciencegen.scoring.oracles import failed_by
 
 # Items cut out of large images.
 
@@ -141,6 +143,8 @@ def _result(science: Domain, cuts: Iterable[Cut], origin: Origin) -> CutItems:
 
 TAIL = 0.05
 """Probability beyond each end of an interval."""
+WITHOUT = "they have no intervals; `allow_outside` writes them"
+"""What follows from items that are unlike those of the training."""
 
 
 @takes(RestoreSettings, frames=("items",))
@@ -164,8 +168,9 @@ def restore(domain: str, items: Path | Given, names: str | Sequence[str] = (), *
         A row for each item: `item`, the mean of the samples, whose variance in each pixel is that of the samples; for
         each property the median and the ends of the 90% interval, `_lower` and `_upper`; `chi_squared`, the mean square
         of observed less restored over the noise (1: only noise is left); and `resolution` (arcsec), the finest period
-        whose power in the blurred image is above the noise: finer structure comes from the model alone. Of a file,
-        other columns of its table or catalogue, too.
+        whose power in the blurred image is above the noise: finer structure comes from the model alone. `in_domain`
+        says whether the item is like those that the model was trained on, and `outside` why not: then there are no
+        intervals, unless `allow_outside` is set. Of a file, other columns of its table or catalogue, too.
 
     Raises
     ------
@@ -181,7 +186,7 @@ def restore(domain: str, items: Path | Given, names: str | Sequence[str] = (), *
     >>> stamp = {"image": image, "pixel_scale": 0.1, "variance": 15.0**2, "psf": psf / psf.sum()}
     >>> found = sg.restore("galaxies", [stamp], "flux", threads=1).table
     >>> found.columns.tolist()
-    ['item', 'id', 'flux', 'flux_lower', 'flux_upper', 'chi_squared', 'resolution', 'refused']
+    ['item', 'id', 'flux', 'flux_lower', 'flux_upper', 'chi_squared', 'resolution', 'in_domain', 'outside', 'refused']
     """
     settings = build_settings(RestoreSettings, {**options, "names": as_texts(names)})
     restoring = resolve_restore(domain, items, settings)
@@ -221,12 +226,15 @@ class Restoring:
     origin: Origin
     agreements: list[Mapping[str, float]] = field(default_factory=list)
     remarks: Counter[str] = field(default_factory=Counter)
+    judged: list[tuple[str, ...]] = field(default_factory=list)
+    region: Region | None = None
     refused: int = 0
     first_refused: Refused | None = None
     own: OwnColumns = field(init=False)
     rows: Iterator[Row] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.region = load_region(self.model)
         rows = self._read()
         peeked = list(islice(rows, PEEK_ROWS))
         self.own = own_columns(map(_beside, peeked), self._ours, ("item", "id"))
@@ -239,7 +247,9 @@ class Restoring:
     @property
     def notes(self) -> list[str]:
         remarks = [f"{count} of {self.restored}: {remark}" for remark, count in self.remarks.items()]
-        return [*self.own.notes, *remarks, *self.restoration.notes(self.agreements)]
+        lacking = [UNKNOWN] if self.region is None and self.model.recipe.region is not None else []
+        outside = notes_of(self.judged, WITHOUT if not self.settings.allow_outside else "don't rely on their intervals")
+        return [*self.own.notes, *remarks, *lacking, *outside, *self.restoration.notes(self.agreements)]
 
     @property
     def restored(self) -> int:
@@ -259,9 +269,14 @@ class Restoring:
     @property
     def _ours(self) -> Sequence[str]:
         if self.settings.keep_samples:
-            return ("item", "line", "id", "sample", *self.names)
+            return ("item", "line", "id", "sample", *self.names, *self._told)
         bounds = [f"{name}{end}" for name in self.names for end in ("", "_lower", "_upper")]
-        return ("item", "line", "id", *bounds, *self.restoration.agreement)
+        return ("item", "line", "id", *bounds, *self.restoration.agreement, *self._told)
+
+    @property
+    def _told(self) -> Sequence[str]:
+        """The columns that say whether an item is like those of the training."""
+        return () if self.region is None else tuple(columns_of([]))
 
     def _read(self) -> Iterator[Row]:
         if isinstance(self.source, Path):
@@ -270,18 +285,34 @@ class Restoring:
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         for number, row in enumerate(self.rows):
-            item = self.model.domain.items.parse(row.text)
-            found = item if is_refusal(item) else self._restored(item, number)
-            if isinstance(found, Refusal):
-                refused = (row.line, row.text, found.reason)
+            try:
+                values = self._values(row, number)
+            except (ArithmeticError, RuntimeError, ValueError) as error:  # numpy's and torch's LinAlgError are such
+                values = Refusal(f"its posterior can't be computed ({failed_by(error).failure})")
+            if isinstance(values, Refusal):
+                refused = (row.line, row.text, values.reason)
                 self.refused, self.first_refused = self.refused + 1, self.first_refused or refused
                 yield ScoredChunk({name: [] for name in self.columns}, [refused])
                 continue
-            self.agreements.append(found.agreement)
-            self.remarks.update(found.remarks)
-            values = self._samples(row, found) if self.settings.keep_samples else self._summary(row, found)
             count = len(values["item"])
             yield ScoredChunk(values | {name: [_beside(row).get(name)] * count for name in self.own.carried}, [])
+
+    def _values(self, row: Row, number: int) -> dict[str, list[Cell]] | Refusal:
+        """The columns of one item, with a row for each sample if these are kept."""
+        item = self.model.domain.items.parse(row.text)
+        found = item if is_refusal(item) else self._restored(item, number)
+        if isinstance(found, Refusal):
+            return found
+        reasons = () if self.region is None else self.region.outside([item if found.seen is None else found.seen])[0]
+        if reasons and self.settings.keep_samples and not self.settings.allow_outside:
+            return Refusal(
+                f"unlike what the model was trained on ({'; '.join(reasons)}); `allow_outside` keeps samples"
+            )
+        values = self._samples(row, found) if self.settings.keep_samples else self._summary(row, found, reasons)
+        self.agreements.append(found.agreement)
+        self.remarks.update(found.remarks)
+        self.judged.append(reasons)
+        return values if self.region is None else values | columns_of([reasons] * len(values["item"]))
 
     def _restored(self, item: Any, number: int) -> Restored | Refusal:
         seed = int(np.random.SeedSequence([self.settings.seed, number]).generate_state(1)[0])
@@ -298,10 +329,12 @@ class Restoring:
         measured = dict(zip(self.names, self._measured(found).T.tolist(), strict=True))
         return {**about, "sample": list(range(1, count + 1)), **measured}
 
-    def _summary(self, row: Row, found: Restored) -> dict[str, list[Cell]]:
+    def _summary(self, row: Row, found: Restored, outside: Sequence[str]) -> dict[str, list[Cell]]:
         values: dict[str, Cell] = {"item": self.model.domain.items.text(found.mean), "line": row.line, "id": row.id}
         for name, column in zip(self.names, self._measured(found).T, strict=True):
-            values |= dict(zip((name, f"{name}_lower", f"{name}_upper"), interval(column), strict=True))
+            ends = interval(column)
+            ends = (ends[0], math.nan, math.nan) if outside and not self.settings.allow_outside else ends
+            values |= dict(zip((name, f"{name}_lower", f"{name}_upper"), ends, strict=True))
         return {name: [value] for name, value in {**values, **found.agreement}.items()}
 
     def open(self, output: str, overwrite: bool = False) -> OutputWriter:

@@ -24,6 +24,7 @@ from sciencegen.api.models.data import (
 )
 from sciencegen.api.models.identity import IDENTITY, clear, defaults_of, identity_of, is_prepared, is_same
 from sciencegen.api.models.plan import Plan, check_prior_settings, check_taken, drawing_as, fit_priors, make_plan
+from sciencegen.api.models.region import REGION, region_of
 from sciencegen.api.science import domain_of
 from sciencegen.config import COMPUTE_CHUNK, TrainSettings, build_settings
 from sciencegen.data.threads import use_threads
@@ -31,7 +32,7 @@ from sciencegen.data.workers import is_refusal
 from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, SciencegenError
-from sciencegen.files import atomic_write, check_writable
+from sciencegen.files import atomic_write, check_writable, sha256_of
 from sciencegen.latent.space import LatentModel, WeightedModel
 from sciencegen.options import takes
 from sciencegen.records import to_plain
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 FEW_EFFECTIVE = 100
 """Effective sample size of weighted items below which a note warns that there is little to learn from."""
+
+MOST_JUDGED = 2000
+"""Held-out items from which the region of a model is found."""
 
 Log = Callable[[str], None]
 
@@ -161,7 +165,7 @@ def take_model(domain: str, model: str, folder: str | Path | None, force: bool =
     with run.lock():
         training_folder.refuse_taken(run, force)
         clear(run)
-        for name in (models.CONFIG, models.REPRESENTATION, models.METRICS, models.CARD, models.WEIGHTS):
+        for name in (models.CONFIG, models.REPRESENTATION, models.METRICS, models.CARD, REGION, models.WEIGHTS):
             if (loaded.folder / name).exists():
                 with (loaded.folder / name).open("rb") as source, atomic_write(run / name, "wb") as copy:
                     shutil.copyfileobj(source, copy)
@@ -297,8 +301,20 @@ def _measure(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan,
     figures = models.measured(lambda: _figures(model, held, plan, log), run, log)
     metrics = {"items": len(held.arrays), "refused": held.refused, **figures}
     models.write_metrics(run, metrics, domain_of(plan.formed).name)
+    _write_region(run, model, held, plan)
     log(f"model in {run.path}")
     return Trained(run.path, metrics)
+
+
+def _write_region(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan) -> None:
+    """Write what the model was trained on, by its numbers of held-out items."""
+    if plan.recipe.region is None or plan.halvings:
+        return
+    science, (_, texts, _) = domain_of(plan.formed), held.sample_for_check(MOST_JUDGED)
+    items = [item for item in map(science.items.parse, texts) if not is_refusal(item)]
+    weights = sha256_of(run / models.WEIGHTS)
+    if (found := region_of(plan.recipe, model, held.representation, weights, items)) is not None:
+        run.write_json(REGION, found)
 
 
 def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> dict[str, float]:

@@ -163,7 +163,7 @@ def encode(
 @options.flags_of(DecodeSettings, without=("seed",), text=False)
 def decode(domain: options.Domain, latents: Latents, settings: DecodeSettings, outlet: Outlet = STDOUT) -> None:
     """Decode latent vectors into items, one line for each, in order; the line is empty if decoding fails."""
-    outlet.claim()
+    outlet.claim(latents)
 
     from sciencegen.api.encode import decode_latents
     from sciencegen.api.writing.output_record import plain_path

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from sciencegen.api.writing.results import Result
 
 Domain = Annotated[
-    str, typer.Argument(help="molecules, proteins, galaxies, arrays, or the domain of a plugin.", show_default=False)
+    str,
+    typer.Argument(
+        help="molecules, proteins, galaxies, arrays, crystals, or the domain of a plugin.", show_default=False
+    ),
 ]
 Output = Annotated[str, typer.Option("-o", "--output", help="The file to write; - is stdout.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite an existing output.")]

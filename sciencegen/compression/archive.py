@@ -6,7 +6,7 @@ import hashlib
 import io
 import zipfile
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.resources import files
@@ -17,23 +17,31 @@ import numpy as np
 
 from sciencegen.compression.images import (
     ImagePlan,
+    Kind,
     Lossy,
+    SharedModels,
     coded,
     decoded,
     empty,
     image_plan,
     is_image,
+    kind_of,
     place_chunk,
     planned,
+    planned_like,
     slabs,
 )
 from sciencegen.compression.stream import (
+    ALONE,  # fmt: skip
     BYTES,  # fmt: skip
     CHUNK,  # fmt: skip
+    DICTIONARY,  # fmt: skip
+    FIRST,  # fmt: skip
     IMAGE,  # fmt: skip
     MEMBER,  # fmt: skip
     MOST_UNPACKED,  # fmt: skip
     PIECE,
+    READ,  # fmt: skip
     UNNUMBERED,  # fmt: skip
     VERSION,  # fmt: skip
     BlockWriter,  # fmt: skip
@@ -42,12 +50,17 @@ from sciencegen.compression.stream import (
     Stream,  # fmt: skip
     StreamBlock,  # fmt: skip
     VersionRecord,  # fmt: skip
+    dictionary_of,
+    is_like,
     json_of,  # fmt: skip
     packed,
+    packed_like,
+    packed_plan,
     read_first,  # fmt: skip
     read_stream,  # fmt: skip
     typed,  # fmt: skip
     unpacked,
+    unzipped,
 )
 from sciencegen.data.damage import reading
 from sciencegen.data.workers import Failure, map_killable
@@ -131,6 +144,7 @@ class StreamLayout:
         self.pieces, self.lost = list[Piece](), list[str]()
         self._stream, self._next, self._images, self._filled = stream, 1, 0, 0
         self._names, self._of_member = set[str](), ""
+        self._plans: dict[int, ImagePlan] = {}
         self._members = sorted(number for number, kind in stream.kinds.items() if kind == MEMBER)
         self._others = sorted(number for number, kind in stream.kinds.items() if kind != CHUNK)
         if 0 not in stream.blocks:
@@ -180,6 +194,14 @@ class StreamLayout:
         self.pieces.append(Bytes(block, size, name))
         return True
 
+    def dictionary(self) -> bytes:
+        """The first parts that are bytes, from which later ones are packed; an error if any of them is lost."""
+        numbers = [number for number in range(1, self._stream.count) if self._stream.kinds.get(number) == BYTES][:FIRST]
+        if any(number not in self._stream.blocks for number in numbers):
+            raise DataError("Expected the first bytes of the file, from which it is packed, found them damaged.")
+        contents = (self._stream.content(self._stream.blocks[number]) for number in numbers)
+        return dictionary_of([b"".join(unpacked(one, PIECE)) for one in contents])
+
     def _lose(self, name: str, size: int | None) -> bool:
         """Say what is lost; what follows can be put into its place if its size is known."""
         self.lost.append(name)
@@ -198,11 +220,14 @@ class StreamLayout:
         stream, name, size = self._stream, f"image {self._images}", self._stream.size_of(number)
         self._next = behind = self._following(self._others, number)
         try:
-            plan = image_plan(json_of(stream.content(stream.blocks[number]))) if number in stream.blocks else None
+            known = number in stream.blocks
+            plan = image_plan(json_of(stream.content(stream.blocks[number])), self._plans) if known else None
         except DataError as error:
             return self._lose(f"{name}{self._of_member} ({error})", size)
         if plan is None:
             return self._lose(f"{name}{self._of_member}, whose description is damaged or missing", size)
+        if plan.codings and not plan.like:
+            self._plans[number] = plan
         name = f"{name} {list(plan.shape)}{self._of_member}"
         count, found = plan.chunk_count(), behind - number - 1
         is_known = stream.end is not None or not stream.numbered  # of each block what it is
@@ -244,10 +269,11 @@ def header_of(container: Literal["file", "zip"], name: str, identity: bytes) -> 
 
 
 def write_archive(
-    file: IO[bytes], parts: Iterable[Part], header: HeaderRecord, lossy: Lossy | None, processes: int
-) -> CodingReport:
-    """Code the parts of a file."""
-    report, digest = CodingReport(), hashlib.sha256()
+    file: IO[bytes], parts: Iterable[Part], header: HeaderRecord, lossy: Lossy | None, processes: int,
+    shared: Mapping[Kind, SharedModels] | None = None,
+) -> CodingReport:  # fmt: skip
+    """Code the parts of a file. shared: models of its images by their kind."""
+    report, digest, first = CodingReport(), hashlib.sha256(), list[bytes]()
     writer = BlockWriter(file, header)
     for part in parts:
         if isinstance(part, ArchiveMember):
@@ -257,10 +283,15 @@ def write_archive(
             report.before += len(part)
             for start in range(0, len(part), PIECE):
                 piece = part[start : start + PIECE]
-                writer.write(BYTES, packed(piece), len(piece))
+                is_like = len(first) == FIRST and len(piece) <= DICTIONARY
+                content = packed_like(piece, dictionary_of(first)) if is_like else packed(piece)
+                first += [piece] if len(first) < FIRST else []
+                writer.write(BYTES, content, len(piece))
         else:
             report.before += part.array.nbytes
-            _write_image(writer, part, None if part.exact else lossy, processes, report)
+            kind = kind_of(part, lossy)
+            models = None if kind is None else (shared or {}).get(kind)
+            _write_image(writer, part, None if part.exact else lossy, processes, report, models)
             if report.largest_error is None:
                 digest.update(np.ascontiguousarray(part.array).data)
     writer.end(digest.hexdigest()[:DIGITS] if report.largest_error is None else None)
@@ -269,10 +300,15 @@ def write_archive(
 
 
 def _write_image(
-    writer: BlockWriter, part: ImagePart, lossy: Lossy | None, processes: int, report: CodingReport
-) -> None:
-    plan = planned(part.array, lossy)
-    writer.write(IMAGE, plan.to_json(), part.array.nbytes)
+    writer: BlockWriter, part: ImagePart, lossy: Lossy | None, processes: int, report: CodingReport,
+    shared: SharedModels | None,
+) -> None:  # fmt: skip
+    plan = None if shared is None else planned_like(part.array, lossy, shared)
+    if shared is not None and plan is not None and not shared.number:
+        shared.number, shared.models = writer.count, tuple(one.model for one in plan.codings)
+    plan = planned(part.array, lossy) if plan is None else plan
+    description = plan.to_json()
+    writer.write(IMAGE, packed_plan(description) if plan.like else description, part.array.nbytes)
     for content in _called(coded(part.array, plan), processes):
         writer.write(CHUNK, content)
         report.chunks += 1
@@ -304,13 +340,14 @@ def read_header(path: Path) -> HeaderRecord:
     try:
         data = json_of(read_first(path)[0])
         found = typed(VersionRecord, data)
-        if found.version in (VERSION, UNNUMBERED) and found.tables == tables_checksum():
+        if found.version in READ and found.tables == tables_checksum():
             return typed(HeaderRecord, data)
     except DataError as error:
         raise DataError(f"{error} It is the header of {path}, without which nothing can be read.") from error
     raise IncompatibleError(
-        f"Expected a stream of format {VERSION} or {UNNUMBERED} with the tables {tables_checksum()} at {path}, found "
-        f"format {found.version} with {found.tables!r}. Read it with the version of sciencegen that wrote it."
+        f"Expected a stream of format {VERSION}, {ALONE} or {UNNUMBERED} with the tables {tables_checksum()} at "
+        f"{path}, found format {found.version} with {found.tables!r}. Read it with the version of sciencegen that "
+        "wrote it."
     )
 
 
@@ -337,7 +374,7 @@ def read_archive(path: Path, processes: int, partial_too: bool) -> Iterator[Part
             yield piece
         elif is_known:
             before = len(report.lost)
-            for part in _restored(stream, piece, processes, report):
+            for part in _restored(stream, piece, processes, report, layout):
                 digest.update(part if isinstance(part, bytes) else part.array.data)
                 yield part
             if not partial_too and len(report.lost) > before:
@@ -358,21 +395,25 @@ def read_archive(path: Path, processes: int, partial_too: bool) -> Iterator[Part
     yield report
 
 
-def _restored(stream: Stream, piece: Piece, processes: int, report: CodingReport) -> Iterator[bytes | ImagePart]:
+def _restored(
+    stream: Stream, piece: Piece, processes: int, report: CodingReport, layout: StreamLayout
+) -> Iterator[bytes | ImagePart]:
     """A piece in parts. What can't be decoded is lost too."""
     if isinstance(piece, Bytes):
-        yield from _restored_bytes(stream, piece, report)
+        yield from _restored_bytes(stream, piece, report, layout)
     elif isinstance(piece, Image):
         yield from _restored_image(stream, piece, processes, report)
 
 
-def _restored_bytes(stream: Stream, piece: Bytes, report: CodingReport) -> Iterator[bytes]:
+def _restored_bytes(stream: Stream, piece: Bytes, report: CodingReport, layout: StreamLayout) -> Iterator[bytes]:
     """Bytes in parts, with zeros in place of those that are lost."""
     count = 0
     try:
         if piece.block is not None:
             most = stream.most_of(piece.block) if piece.size is None else piece.size
-            for part in unpacked(stream.content(piece.block), most):
+            content = stream.content(piece.block)
+            parts = [unzipped(content, most, layout.dictionary())] if is_like(content) else unpacked(content, most)
+            for part in parts:
                 count += len(part)
                 yield part
             if count < (piece.size or 0):

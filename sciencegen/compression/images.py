@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import AfterValidator, Field
@@ -25,7 +25,7 @@ from sciencegen.compression.grids import (
     to_cells,
     to_values,
 )
-from sciencegen.compression.network import EXPERT_STEP, SIGMA_UNIT, shipped_network
+from sciencegen.compression.network import EXPERT_STEP, FRACTION, SIGMA_UNIT, shipped_network
 from sciencegen.compression.planes import (
     SCALE_BINS,
     Coder,
@@ -34,12 +34,14 @@ from sciencegen.compression.planes import (
     Reader,
     Writer,
     calibrated,
+    cell_scale,
     code_stack,
     shapes,
+    sky_level,
 )
 from sciencegen.compression.stream import PIECE, Record, packed_numbers, typed, unpacked_numbers, unzipped
 from sciencegen.errors import DataError
-from sciencegen.items import Json, Refusal
+from sciencegen.items import ImagePart, Json, Part, Refusal
 
 # One chunk of tiles as bytes: exceptions, then the range coder's stream. A chunk is decoded without the others.
 
@@ -109,6 +111,10 @@ class PlaneCoding:
         }
 
 
+def _grid(record: GridRecord) -> CellGrid:
+    return CellGrid(**record.model_dump() | {"step": float.fromhex(record.step)})
+
+
 def plane_coding(data: object, plane: int) -> PlaneCoding:
     """The inverse of `PlaneCoding.to_json`."""
     record, network = typed(CodingRecord, data), shipped_network(plane)
@@ -117,10 +123,26 @@ def plane_coding(data: object, plane: int) -> PlaneCoding:
         if [len(row) for row in record.experts] != [inputs] * rows:
             raise DataError(f"Expected {rows} experts of {inputs} weights, found others.")
         network = network.with_changes(np.array(record.experts, np.int64))
-    grid = CellGrid(**record.grid.model_dump() | {"step": float.fromhex(record.grid.step)})
+    grid = _grid(record.grid)
     scale, shape, shift = (np.array(one, np.int64) for one in (record.scale, record.shape, record.shift))
     model = PlaneModel(network, record.sigma, scale + np.arange(SCALE_BINS), shape, shift, record.sky)
     return PlaneCoding(grid, model)
+
+
+class LikeRecord(Record):
+    """A `PlaneCoding` with the model of another image's plane, for other noise. by: added to its scales."""
+
+    grid: GridRecord
+    sigma: Annotated[int, Field(gt=0, le=10**300)]
+    sky: Annotated[int, Field(ge=-(1 << 62), lt=1 << 62)]
+    by: Small
+
+
+def like(base: PlaneCoding, grid: CellGrid, sigma: int, sky: int, by: int) -> PlaneCoding:
+    """A plane that is predicted as another one, with this noise and sky."""
+    model = base.model
+    shift = np.array([int(one) * sigma // model.sigma for one in model.shift.tolist()], np.int64)
+    return PlaneCoding(grid, replace(model, sigma=sigma, sky=sky, scale=model.scale + by, shift=shift))
 
 
 def write_chunk(values: np.ndarray, codings: list[PlaneCoding], centred: bool) -> bytes:
@@ -302,7 +324,8 @@ class Lossy:
 @dataclass(frozen=True)
 class ImagePlan:
     """How an array is coded. kind: its type in the file, with byte order. sigmas: noise of each plane, in the image's
-    unit. floors: its bits per pixel."""
+    unit. floors: its bits per pixel. like: number of the block of the image whose models are taken, 0 for its own;
+    steps: what is then added to the scales of each plane."""
 
     shape: tuple[int, ...]
     kind: str
@@ -310,6 +333,8 @@ class ImagePlan:
     sigmas: tuple[float, ...] = ()
     floors: tuple[float, ...] = ()
     codings: tuple[PlaneCoding, ...] = ()
+    like: int = 0
+    steps: tuple[int, ...] = ()
 
     @property
     def native(self) -> np.dtype:
@@ -390,10 +415,15 @@ class ImagePlan:
 
     def to_json(self) -> Json:
         codings = [one.to_json(plane) for plane, one in enumerate(self.codings)]
+        if self.like:
+            codings = [
+                {name: one[name] for name in ("grid", "sigma", "sky")} | {"by": by}
+                for one, by in zip(codings, self.steps, strict=True)
+            ]
         sigmas = [float(one) for one in self.sigmas]
         return {"shape": list(self.shape), "kind": self.kind, "method": self.method, "sigmas": sigmas,
                 "floors": list(self.floors),
-                "codings": codings}  # fmt: skip
+                "codings": codings, **({"like": self.like} if self.like else {})}  # fmt: skip
 
 
 class ImageRecord(Record):
@@ -405,10 +435,11 @@ class ImageRecord(Record):
     sigmas: list[Annotated[float, Field(gt=0, allow_inf_nan=False)]]
     floors: list[float]
     codings: Annotated[list[object], Field(max_length=MOST_PLANES)]
+    like: Annotated[int, Field(ge=0, lt=1 << 48)] = 0
 
 
-def image_plan(data: object) -> ImagePlan:
-    """The inverse of `ImagePlan.to_json`."""
+def image_plan(data: object, others: Mapping[int, ImagePlan] | None = None) -> ImagePlan:
+    """The inverse of `ImagePlan.to_json`. others: earlier images by the number of their block."""
     record = typed(ImageRecord, data)
     if record.kind not in KINDS or math.prod(record.shape) >= LARGEST:
         raise DataError(f"Expected a type of numbers and fewer than 2^56 of them, found {record.kind[:20]!r}.")
@@ -416,10 +447,22 @@ def image_plan(data: object) -> ImagePlan:
     planes = stack_shape(record.shape)[1] if is_predicted else 0
     if not len(record.sigmas) == len(record.codings) == planes:
         raise DataError(f"Expected noise and models of {planes} planes, found those of {len(record.codings)}.")
-    codings = tuple(plane_coding(one, plane) for plane, one in enumerate(record.codings))
+    steps: tuple[int, ...] = ()
+    if record.like:
+        base = (others or {}).get(record.like)
+        if base is None or len(base.codings) != planes:
+            raise DataError(f"Expected the models of the image in block {record.like}, which is damaged or missing.")
+        found = [typed(LikeRecord, one) for one in record.codings]
+        steps = tuple(one.by for one in found)
+        codings = tuple(
+            like(own, _grid(one.grid), one.sigma, one.sky, one.by) for own, one in zip(base.codings, found, strict=True)
+        )
+    else:
+        codings = tuple(plane_coding(one, plane) for plane, one in enumerate(record.codings))
     plan = ImagePlan(
-        tuple(record.shape), record.kind, record.method, tuple(record.sigmas), tuple(record.floors), codings
-    )
+        tuple(record.shape), record.kind, record.method, tuple(record.sigmas), tuple(record.floors), codings,
+        record.like, steps,
+    )  # fmt: skip
     for one in codings:
         if one.grid.kind != "lossy" and (one.grid.kind == "integers") != (plan.native.kind != "f"):
             raise DataError(f"Expected {one.grid.kind} of another type, found {record.kind}.")
@@ -440,6 +483,98 @@ def is_image(array: np.ndarray) -> bool:
     return kind and array.ndim >= 2 and array.size > 0
 
 
+@dataclass
+class SharedModels:
+    """Models of the planes of images of one kind but different sizes. number: of the block of the image that has them,
+    0 until it is written."""
+
+    models: tuple[PlaneModel, ...]
+    number: int = 0
+
+
+Kind = tuple[str, int, bool]
+"""Type of numbers, planes, and whether an image may lose anything: images of one kind share their models."""
+FEWEST_ALIKE = 4
+"""Images of one kind that share models."""
+SMALLEST = 8
+"""Sides of images that shared models predict; those of their own take more bits than they save in so few pixels."""
+SMALLER = 0.25
+"""Share of the images that are smaller than those that shared models are fitted to, by their middles."""
+
+
+def kind_of(part: ImagePart, lossy: Lossy | None) -> Kind | None:
+    """The kind of an image that is one tile; None for others."""
+    images, planes, *_ = stack_shape(part.array.shape)
+    is_tile = images == 1 and max(part.array.shape[-2:]) <= WHOLE and min(part.array.shape[-2:]) >= SMALLEST
+    return (part.array.dtype.str, planes, lossy is None or part.exact) if is_tile else None
+
+
+def shared_models(parts: Iterable[Part], lossy: Lossy | None) -> dict[Kind, SharedModels]:
+    """The models of each kind of image of a file, where there are several, fitted to their middles in one size."""
+    groups: dict[Kind, list[np.ndarray]] = {}
+    for part in parts:
+        if not isinstance(part, ImagePart) or (kind := kind_of(part, lossy)) is None:
+            continue
+        if len(groups.setdefault(kind, [])) < LEARN_FROM and _can_predict(part.array):
+            groups[kind].append(_native(part.array).reshape(stack_shape(part.array.shape))[0])
+    found = {kind: _fitted_to_all(group, None if kind[2] else lossy) for kind, group in groups.items()
+             if len(group) >= FEWEST_ALIKE and len({one.shape for one in group}) > 1}  # fmt: skip
+    return {kind: SharedModels(models) for kind, models in found.items() if models}
+
+
+def _fitted_to_all(images: Sequence[np.ndarray], lossy: Lossy | None) -> tuple[PlaneModel, ...]:
+    """images: [plane y x] each. () if they can't be predicted."""
+    height, width = (round(float(np.quantile([one.shape[axis] for one in images], SMALLER))) for axis in (1, 2))
+    cells, widths = [], []
+    for one in images:
+        top, left = (one.shape[1] - height) // 2, (one.shape[2] - width) // 2
+        if min(top, left) < 0 or (ready := _gridded(one[..., None], lossy, True)) is None:
+            continue
+        _, _, _, own, sigmas, masks = ready
+        skies = [sky_level(plane, sigma) for plane, sigma in zip(own, sigmas, strict=True)]
+        level = np.array([sky // FRACTION for sky in skies])[:, None, None, None]
+        cells.append((np.where(masks, level, own) - level)[:, top : top + height, left : left + width])
+        widths.append(sigmas)
+    if len(cells) < FEWEST_ALIKE:
+        return ()
+    stack, sigma = np.concatenate(cells, 3), [int(one) for one in np.median(widths, 0)]
+    return tuple(calibrated(stack, sigma, True, sum(one[0].size for one in images)))
+
+
+def planned_like(array: np.ndarray, lossy: Lossy | None, shared: SharedModels) -> ImagePlan | None:
+    """The plan of one image with shared models; None if it can't be predicted, or a general compressor is shorter."""
+    stack = _native(array).reshape(stack_shape(array.shape))
+    sample = taken(stack, tilings(*stack.shape[2:])[0], 0, 1)
+    ready = _gridded(sample, lossy, True)
+    if ready is None:
+        return None
+    sigmas, grids, floors, cells, widths, _ = ready
+    steps = [cell_scale(width) - cell_scale(model.sigma) for width, model in zip(widths, shared.models, strict=True)]
+    codings = tuple(
+        like(PlaneCoding(grid, model), grid, width, sky_level(plane, width), by)
+        for grid, model, width, plane, by in zip(grids, shared.models, widths, cells, steps, strict=True)
+    )
+    own = (shared.number, tuple(steps)) if shared.number else (0, ())
+    plan = ImagePlan(array.shape, array.dtype.str, "predictor", sigmas, floors, codings, *own)
+    return plan if plan.largest_error() is not None or _is_shorter(plan, sample) else None
+
+
+def _gridded(sample: np.ndarray, lossy: Lossy | None, centred: bool) -> tuple[Any, ...] | None:
+    """Of tiles [plane y x tile]: noise, grids, bits of the noise, cells, noise in cells, and pixels without a cell;
+    None if the noise is unknown."""
+    sigmas = [noise_of(np.moveaxis(plane, -1, 0)) for plane in (_edges(sample) if centred else sample)]
+    if lossy is not None and lossy.noise is not None:
+        sigmas = [lossy.noise] * len(sigmas)
+    if not all(0 < one < np.inf for one in sigmas):
+        return None
+    grids = [
+        chosen_grid(plane, sigma, None if lossy is None else sigma / lossy.quantize)
+        for plane, sigma in zip(sample, sigmas, strict=True)
+    ]
+    floors = tuple(_floor(*one) for one in zip(sample, sigmas, grids, strict=True))
+    return tuple(sigmas), grids, floors, *_cells_of(sample, sigmas, grids)
+
+
 def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
     """Choose the method and fit the predictor to the first tiles of an array of images."""
     general = ImagePlan(array.shape, array.dtype.str, "lzma")
@@ -449,18 +584,13 @@ def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
     tiles = tilings(*stack.shape[2:])[0]
     total = tiles.count(len(stack))
     sample = _native(taken(stack, tiles, 0, min(LEARN_FROM, total)))
-    sigmas = [noise_of(np.moveaxis(plane, -1, 0)) for plane in (_edges(sample) if general.centred else sample)]
-    if lossy is not None and lossy.noise is not None:
-        sigmas = [lossy.noise] * len(sigmas)
-    if not _can_predict(array) or not all(0 < one < np.inf for one in sigmas):
+    ready = _gridded(sample, lossy, general.centred) if _can_predict(array) else None
+    if ready is None:
         return general
-    grids = [
-        chosen_grid(plane, sigma, None if lossy is None else sigma / lossy.quantize)
-        for plane, sigma in zip(sample, sigmas, strict=True)
-    ]
-    codings = tuple(_fitted(sample, sigmas, grids, general.centred, array.size // len(sample)))
-    floors = tuple(_floor(*one) for one in zip(sample, sigmas, grids, strict=True))
-    plan = ImagePlan(array.shape, array.dtype.str, "predictor", tuple(sigmas), floors, codings)
+    sigmas, grids, floors, cells, widths, _ = ready
+    models = calibrated(cells, widths, general.centred, array.size // len(sample))
+    codings = tuple(PlaneCoding(grid, model) for grid, model in zip(grids, models, strict=True))
+    plan = ImagePlan(array.shape, array.dtype.str, "predictor", sigmas, floors, codings)
     return plan if plan.largest_error() is not None or _is_shorter(plan, sample) else general
 
 
@@ -492,10 +622,10 @@ def _native(values: np.ndarray) -> np.ndarray:
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _fitted(
-    sample: np.ndarray, sigmas: list[float], grids: list[CellGrid], centred: bool, coded: int
-) -> Iterator[PlaneCoding]:
-    """The grids with the models of their planes. centred, coded: as in `calibrated`."""
+def _cells_of(
+    sample: np.ndarray, sigmas: Sequence[float], grids: Sequence[CellGrid]
+) -> tuple[np.ndarray, list[int], np.ndarray]:
+    """Cells, noise in cells, and pixels without a cell, which have the median."""
     masks = np.stack([exceptions(plane, grid) for plane, grid in zip(sample, grids, strict=True)])
     cells = np.stack([to_cells(plane, grid)[0] for plane, grid in zip(sample, grids, strict=True)])
     rounding = 1 / math.sqrt(12)  # standard deviation in cells
@@ -503,8 +633,7 @@ def _fitted(
     for plane, mask in zip(cells, masks, strict=True):
         if mask.any():
             plane[mask] = 0 if mask.all() else int(np.median(plane[~mask]))
-    models = calibrated(cells, widths, centred, coded)
-    return (PlaneCoding(grid, model) for grid, model in zip(grids, models, strict=True))
+    return cells, widths, masks
 
 
 def coded(array: np.ndarray, plan: ImagePlan) -> Iterator[partial[bytes]]:

@@ -19,7 +19,7 @@ import json
 import lzma
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -69,6 +69,33 @@ def unpacked(content: bytes, most: int) -> Iterator[bytes]:
         raise DataError("Expected bytes that are packed by LZMA alone, found others behind them.")
 
 
+DICTIONARY = 1 << 15
+"""Bytes of earlier parts of a file, such as the first headers, from which later ones are packed."""
+_ZLIB = 0x78
+"""First byte of a zlib stream, which no LZMA2 stream has."""
+
+
+FIRST = 3
+"""Number of the parts of the dictionary."""
+
+
+def dictionary_of(first: Sequence[bytes]) -> bytes:
+    """The dictionary from the first parts that are bytes."""
+    return b"".join(first)[-DICTIONARY:]
+
+
+def packed_like(content: bytes, dictionary: bytes) -> bytes:
+    """The shorter of `packed`, and packed by zlib with a dictionary."""
+    packer = zlib.compressobj(9, zdict=dictionary)
+    found, plain = packer.compress(content) + packer.flush(), packed(content)
+    return found if len(found) < len(plain) else plain
+
+
+def is_like(content: bytes) -> bool:
+    """Whether bytes are packed with a dictionary."""
+    return content[:1] == bytes([_ZLIB])
+
+
 def packed_numbers(content: bytes, width: int) -> bytes:
     """The bytes of numbers of `width` bytes, sorted by their place in a number, packed."""
     planes = np.frombuffer(content, np.uint8).reshape(-1, width).T
@@ -85,9 +112,9 @@ def unpacked_numbers(content: bytes, kind: str, count: int) -> np.ndarray:
     return np.ascontiguousarray(planes).reshape(-1).view(kind)
 
 
-def unzipped(content: bytes, most: int) -> bytes:
-    """Unpack what `zlib.compress` packed. most: number of bytes beyond which an error is raised."""
-    decoder = zlib.decompressobj()
+def unzipped(content: bytes, most: int, dictionary: bytes = b"") -> bytes:
+    """Unpack what zlib packed, with this dictionary. most: number of bytes beyond which an error is raised."""
+    decoder = zlib.decompressobj(zdict=dictionary)
     try:
         found = decoder.decompress(content, most + 1)
     except zlib.error as error:
@@ -100,8 +127,15 @@ def unzipped(content: bytes, most: int) -> bytes:
 
 
 MAGIC = b"\x89SGC\r\n\x1a\n"
-VERSION, UNNUMBERED = 3, 2
-"""The format that is written, and the older one that is read too."""
+VERSION, ALONE, UNNUMBERED = 4, 3, 2
+"""The format that is written, and the older ones that are read too: in 3 no image and no header refers to another."""
+READ = (VERSION, ALONE, UNNUMBERED)
+_PHRASES = (
+    b'{"shape":[40,50],"kind":">f4<f4","method":"predictor","sigmas":[0.05],"floors":[4.050842853422907,6.0],"codings":'
+    b'[{"grid":{"kind":"multiples","step":"0x1.0000000000000p+0","kind":"integers","kind":"floats","kind":"lossy","step":'
+    b'"0x1.e","offset":0,"shift":0,"zeros":false},"sigma":64,"sky":0,"by":0}],"like":2}'
+)
+"""What descriptions of images hold, which their packing needn't repeat."""
 HEADER, MEMBER, BYTES, IMAGE, CHUNK, END = b"H", b"M", b"R", b"I", b"C", b"E"
 _KINDS = (HEADER, MEMBER, BYTES, IMAGE, CHUNK, END)
 _FIRST_FRAME = struct.Struct("<cII")
@@ -146,7 +180,7 @@ def typed(kind: type[Parsed], data: object) -> Parsed:
 def json_of(content: bytes) -> object:
     """The JSON of a block."""
     try:
-        found: object = json.loads(unzipped(content, LARGEST_RECORD))
+        found: object = json.loads(unzipped(content, LARGEST_RECORD, _PHRASES))
     except (ValueError, RecursionError) as error:  # of UTF-8, of JSON, of numbers, of nesting
         raise DataError(f"Expected a description in JSON, found other bytes ({type(error).__name__}).") from error
     return found
@@ -229,6 +263,11 @@ class BlockWriter:
         file.write(MAGIC + _FIRST_FRAME.pack(HEADER, len(content), zlib.crc32(HEADER + content)) + content)
         self.written = len(MAGIC) + _FIRST_FRAME.size + len(content)
 
+    @property
+    def count(self) -> int:
+        """The number of the next block."""
+        return len(self._kinds)
+
     def write(self, kind: bytes, content: bytes | Json, size: int = 0) -> None:
         """Write a block. size: bytes of the file that it stands for, with its chunks."""
         if len(self._kinds) >= MOST_BLOCKS:
@@ -250,6 +289,12 @@ class BlockWriter:
 
 def _packed(data: Json) -> bytes:
     return zlib.compress(json.dumps(data, separators=(",", ":")).encode(), 9)
+
+
+def packed_plan(data: Json) -> bytes:
+    """The description of an image, as the content of its block."""
+    packer = zlib.compressobj(9, zdict=_PHRASES)
+    return packer.compress(json.dumps(data, separators=(",", ":")).encode()) + packer.flush()
 
 
 @dataclass(frozen=True, slots=True)

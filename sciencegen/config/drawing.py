@@ -124,12 +124,14 @@ class GenerateSettings(Resources, HasFurther):
     core: str | None = Field(
         None,
         description="Molecules: SMILES that all draws hold, with attachment points: 'c1ccc([\\*:1])nc1' gets a "
-        "substituent, 'c1ccccc1[\\*:1].C1CCNCC1[\\*:2]' a linker; without points, a substituent replaces any hydrogen.",
+        "substituent, 'c1ccccc1[\\*:1].C1CCNCC1[\\*:2]' a linker; without points, a substituent replaces any hydrogen. "
+        "Crystals: the formula of all draws, BaTiO3.",
     )
     scaffold: str | None = Field(
         None,
         description="A file with one structure. Molecules: results contain its heavy atoms, at the same coordinates in "
-        "structures. Protein backbones: a motif that all draws contain, atom by atom.",
+        "structures. Protein backbones: a motif that all draws contain, atom by atom. Crystals: a cell with atoms that "
+        "stay.",
     )
     keep_free: str | None = Field(
         None,
@@ -140,7 +142,7 @@ class GenerateSettings(Resources, HasFurther):
         None,
         description="A file of items to vary, or one item (SMILES; designs.pdb[3] of chains). Molecules: analogues by "
         "steps in the latent space and by changes that chemists make, around a --core if one is given; protein "
-        "backbones: partial diffusion.",
+        "backbones and crystals: partial diffusion.",
     )
     similarity: str | float | None = Field(
         None,
@@ -196,6 +198,9 @@ class RestoreSettings(Batched):
         (), description="Properties with 90% intervals, a,b,c. [default: flux, half_light_radius, e1 and e2]"
     )
     keep_samples: bool = Field(False, description="Write each sample instead of their mean.")
+    allow_outside: bool = Field(
+        False, description="Write intervals, and samples, of items unlike those that the model was trained on, too."
+    )
     column: Column = COLUMN
 
 

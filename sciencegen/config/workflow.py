@@ -28,7 +28,7 @@ class ReportSettings(Settings):
 class RunSettings(Settings):
     """One workflow: a section for each verb."""
 
-    domain: str = Field(description="molecules, proteins, galaxies, arrays, or the domain of a plugin.")
+    domain: str = Field(description="molecules, proteins, galaxies, arrays, crystals, or the domain of a plugin.")
     name: str = Field("default", description="The folder in <results>/<domain>/.")
     results: str = Field("results", description="The folder of results.")
     structures: str | None = Field(

@@ -185,10 +185,14 @@ def _step_with_divergence(
     return Batch(fields, z.mask, z.condition), moved[DENSITY]
 
 
+def categorical_fields(state: State) -> list[str]:
+    """Names of the categorical fields, which have no density."""
+    return [name for name, field in state.fields.items() if isinstance(field.space, CategoricalSpace)]
+
+
 def check_continuous(state: State) -> None:
-    """Raise an error for categorical fields, which have no density."""
-    categorical = [name for name, field in state.fields.items() if isinstance(field.space, CategoricalSpace)]
-    if categorical:
+    """Raise an error for categorical fields."""
+    if categorical := categorical_fields(state):
         raise ConfigError(
             f"Expected continuous fields for a density, got categorical {categorical}. "
             "Give these fields and take the density of the rest, or use `continuous_bound`."

@@ -12,7 +12,15 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.likelihood import Divergence, check_continuous, decode, encode, exact_divergence, log_prob
+from sciencegen.diffusion.likelihood import (
+    Divergence,
+    categorical_fields,
+    check_continuous,
+    decode,
+    encode,
+    exact_divergence,
+    log_prob,
+)
 from sciencegen.diffusion.objectives import (
     DiffusionBound,
     Norms,
@@ -237,6 +245,11 @@ class DiffusionModel(nn.Module):
         self.norms, self.guide = norms, guide
         self.latent_size = self.semantic_size = sum(math.prod(shape) for shape in self.shapes.values())
 
+    @property
+    def encodes(self) -> bool:
+        """Whether the flow from data to noise exists: for continuous fields only."""
+        return not categorical_fields(self.state)
+
     def forward(self, z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
         """The estimate x^ of every field, converted from the network's output."""
         output = self.network(z, log_snr, condition, mask)
@@ -417,6 +430,11 @@ class HoldsDiffusion(nn.Module):
     def __init__(self, diffusion: DiffusionModel) -> None:
         super().__init__()
         self.diffusion = diffusion
+
+    @property
+    def encodes(self) -> bool:
+        """That of the diffusion."""
+        return self.diffusion.encodes
 
     def embed(self, batch: Batch, generator: Generator) -> Batch:
         """Items as the diffusion is trained on them."""

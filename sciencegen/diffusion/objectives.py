@@ -14,10 +14,9 @@ from functools import partial
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
-from torch.nn import functional
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.process import Denoiser, Levels, diffuse, predict
+from sciencegen.diffusion.process import Denoiser, Levels, diffuse, predict, target
 from sciencegen.diffusion.schedules import Schedule, log_snr_and_slope
 from sciencegen.diffusion.state import Fields, State, rows
 from sciencegen.errors import unknown_name
@@ -140,8 +139,8 @@ def squared_error(
 ) -> Float[Tensor, " batch"]:
     """|eps - eps^|^2 = SNR |x - x^|^2 summed over the fields, each with its own SNR, at z ~ q(z | x)."""
     z = diffuse(state, x, log_snr, noise)
-    estimate = predict(denoise, state, z, log_snr)
-    errors = {name: x[name] - estimate[name] for name in state.fields}
+    estimate, targets = predict(denoise, state, z, log_snr), target(state, x, z, log_snr)
+    errors = {name: targets[name] - estimate[name] for name in state.fields}
     norm = state.squared_norms(errors, x.mask) if norms is None else norms(errors, x)
     parts = [(log_snr + field.log_snr_shift).exp() * norm[name] for name, field in state.fields.items()]
     return torch.stack(parts).sum(0)
@@ -155,12 +154,11 @@ def diffusion_loss(
 
 
 def prior_loss(state: State, x: Batch, log_snr: Levels) -> Float[Tensor, " batch"]:
-    """KL(q(z_1 | x) || N(0, I)) = 1/2 sum [sigma^2 + alpha^2 x^2 - 1 - log sigma^2], at the noisiest level."""
-    squares, parts = state.squared_norms(x.fields, x.mask), []
-    for name, field in state.fields.items():
-        own = log_snr + field.log_snr_shift
-        count = field.space.dimensions(x[name], field.real(x[name], x.mask))
-        parts.append(0.5 * (torch.sigmoid(own) * (squares[name] - count) - count * functional.logsigmoid(-own)))
+    """KL(q(z_1 | x) || p(z_1)) at the noisiest level, summed over the fields."""
+    parts = [
+        field.space.prior(x[name], log_snr + field.log_snr_shift, field.real(x[name], x.mask))
+        for name, field in state.fields.items()
+    ]
     return torch.stack(parts).sum(0)
 
 

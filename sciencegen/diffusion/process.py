@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.state import Fields, State, rows, with_fields
+from sciencegen.diffusion.state import Field, Fields, State, rows, with_fields
 from sciencegen.errors import ShapeError, unknown_name
 
 Levels = Float[Tensor, " batch"]
@@ -73,6 +73,17 @@ def predict(denoise: Denoiser, state: State, z: Batch, log_snr: Levels) -> dict[
                 f"got {list(estimate[name].shape)}."
             )
     return state.project(estimate, z.mask)
+
+
+def target(state: State, x: Batch, z: Batch, log_snr: Levels) -> dict[str, Tensor]:
+    """What the estimates of x from z are compared with in a loss, by the field's space."""
+
+    def of(name: str, field: Field) -> Tensor:
+        own = log_snr + field.log_snr_shift
+        y = z[name] / coefficients(state, name, log_snr, z[name]).alpha
+        return field.space.target(x[name], y, own, field.real(x[name], x.mask))
+
+    return {name: of(name, field) for name, field in state.fields.items()}
 
 
 def diffuse(state: State, x: Batch, log_snr: Levels, noise: Fields) -> Batch:

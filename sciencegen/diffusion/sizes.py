@@ -199,7 +199,7 @@ class SizedDiffusion(HoldsDiffusion):
 
     def _cut(self, batch: Batch, count: int) -> Batch:
         def cut(name: str, positions: int) -> Tensor:
-            value = batch[name][:, :count]
+            value = batch[name][:, :count] if positions else batch[name]
             return value[:, :, :count] if positions == 2 else value
 
         return Batch({n: cut(n, field.positions) for n, field in self.state.fields.items()}, None, batch.condition)

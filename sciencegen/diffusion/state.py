@@ -39,6 +39,12 @@ class Space(Protocol):
     def surprise(self, x: Tensor, z: Tensor, log_snr: Float[Tensor, " batch"], real: Real) -> Float[Tensor, " batch"]:
         """-log p(x | z_0) in nats for the least noisy z, or its expectation over z, if that has a closed form."""
 
+    def prior(self, x: Tensor, log_snr: Float[Tensor, " batch"], real: Real) -> Float[Tensor, " batch"]:
+        """KL(q(z_1 | x) || p(z_1)) in nats at the noisiest level."""
+
+    def target(self, x: Tensor, y: Tensor, log_snr: Float[Tensor, " batch"], real: Real) -> Tensor:
+        """What an estimate from y = z / alpha is compared with: x, or a mean of what is equal to it."""
+
 
 def sum_over_item(values: Float[Tensor, "batch ..."], real: Real = None) -> Float[Tensor, " batch"]:
     """Sum over all but the first dimension, of the entries that are real."""
@@ -82,6 +88,22 @@ class Euclidean:
         -E log p(x | z_0) = D/2 (log 2 pi e - log_snr). Hoogeboom et al. 2022, section 3 (the zeroth likelihood term).
         """
         return 0.5 * self.dimensions(x, real) * (LOG_2_PI + 1 - log_snr)
+
+    def prior(
+        self, x: Float[Tensor, "batch ..."], log_snr: Float[Tensor, " batch"], real: Real
+    ) -> Float[Tensor, " batch"]:
+        """1/2 sum [sigma^2 + alpha^2 x^2 - 1 - log sigma^2], from N(0, I)."""
+        count, squares = self.dimensions(x, real), sum_over_item(x.square(), real)
+        return 0.5 * (torch.sigmoid(log_snr) * (squares - count) - count * functional.logsigmoid(-log_snr))
+
+    def target(
+        self,
+        x: Float[Tensor, "batch ..."],
+        y: Float[Tensor, "batch ..."],
+        log_snr: Float[Tensor, " batch"],
+        real: Real,
+    ) -> Float[Tensor, "batch ..."]:
+        return x
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ DOMAINS = {
     "proteins": "sciencegen.domains.proteins:DOMAIN",
     "galaxies": "sciencegen.domains.galaxies:DOMAIN",
     "arrays": "sciencegen.domains.tables:DOMAIN",
+    "crystals": "sciencegen.domains.crystals:DOMAIN",
 }
 """Name -> import string of its `Domain`."""
 

@@ -256,6 +256,27 @@ class ModelOracles:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainedRegion:
+    """Numbers by which a model tells whether an item is like those that it was trained on. Their quantiles on held-out
+    items are saved beside the weights (`api.models.region`).
+
+    Parameters
+    ----------
+    measure : (model, representation, items) -> number's name -> [item]
+        NaN where a number doesn't apply to an item, and for items that can't be encoded.
+    ends : mapping
+        Name -> what an item below and one above the trained range is, with a place for the limit ("fainter than {:.1f}
+        mag"); "" for an end without a limit.
+    margins : mapping
+        Name -> factor beyond the trained range that still counts as inside, of positive numbers.
+    """
+
+    measure: Callable[[Any, Any, Sequence[Item]], Mapping[str, np.ndarray]]
+    ends: Mapping[str, tuple[str, str]]
+    margins: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class FamilyTraining:
     """Training on weighted rows of one family.
 
@@ -320,6 +341,7 @@ class Recipe:
     family : FamilyTraining, optional
     tasks : DrawTasks, optional
     restoration : Restoration, optional
+    region : TrainedRegion, optional
     """
 
     name: str
@@ -343,3 +365,4 @@ class Recipe:
     family: FamilyTraining | None = None
     tasks: DrawTasks | None = None
     restoration: Restoration | None = None
+    region: TrainedRegion | None = None

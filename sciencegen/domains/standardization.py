@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sciencegen.domains.recipes import Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
@@ -89,3 +89,21 @@ def fit_new(known: Standardization, values: np.ndarray, names: Sequence[str]) ->
             old = known.names.index(name)
             fitted.mean[column], fitted.std[column] = known.mean[old], known.std[old]
     return fitted
+
+
+PRIOR_ITEMS = 10
+
+
+def by_size(
+    values: Float[np.ndarray, "item property"], place: Int[np.ndarray, " item"], sizes: int
+) -> tuple[Float[np.ndarray, "size property"], Float[np.ndarray, "size property"]]:
+    """Mean and standard deviation among the items of each size. The variance is shrunk towards the pooled variance
+    within sizes, which has the weight of `PRIOR_ITEMS` items."""
+    known = ~np.isnan(values)
+    filled, groups = np.where(known, values, 0.0), np.eye(sizes)[place]
+    count = groups.T @ known
+    mean = groups.T @ filled / np.maximum(count, 1)
+    squares = np.where(known, values - mean[place], 0.0) ** 2
+    within = squares.sum(0) / np.maximum(known.sum(0), 1)
+    variance = (groups.T @ squares + PRIOR_ITEMS * within) / (count + PRIOR_ITEMS)
+    return mean, np.sqrt(np.maximum(variance, 1e-4))

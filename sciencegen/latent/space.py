@@ -95,6 +95,15 @@ class InfersArrays(Protocol):
 
 
 @runtime_checkable
+class MayNotEncode(Protocol):
+    """A model that may be unable to encode items, though it decodes latents: a diffusion of categories, whose noise no
+    equation gives back."""
+
+    @property
+    def encodes(self) -> bool: ...
+
+
+@runtime_checkable
 class ImputesConditions(Protocol):
     """A model whose draws may have conditions that aren't requested, such as those of random training items."""
 

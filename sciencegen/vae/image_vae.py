@@ -346,13 +346,14 @@ class _Coordinates:
 class _Scene:
     """The forward model of one image in units of its noise, f(z) = psf * m(z) / sqrt(T v), and the data x / sqrt(T v).
 
-    Both are whitened if the noise is correlated."""
+    Both are whitened if the noise is correlated, which `power` says, or the model."""
 
-    def __init__(self, model: ImageVAE, image: Batch, temperature: float) -> None:
+    def __init__(self, model: ImageVAE, image: Batch, temperature: float, power: Tensor | None = None) -> None:
+        self.power = model.noise_power if power is None else power
         self.model, self.image, self.size = model, image, sum(model.sizes[:-1])
         variance = observed(torch.zeros_like(image[IMAGE]), image, model.settings.misfit).log_std.mul(2).exp()
         self.deviation = (temperature * variance).sqrt()
-        self.data = whitened(image[IMAGE].to(variance) / self.deviation, model.noise_power).flatten(1)
+        self.data = whitened(image[IMAGE].to(variance) / self.deviation, self.power).flatten(1)
 
     def sharp(self, z: Float[Tensor, "sample latent"]) -> Float[Tensor, "sample band y x"]:
         """m(z): without blur and noise."""
@@ -361,7 +362,7 @@ class _Scene:
 
     def __call__(self, z: Float[Tensor, "sample latent"]) -> Float[Tensor, "sample pixel"]:
         seen = convolved(self.sharp(z), self.image.fields.get(PSF)) / self.deviation
-        return whitened(seen, self.model.noise_power).flatten(1)
+        return whitened(seen, self.power).flatten(1)
 
     def energy(self, z: Float[Tensor, "sample latent"], data: Tensor, prior: Tensor) -> Tensor:
         """|data - f(z)|^2 / 2 + |z - prior|^2 / 2, summed over samples."""
@@ -402,7 +403,7 @@ def _repeated(z: Float[Tensor, "1 latent"], rows: Float[Tensor, "row _"]) -> Flo
 
 def posterior_samples(
     model: ImageVAE, image: Batch, samples: int, generator: Generator, temperature: float = 1.5, steps: int = 25,
-    rate: float = 0.2,
+    rate: float = 0.2, power: Float[Tensor, "band y x"] | None = None,
 ) -> Float[Tensor, "sample band y x"]:  # fmt: skip
     """Noise-free, unblurred images that agree with one observed image.
 
@@ -421,13 +422,15 @@ def posterior_samples(
     steps, rate : int, float
         Gradient steps from the encoder's latent to the mode, and again from there to each sample; their size in
         posterior standard deviations.
+    power : Tensor [band y x], optional
+        Power spectrum of the image's noise (`image_networks.noise_power`); by default that of the model.
 
     Returns
     -------
     Tensor [sample band y x]
         In the image's unit.
     """
-    scene = _Scene(model, image, temperature)
+    scene = _Scene(model, image, temperature, power)
     with torch.no_grad():
         start = scene.start(model.encode(image)[:, : scene.size])
     near = scene.coordinates_at(start, generator)

@@ -5,10 +5,9 @@
 
 with the weights w of the rows, summed over one of each pair J_ij, J_ji. A gap is missing: its own term is left out, and
 it adds nothing to those of others. Each column is a regression on all others (Ekeberg et al. 2014, plmDCA), with
-coupling / 2 for each of J_ij and J_ji; these are averaged in the gauge in which they sum to 0 over the letters of either
-column, and what that moves goes to the fields. The penalties are those of EVmutation (Hopf et al.
-2017): coupling = coupling_penalty (letters - 1) (columns - 1). With Z unknown, rows are compared by log p's first two
-terms.
+coupling / 2 for each of J_ij and J_ji, which are then averaged in the gauge in which they sum to 0 over the letters of
+either column; what that moves goes to the fields. The penalties are those of EVmutation (Hopf et al. 2017): coupling =
+coupling_penalty (letters - 1) (columns - 1). With Z unknown, rows are compared by log p's first two terms.
 """
 
 from __future__ import annotations

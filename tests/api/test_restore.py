@@ -91,9 +91,12 @@ def test_empty_sky_is_restored_as_nearly_no_light():
     """Its latent by the encoder is so far off that no descent comes back."""
     y, x = np.mgrid[:33, :33] - 16
     stamp = {"image": np.random.default_rng(1).normal(0, 15, (64, 64)), "pixel_scale": 0.1, "variance": 15.0**2}
-    found = sg.restore("galaxies", [{**stamp, "psf": np.exp(-(x**2 + y**2) / 2 / 1.4**2)}], "flux", threads=1)
+    found = sg.restore(
+        "galaxies", [{**stamp, "psf": np.exp(-(x**2 + y**2) / 2 / 1.4**2)}], "flux", allow_outside=True, threads=1
+    )
     assert found.summary["restored"] == 1
     row = found.table.iloc[0]
+    assert not row["in_domain"]
     assert 0.9 < row["chi_squared"] < 1.1
     assert row["flux_upper"] < 3 * 15 * 64
 

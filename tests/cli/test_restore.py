@@ -94,3 +94,11 @@ def test_columns_of_tables_and_catalogues_are_copied(cli, tmp_path, stamps):
     found = pd.read_csv("samples.csv")
     assert set(found["field"]) == {"north"}
     assert found["mass"].tolist() == [10.25] * 19
+
+
+def test_no_stamps_are_written_over_those_that_are_read(cli, stamps, tmp_path):
+    before = (tmp_path / "seen.fits").read_bytes()
+    result = cli("restore", "galaxies", "seen.fits[0]", "--threads", 1, "-o", "seen.csv", "--force")
+    assert result.code == 2
+    assert "which is read" in result.err
+    assert (tmp_path / "seen.fits").read_bytes() == before

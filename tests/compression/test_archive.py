@@ -161,7 +161,7 @@ def test_stream_of_another_format_is_refused(tmp_path: Path, monkeypatch: pytest
     content = stream(NOISE)[0]
     monkeypatch.undo()
     with pytest.raises(
-        IncompatibleError, match=f"format {VERSION} or {UNNUMBERED} .* found format {VERSION + 1} .*Read it with the"
+        IncompatibleError, match=f"format {VERSION}, 3 or {UNNUMBERED} .* found format {VERSION + 1} .*Read it with the"
     ):
         restored(content, tmp_path)
 

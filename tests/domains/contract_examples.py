@@ -60,7 +60,13 @@ def _arrays() -> list[str]:
     return texts(30)
 
 
+def _crystals() -> list[str]:
+    items = load_domain("crystals").items
+    return [row.text for row in islice(load_card("crystals/materials-project").sample_rows(items.read)["all"], 6)]
+
+
 _EXAMPLES = {
+    "crystals": _crystals,
     "arrays": _arrays,
     "pointclouds": _clouds,
     "molecules": _molecules,

@@ -7,7 +7,7 @@ from sciencegen.domains.checks import check_domain
 from sciencegen.errors import ConfigError
 from tests.domains.contract_examples import examples
 
-OWN = ("molecules", "proteins", "galaxies", "arrays")
+OWN = ("molecules", "proteins", "galaxies", "arrays", "crystals")
 NAMES = [
     name for domain in domain_names() for name in (domain, *(f"{domain}/{form}" for form in load_domain(domain).forms))
 ]

@@ -40,7 +40,7 @@ def test_a_strong_penalty_leaves_the_columns_alone():
     truth = some_model(0).energy(ROWS, KNOWN)
     model = fitted(1e4 * truth.softmax(0), coupling_penalty=1e6)
     assert model.couplings.abs().max() < 1e-3
-    shares = torch.stack([truth.softmax(0) @ (ROWS == letter).double() for letter in range(3)], 1)
+    shares = torch.stack([truth.softmax(0) @ (letter == ROWS).double() for letter in range(3)], 1)
     np.testing.assert_allclose(model.fields.softmax(1), shares, atol=1e-3)
 
 

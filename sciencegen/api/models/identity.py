@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sciencegen.api.models.folder import CARD, CONFIG, METRICS, REPRESENTATION, WEIGHTS, find_model, find_recipe
+from sciencegen.api.models.region import REGION
 from sciencegen.api.science import domain_of
 from sciencegen.api.sources.tables import find_card, is_folder_of, uses_sample
 from sciencegen.config import FamilyMeasurements, PredictorSettings, Reading, TrainSettings
@@ -23,7 +24,7 @@ from sciencegen.training.settings import CHECKPOINT, PROCESSES
 IDENTITY, LOG, DATA = "train.json", "log.csv", "data"
 """Files of the identity, the log and the prepared data."""
 
-MADE = (WEIGHTS, METRICS, CARD, CONFIG, REPRESENTATION, LOG, CHECKPOINT)
+MADE = (WEIGHTS, METRICS, CARD, REGION, CONFIG, REPRESENTATION, LOG, CHECKPOINT)
 """Files of a training besides its identity. Weights are removed first, because they are written last."""
 
 LATER = ("distill", "teacher_steps", "measured", "target")

@@ -24,6 +24,7 @@ from sciencegen.domains.capabilities import Instrument
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, converted, nearest_names, unknown_name
 from sciencegen.files import atomic_write
 from sciencegen.items import Item, Reference, Refusal, Row
+from sciencegen.latent.space import MayNotEncode
 from sciencegen.metrics.sets import KeyFilter
 from sciencegen.runs import RunFolder, canonical_json, check_format, sha256_of
 from sciencegen.scoring.oracles import ForwardModelOracle, Oracle
@@ -373,7 +374,7 @@ def latents_of(loaded: LoadedModel, items: Sequence[Item]) -> np.ndarray:
     arrays = loaded.representation.encode(list(items))
     good = {row: array for row, array in enumerate(arrays) if not isinstance(array, Refusal)}
     latents = np.full((len(arrays), loaded.space.size), np.nan, np.float32)
-    if good:
+    if good and not (isinstance(loaded.model, MayNotEncode) and not loaded.model.encodes):
         latents[list(good)] = loaded.space.encode_arrays(list(good.values()))
     return latents
 

@@ -35,7 +35,7 @@ from sciencegen.data.writers import (
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Cells, Sidecar
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
-from sciencegen.files import atomic_write, remove_output, reserved
+from sciencegen.files import atomic_write, is_input, remove_output, reserved
 from sciencegen.items import Cell, Origin, Refusal
 
 # Sinks of rows: a table, lines, or structures. Files are written completely or not at all; "-" is stdout.
@@ -232,6 +232,10 @@ class SidecarFile:
         return printed(text) if self.output == "-" else self._keep(text, row, columns)
 
     def _check_allowed(self) -> None:
+        if is_input(self.path):
+            raise ConfigError(
+                f"Expected another output than {self.output}: its items go to {self.path}, which is read. Rename one."
+            )
         if not self._allowed:
             raise ConfigError(
                 f"Expected no file at {self.path}, where the items of {self.output} go, but it exists. "

@@ -44,12 +44,13 @@ class Observation:
 class Restored:
     """mean: of the samples, with their variance. samples: of the posterior, each as probable as the others. agreement:
     numbers of how they agree with the observation and with each other. remarks: what to know of this item; a note says
-    of how many each is true."""
+    of how many each is true. seen: the item as the model took it, such as on other pixels."""
 
     mean: Item
     samples: tuple[Item, ...]
     agreement: Mapping[str, float]
     remarks: tuple[str, ...] = ()
+    seen: Item | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

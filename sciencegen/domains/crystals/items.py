@@ -25,13 +25,18 @@ LEAST_VOLUME = 0.1
 """Cubic ångström for an atom: flatter cells hold no matter."""
 LENGTH_DECIMALS, ANGLE_DECIMALS, PLACE_DECIMALS = 4, 3, 5
 
-SYMBOLS = (
-    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo "
-    "Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl "
-    "Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"
+SYMBOLS = (  # noqa: SIM905
+    "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb "
+    "Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu "
+    "Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db "
+    "Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og "
 ).split()
 """Symbols of the elements; that of atomic number Z is at Z - 1."""
 NUMBERS = {symbol: number for number, symbol in enumerate(SYMBOLS, 1)}
+
+CORNERS = np.array([(i, j) for i in (-1, 0, 1, 2) for j in (-1, 0, 1, 2)], float)
+SHORTEST_VECTOR = 0.5
+"""Ångström: shortest translation of a lattice that atoms have room in."""
 
 _NUMBER = re.compile(r"-?\d{1,5}(\.\d{1,8})?", re.ASCII)
 
@@ -89,6 +94,22 @@ def lattice_of(cell: Float[np.ndarray, "6"]) -> Float[np.ndarray, "3 3"]:
     return np.array([[a, 0.0, 0.0], [b * gamma, b * sine, 0.0], [c * beta, c * y, c * z]])
 
 
+def shortest_basis(lattice: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "3 3"]:
+    """Shortest vectors of the same lattice, as rows of growing length (greedy reduction, Semaev 2001)."""
+    basis = np.array(lattice, float)
+    for _ in range(100):
+        basis = basis[np.argsort(np.linalg.norm(basis, axis=1), kind="stable")]
+        basis[1] -= np.round(basis[1] @ basis[0] / (basis[0] @ basis[0])) * basis[0]
+        if basis[1] @ basis[1] < (1 - 1e-9) * (basis[0] @ basis[0]):
+            continue
+        nearest = np.floor(np.linalg.lstsq(basis[:2].T, basis[2], rcond=None)[0])
+        choices = basis[2] - (nearest + CORNERS) @ basis[:2]
+        before, basis[2] = basis[2] @ basis[2], choices[np.argmin(np.square(choices).sum(1))]
+        if basis[2] @ basis[2] > (1 - 1e-9) * min(before, np.inf) or basis[2] @ basis[2] >= basis[1] @ basis[1]:
+            break
+    return basis
+
+
 def cell_of(lattice: Float[np.ndarray, "3 3"]) -> Float[np.ndarray, "6"]:
     """Lengths in the lattice's unit and angles in degrees of rows a, b, c."""
     lengths = np.linalg.norm(lattice, axis=1)
@@ -116,13 +137,15 @@ def _checked(
     cell = np.concatenate([np.round(cell[:3], LENGTH_DECIMALS), np.round(cell[3:], ANGLE_DECIMALS)])
     if not 1 <= len(numbers) <= MOST_ATOMS:
         return Refusal(f"{len(numbers)} atoms; 1 to {MOST_ATOMS} can be read")
-    if not ((1 <= numbers) & (numbers <= len(SYMBOLS))).all():
+    if not ((numbers >= 1) & (numbers <= len(SYMBOLS))).all():
         return Refusal("an atom of no known element")
     if not (LENGTHS[0] <= cell[:3].min() and cell[:3].max() <= LENGTHS[1]):
         return Refusal(f"a cell with an edge of {cell[:3].min():g} to {cell[:3].max():g} Å")
     volume = float(np.linalg.det(lattice_of(cell)))
     if not volume >= LEAST_VOLUME * len(numbers):
         return Refusal(f"a flat cell: {volume:.3g} Å³ for {len(numbers)} atoms")
+    if (shortest := float(np.linalg.norm(shortest_basis(lattice_of(cell))[0]))) < SHORTEST_VECTOR:
+        return Refusal(f"a cell whose atoms repeat every {shortest:.2g} Å")
     places = np.round(places % 1.0, PLACE_DECIMALS) % 1.0
     return Crystal(cell, numbers, places)
 

@@ -28,7 +28,7 @@ from sciencegen.domains.galaxies import cubes, pictures
 from sciencegen.domains.galaxies import fits as fits_files
 from sciencegen.domains.galaxies.fits import Extent, whole_extents
 from sciencegen.domains.galaxies.headers import ANNOTATIONS, PASSED_OVER, sky_at_edge, told_beside
-from sciencegen.domains.galaxies.items import PREFIX, UNREADABLE, Stamp, parse_text, standardize
+from sciencegen.domains.galaxies.items import LARGEST_PSF, PREFIX, UNREADABLE, Stamp, parse_text, standardize
 from sciencegen.domains.galaxies.observation import in_bands, resampled
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.files import found_at
@@ -240,16 +240,32 @@ def left_out(text: str) -> str:
         return ""
     path = Path(match["path"])
     told = told_beside(path)
+    sides = _psf_sides(path, int(match["number"] or 0))
+    psf = f"a PSF of {sides} pixels, which was padded or cropped to a square of an odd side" if sides else ""
     if ending(path) in pictures.ENDINGS and not {"unit", "zero_point"} & set(told):
         return pictures.NO_UNIT
     if ending(path) in cubes.ENDINGS and cubes.is_picture(path):
         return cubes.NO_UNIT
     sky = ["stamps whose sky was subtracted, with the noise of their edge"] if "sky" in told else []
+    sky = [*sky, psf] if psf else sky
     if "resample" not in told:
-        return "".join(sky)
+        return "; ".join(sky)
     asked = told["resample"]
     scale = f' of {asked["pixel_scale"]:g}"' if "pixel_scale" in asked else ""
     return "; ".join([*sky, f"stamps that were resampled to {asked['side']} x {asked['side']} pixels{scale}"])
+
+
+def _psf_sides(path: Path, number: int) -> str:
+    """The sides of a stamp's PSF as the file has it, "" for none or a square of an odd side that is small enough."""
+    try:
+        stamp = _stamp_at(path, number) if ending(path) in (*fits_files.ENDINGS, *cubes.ENDINGS) else None
+    except (SciencegenError, ValueError, OSError):
+        return ""
+    psf = stamp.psf if isinstance(stamp, Stamp) else None
+    if psf is None or psf.ndim < 2:
+        return ""
+    height, width = psf.shape[-2:]
+    return "" if height == width and height % 2 and height <= LARGEST_PSF else f"{width} x {height}"
 
 
 def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:

@@ -24,10 +24,14 @@ SMALLEST_SIDE, LARGEST_SIDE, LARGEST_PSF, MOST_BANDS = 8, 512, 129, 16
 MOST_DARK = 0.5
 """What a PSF's negative pixels may hold together, relative to its sum; noise makes it a quarter in measured PSFs."""
 LEAST_SEEN = 0.05
-"""Share of the pixels that a mask must leave: one that hides more is usually of the other sense."""
+"""Share of the pixels that a mask must leave: one that hides more is usually of the other sense, unless it shows the
+middle, as that of a small stamp on a larger field does; then `FEWEST_SEEN` pixels are enough."""
+FEWEST_SEEN = 64
 STEPS_PER_SIGMA = 16
 """Pixels of noisy stamps are rounded to multiples of sigma/16, as in compressed FITS (fpack, q = 16: Pence, Seaman &
 White 2009), which increases the noise by 1 part in 6,000. Noise-free stamps are exact."""
+BETWEEN = 0.25
+"""Pixels from the middle of an even side within which the centre of a PSF is taken to lie between two pixels."""
 LARGEST_STEPS = 1 << 22
 """Maximum number of steps that float32 represents exactly; pixels of brighter stamps aren't rounded."""
 PSF_STEPS = 32767
@@ -117,7 +121,7 @@ def standardize(stamp: Stamp) -> Stamp | Refusal:
     """
     if problem := _mask_problem(stamp):
         return Refusal(problem)
-    stamp = filled(stamp)
+    stamp = replace(filled(stamp), psf=None if stamp.psf is None else odd_square(stamp.psf))
     with np.errstate(all="ignore"):  # what overflows isn't finite, which is refused
         for problem in (_image_problem(stamp), _variance_problem(stamp), _psf_problem(stamp)):
             if problem:
@@ -177,11 +181,14 @@ def _mask_problem(stamp: Stamp) -> str:
         return ""
     if stamp.mask.shape != stamp.image.shape[1:]:
         return f"expected a mask of {list(stamp.image.shape[1:])} pixels, got {list(stamp.mask.shape)}"
-    seen = int((~stamp.mask).sum())
-    if seen < LEAST_SEEN * stamp.mask.size:
-        covers = f"all but {seen} of {stamp.mask.size} pixels" if seen else "every pixel"
-        return f"the mask covers {covers}; if it marks the good ones, invert it"
-    return ""
+    seen, side = int((~stamp.mask).sum()), stamp.side
+    middle = slice(side // 2 - side // 10 - 1, side // 2 + side // 10 + 1)
+    is_frame = seen >= FEWEST_SEEN and stamp.mask[middle, middle].mean() < 0.5
+    if seen >= LEAST_SEEN * stamp.mask.size or is_frame:
+        return ""
+    covers = f"all but {seen} of {stamp.mask.size} pixels" if seen else "every pixel"
+    is_inverted = stamp.mask[middle, middle].mean() > 0.5 and seen
+    return f"the mask covers {covers}{'; if it marks the good ones, invert it' if is_inverted or not seen else ''}"
 
 
 def filled(stamp: Stamp) -> Stamp:
@@ -199,11 +206,48 @@ def filled(stamp: Stamp) -> Stamp:
     return replace(stamp, image=image, variance=variance)
 
 
+def odd_square(psf: np.ndarray) -> np.ndarray:
+    """A PSF [... y x] of any sides as a square of an odd one around the same middle, with zeros beyond the given ones,
+    or its middle `LARGEST_PSF` pixels.
+
+    An even side has its middle between two pixels or, as by Fourier transforms, on one of them: whichever is nearer to
+    the centre of light. Between two, the PSF is moved by half a pixel, by a cubic spline of its cumulative sum.
+    """
+    if psf.ndim < 2 or min(psf.shape) == 0 or not np.isfinite(psf).all():
+        return psf
+    for axis in (-2, -1):
+        psf = _odd(psf.swapaxes(axis, -1)).swapaxes(axis, -1)
+    side = min(max(psf.shape[-2:]), LARGEST_PSF)
+    for axis in (-2, -1):
+        beyond = (side - psf.shape[axis]) // 2
+        widths = [(0, 0)] * psf.ndim
+        widths[axis] = (max(beyond, 0),) * 2
+        psf = np.pad(psf, widths) if beyond > 0 else psf
+        psf = psf.swapaxes(axis, -1)[..., max(-beyond, 0) : psf.shape[axis] - max(-beyond, 0)].swapaxes(axis, -1)
+    return psf
+
+
+def _odd(psf: np.ndarray) -> np.ndarray:
+    """A PSF with an odd number of pixels along its last axis."""
+    side = psf.shape[-1]
+    profile = psf.astype(np.float64).reshape(-1, side).sum(0)
+    if side % 2 or profile.sum() <= 0:
+        return psf if side % 2 else np.pad(psf, [(0, 0)] * (psf.ndim - 1) + [(0, 1)])
+    off = float((np.arange(side) - (side - 1) / 2) @ profile / profile.sum())
+    if abs(off) > BETWEEN:  # the middle is a pixel: n / 2, or the one before
+        return np.pad(psf, [(0, 0)] * (psf.ndim - 1) + [(0, 1) if off > 0 else (1, 0)])
+    from scipy.interpolate import CubicSpline
+
+    own = np.arange(side + 1) - side / 2
+    cumulative = np.concatenate([np.zeros((*psf.shape[:-1], 1)), np.cumsum(psf, -1, dtype=np.float64)], -1)
+    return np.diff(CubicSpline(own, cumulative, axis=-1)((np.arange(side + 2) - (side + 1) / 2).clip(own[0], own[-1])))
+
+
 def _psf_problem(stamp: Stamp) -> str:
     if (psf := stamp.psf) is None:
         return ""
     if psf.ndim not in (2, 3) or psf.shape[-2] != psf.shape[-1] or psf.shape[-1] % 2 == 0 or len(psf[0]) > LARGEST_PSF:
-        return f"expected a square PSF with an odd side of at most {LARGEST_PSF} pixels, got {list(psf.shape)}"
+        return f"expected a PSF [y x] or [band y x], got {list(psf.shape)}"
     if psf.ndim == 3 and len(psf) != len(stamp.bands):
         return f"expected a PSF for each of {len(stamp.bands)} bands, got {len(psf)}"
     if not np.isfinite(psf).all():

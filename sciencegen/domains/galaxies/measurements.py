@@ -245,6 +245,8 @@ WHITE = 0.05
 """Correlations of neighbours up to this are taken for white noise: wings of galaxies make as much."""
 SIGNIFICANT, FEWEST_PAIRS = 4.0, 1000
 """Standard errors above which noise is correlated, and the least number of pairs of pixels to tell."""
+FEWEST_SKY = 300
+"""Pixels of sky from which its variance is told: to 13% by their median deviation."""
 TOLD = 2.0
 """Standard errors below which a correlation is taken as 0, so that their scatter doesn't add up."""
 
@@ -280,6 +282,14 @@ def noise_correlation(stamps: Sequence[Stamp]) -> Float[np.ndarray, "band v u"] 
     if pairs[near, near].min() < FEWEST_PAIRS or not (np.abs(others) > largest).any():
         return None
     return np.where(np.abs(found) > TOLD * error, found, 0.0).astype(np.float32)
+
+
+def sky_scatter(stamp: Stamp) -> Float[np.ndarray, " band"]:
+    """The variance of the sky in each band relative to the stated one; NaN where few pixels are sky."""
+    noise, sky = _sky(stamp)
+    if sky.sum() < FEWEST_SKY:
+        return np.full(len(stamp.bands), np.nan)
+    return np.array([(1.4826 * np.median(np.abs(one[sky] - np.median(one[sky])))) ** 2 for one in noise])
 
 
 def _sky(stamp: Stamp) -> tuple[Float[np.ndarray, "band y x"], Bool[np.ndarray, "y x"]]:

@@ -19,8 +19,8 @@ from sciencegen.diffusion.images import (
     psf_channels,
 )
 from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
+from sciencegen.domains.galaxies import region, restoration
 from sciencegen.domains.galaxies import representation as image_representation
-from sciencegen.domains.galaxies import restoration
 from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, EncodedStamp
 from sciencegen.domains.galaxies.measurements import PROPERTIES, measure
 from sciencegen.domains.galaxies.representation import SPIN_2, ImageRepresentation, ObservedRepresentation, settled
@@ -149,6 +149,7 @@ RECIPES = {
         check=stamp_vae_figures,
         oracles=ModelOracles(make=restoration.vae_oracles, names=restoration.NAMES),
         restoration=restoration.BY_AUTOENCODER,
+        region=region.BY_AUTOENCODER,
         training=TRAINING,
     ),
     "stamp-diffusion": Recipe(
@@ -162,6 +163,7 @@ RECIPES = {
         check=stamp_diffusion_figures,
         oracles=ModelOracles(make=restoration.diffusion_oracles, names=restoration.NAMES),
         restoration=restoration.BY_DIFFUSION,
+        region=region.BY_DIFFUSION,
         training=TRAINING,
     ),
 }

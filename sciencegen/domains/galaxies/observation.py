@@ -18,7 +18,15 @@ from jaxtyping import Bool, Float
 
 from sciencegen.data.observation import convolve, with_gaussian_noise
 from sciencegen.data.statistics import evenly_spaced
-from sciencegen.domains.galaxies.items import LARGEST_PSF, LARGEST_SIDE, SMALLEST_SIDE, Stamp, per_band, standardize
+from sciencegen.domains.galaxies.items import (
+    FEWEST_SEEN,
+    LARGEST_PSF,
+    LARGEST_SIDE,
+    SMALLEST_SIDE,
+    Stamp,
+    per_band,
+    standardize,
+)
 from sciencegen.domains.galaxies.measurements import noise_correlation
 from sciencegen.errors import ConfigError
 from sciencegen.items import Json, Refusal
@@ -231,6 +239,8 @@ def resampled(stamp: Stamp, side: int, pixel_scale: float | None = None) -> Stam
         variance = np.where(variance > 0, variance, variance.max((-2, -1), keepdims=True))
     psf = None if stamp.psf is None else _psf(stamp.psf.astype(np.float64), ratio)
     hidden = mask if mask.any() else None
+    if (shown := int((~mask).sum())) < FEWEST_SEEN:
+        return Refusal(f"only {shown} of {side} x {side} pixels of {scale:g} arcsec show it: the stamp is too small")
     return standardize(
         replace(stamp, image=image, pixel_scale=scale, variance=variance, psf=psf, mask=hidden, source="")
     )

@@ -33,6 +33,7 @@ from sciencegen.domains.galaxies.observation import (
     exposures_of,
     load_parts,
     mean_variance,
+    resampled,
 )
 from sciencegen.domains.recipes import ObservedItems, Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
@@ -124,6 +125,15 @@ class ImageRepresentation(Representation):
         if abs(stamp.pixel_scale / scale - 1) > SAME_SCALE:
             return Refusal(f'expected pixels of {scale:g}", got {stamp.pixel_scale:g}"; {self._remedy}')
         return EncodedStamp(stamp.image, stamp.psf, effective_variance(stamp))
+
+    def fitted(self, stamp: Stamp) -> Stamp | Refusal:
+        """The stamp on the model's pixels; others than those of a stamp of another side or scale are unchanged."""
+        scale = self.instrument.pixel_scale
+        if len(stamp.bands) != len(self.bands) or (
+            stamp.side == self.side and abs(stamp.pixel_scale / scale - 1) <= SAME_SCALE
+        ):
+            return stamp
+        return resampled(stamp, self.side, scale)
 
     @property
     def _remedy(self) -> str:

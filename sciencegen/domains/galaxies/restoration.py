@@ -20,6 +20,7 @@ from sciencegen.diffusion.images import ObservedImageDiffusion
 from sciencegen.diffusion.posterior import deconvolved_samples
 from sciencegen.domains.capabilities import Restoration, Restored
 from sciencegen.domains.galaxies.items import LARGEST_PSF, STEPS_PER_SIGMA, Stamp, per_band, standardize
+from sciencegen.domains.galaxies.measurements import noise_correlation, sky_scatter
 from sciencegen.domains.galaxies.observation import ObservingConditions, effective_variance, observed
 from sciencegen.domains.galaxies.representation import ImageRepresentation, ObservedRepresentation
 from sciencegen.domains.likelihoods import CodeLength
@@ -27,6 +28,7 @@ from sciencegen.domains.recipes import Remember
 from sciencegen.items import Direction, Refusal
 from sciencegen.metrics.images import radial_power_spectrum
 from sciencegen.scoring.oracles import ForwardModelOracle, Oracle, Score
+from sciencegen.vae.image_networks import noise_power
 from sciencegen.vae.image_vae import ImageVAE, posterior_samples
 
 ModelT = TypeVar("ModelT", bound=nn.Module)
@@ -37,6 +39,12 @@ NO_PSF = "no PSF is given: only noise was removed, and sizes and fluxes are thos
 LOST = "the model's numbers aren't finite for it: it is too far from what the model has learned"
 BRIGHTEST = 1e15
 """nJy of a pixel whose square single precision holds by far: an AB magnitude of -6."""
+RESAMPLED = (
+    "resampled to the model's {side} x {side} pixels of {scale:g} arcsec; those beyond a stamp's edge are masked"
+)
+CORRELATED = "the noise of neighbouring pixels is correlated in its sky, and taken to be so"
+UNLIKE = 1.25
+"""Factor between the variance of the sky and the stated one from which that of the sky is taken."""
 LITTLE_NOISE = "has less noise than the samples of this model would; take a stamp-vae"
 
 
@@ -45,9 +53,49 @@ def by_diffusion(
 ) -> Restored | Refusal:
     """By draws of a diffusion model, given the stamp."""
     assert representation.least_variance is not None, "`unable` refuses such models"
-    if not stamp.noise_free and (per_band(stamp.variance).min((1, 2)) < representation.least_variance).any():
+    on_pixels = representation.fitted(stamp)
+    if isinstance(on_pixels, Refusal):
+        return on_pixels
+    if not stamp.noise_free and (per_band(on_pixels.variance).min((1, 2)) < representation.least_variance).any():
         return Refusal(LITTLE_NOISE)
     return restored(deconvolved_samples, model, representation, stamp, samples, seed)
+
+
+def by_autoencoder(
+    model: ImageVAE, representation: ImageRepresentation, stamp: Stamp, samples: int, seed: int
+) -> Restored | Refusal:
+    """By samples of the posterior of a `stamp-vae`; the noise's correlation is that of the stamp's own sky, if the
+    model knows none."""
+    fitted = representation.fitted(stamp)
+    if isinstance(fitted, Refusal) or fitted.noise_free or fitted.image.shape != representation.shape:
+        return restored(posterior_samples, model, representation, stamp, samples, seed)
+    if model.noise_power is not None:
+        return restored(posterior_samples, model, representation, stamp, samples, seed)
+    fitted, correlation = with_noise_of_sky(fitted)
+    remarks = []
+    if (fitted.side, fitted.pixel_scale) != (stamp.side, stamp.pixel_scale):
+        remarks.append(RESAMPLED.format(side=fitted.side, scale=fitted.pixel_scale))
+    sampled = posterior_samples
+    if correlation is not None:
+        power = noise_power(torch.from_numpy(correlation), fitted.side).to(next(model.parameters()).device)
+        sampled = partial(posterior_samples, power=power)
+        remarks.append(CORRELATED)
+    found = restored(sampled, model, representation, fitted, samples, seed)
+    return found if isinstance(found, Refusal) else replace(found, remarks=(*remarks, *found.remarks))
+
+
+def with_noise_of_sky(stamp: Stamp) -> tuple[Stamp, Float[np.ndarray, "band v u"] | None]:
+    """The stamp with the variance of its sky, where that is another than stated, and the sky's autocovariance in units
+    of it, None where it is white. Masked pixels and those near the middle are no sky."""
+    found = noise_correlation([stamp])
+    scatter = sky_scatter(stamp) if found is None else found[:, found.shape[1] // 2, found.shape[2] // 2]
+    if found is None and (np.isnan(scatter) | (np.abs(np.log(scatter)) < math.log(UNLIKE))).all():
+        return stamp, None
+    wide = stamp.variance * (scatter if stamp.variance.ndim == 1 else scatter[:, None, None])
+    changed = standardize(replace(stamp, variance=wide.astype(np.float32)))
+    if isinstance(changed, Refusal):
+        return stamp, found
+    return changed, None if found is None else (found / scatter[:, None, None]).astype(np.float32)
 
 
 def restored(
@@ -63,6 +111,10 @@ def restored(
 
     sampled: (model, one image, count, generator) -> images [sample band y x] without PSF and noise.
     """
+    on_pixels = representation.fitted(stamp)
+    if isinstance(on_pixels, Refusal):
+        return on_pixels
+    is_resampled, stamp = on_pixels is not stamp, on_pixels
     encoded = representation.encode([stamp])[0]
     if isinstance(encoded, Refusal):
         return encoded
@@ -86,7 +138,9 @@ def restored(
     mean = standardize(Stamp(images.mean(0), stamp.pixel_scale, None, images.var(0, ddof=1), stamp.bands, stamp.name))
     if isinstance(mean, Refusal):
         return mean
-    return Restored(mean, tuple(drawn), _agreement(images, stamp), (NO_PSF,) if stamp.psf is None else ())
+    told = [RESAMPLED.format(side=stamp.side, scale=stamp.pixel_scale)] if is_resampled else []
+    remarks = (*told, *([NO_PSF] if stamp.psf is None else []))
+    return Restored(mean, tuple(drawn), _agreement(images, stamp), remarks, stamp)
 
 
 def _agreement(images: np.ndarray, stamp: Stamp) -> Mapping[str, float]:
@@ -132,7 +186,7 @@ def unable(representation: ObservedRepresentation) -> str:
 
 
 BY_AUTOENCODER = Restoration(
-    restore=partial(restored, posterior_samples),
+    restore=by_autoencoder,
     agreement=("chi_squared", "resolution"),
     properties=("flux", "half_light_radius", "e1", "e2"),
     notes=notes,

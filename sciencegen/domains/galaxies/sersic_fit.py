@@ -128,7 +128,8 @@ def _record(
     parameters: np.ndarray, jacobian: np.ndarray, stamp: Stamp, image: np.ndarray, sigma: np.ndarray
 ) -> SersicFit | None:  # fmt: skip
     index, u1, u2 = math.exp(parameters[0]), float(parameters[2]), float(parameters[3])
-    spread = NINETY * math.sqrt(max(np.linalg.pinv(jacobian.T @ jacobian)[0, 0], 0.0))
+    normal = np.nan_to_num(jacobian.T @ jacobian)  # `pinv` raises for numbers that aren't finite
+    spread = NINETY * math.sqrt(max(np.linalg.pinv(normal)[0, 0], 0.0))
     shrink, model = 1 / math.sqrt(1 + u1**2 + u2**2), unit_model(parameters, stamp)
     flux = _best_flux(model, image, sigma)
     if not flux > 0:

@@ -47,8 +47,6 @@ from sciencegen.runs import check_format
 
 # Molecules in three dimensions as tensors: positions, atom types, charges and bonds of a Batch.
 
-PRIOR_ITEMS = 10
-
 
 @dataclass(frozen=True, eq=False)
 class GeometryRepresentation(StandardizedRepresentation, Completing):
@@ -189,23 +187,8 @@ def fit_geometries(
     elements = np.unique(np.concatenate([one.numbers for one in geometries]))
     sizes, place, counts = np.unique([len(one) for one in geometries], return_inverse=True, return_counts=True)
     histogram, scales = dict(zip(sizes.tolist(), counts.tolist(), strict=True)), standardization.fit(values, properties)
-    by_size = _moments_by_size((values - scales.mean) / scales.std, place, len(sizes))
+    by_size = standardization.by_size((values - scales.mean) / scales.std, place, len(sizes))
     return GeometryRepresentation(elements, histogram, scales, *by_size, bonded, geometry.fit(geometries))
-
-
-def _moments_by_size(
-    values: Float[np.ndarray, "item property"], place: Int[np.ndarray, " item"], sizes: int
-) -> tuple[Float[np.ndarray, "size property"], Float[np.ndarray, "size property"]]:
-    """Mean and standard deviation among the items of each size. The variance is shrunk towards the pooled variance
-    within sizes, which has the weight of `PRIOR_ITEMS` items."""
-    known = ~np.isnan(values)
-    filled, groups = np.where(known, values, 0.0), np.eye(sizes)[place]
-    count = groups.T @ known
-    mean = groups.T @ filled / np.maximum(count, 1)
-    squares = np.where(known, values - mean[place], 0.0) ** 2
-    within = squares.sum(0) / np.maximum(known.sum(0), 1)
-    variance = (groups.T @ squares + PRIOR_ITEMS * within) / (count + PRIOR_ITEMS)
-    return mean, np.sqrt(np.maximum(variance, 1e-4))
 
 
 def read_geometry(text: str) -> Geometry | Refusal:

@@ -42,7 +42,7 @@ def test_a_split_of_variants_needs_a_reference():
 def test_items_that_cannot_be_encoded_have_no_latent():
     space = SimpleNamespace(size=2, encode_arrays=lambda arrays: np.array([[one, one] for one in arrays]))
     representation = SimpleNamespace(encode=lambda items: [Refusal("no") if one < 0 else one for one in items])
-    found = latents_of(SimpleNamespace(space=space, representation=representation), [1, -1, 3])
+    found = latents_of(SimpleNamespace(model=None, space=space, representation=representation), [1, -1, 3])
     assert np.array_equal(found, [[1, 1], [np.nan, np.nan], [3, 3]], equal_nan=True)
 
 

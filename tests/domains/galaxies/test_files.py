@@ -317,7 +317,6 @@ def test_every_reason_to_refuse_an_image(tmp_path, image, changes, reason):
         ("VARIANCE", np.full((32, 32), -1.0), "variance is negative"),
         ("IVAR", np.zeros((32, 32)), "noise isn't finite"),
         ("PSF", np.full((5, 5), np.nan), "PSF isn't finite"),
-        ("PSF", np.ones((4, 4)), "odd side"),
         ("ERR", np.where(np.eye(32), np.nan, 1.0), "noise isn't finite in 32 pixels"),
         ("VARIANCE", np.ones((5, 5)), "noise of [5, 5] pixels beside an image of [1, 32, 32]"),
     ],

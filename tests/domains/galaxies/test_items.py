@@ -9,12 +9,14 @@ import pytest
 from astropy import units
 
 from sciencegen.domains.galaxies.items import (
+    LARGEST_PSF,
     PREFIX,
     STEPS_PER_SIGMA,
     Stamp,
     flux_of,
     key,
     magnitude,
+    odd_square,
     parse_text,
     standardize,
     text,
@@ -154,7 +156,7 @@ def image_with(value: float) -> np.ndarray:
         (changed(psf=np.array([[0, 0, 0], [1, 1e-9, -1], [0, 0, 0]])), "PSF doesn't sum"),
         (changed(variance=np.array([1e60])), "noise isn't finite"),
         (changed(variance=np.where(np.eye(64), 1e-60, 1.0)[None]), "variance is 0 in a part"),
-        (changed(psf=np.ones((4, 4))), "square PSF with an odd side"),
+        (changed(psf=np.ones(4)), "expected a PSF"),
         (changed(psf=noisy().psf - 0.06), "negative pixels hold"),
         (changed(mask=np.arange(4096).reshape(64, 64) > 0), "all but 1 of 4096 pixels; if it marks the good ones"),
     ],
@@ -199,3 +201,28 @@ def test_complex_pixels_are_refused():
     """Their imaginary part would be dropped."""
     with pytest.raises(DataError, match="numbers for a stamp, got others: complex ones"):
         Stamp.of(np.ones((32, 32)) * 1j, 0.1, 1)
+
+
+@pytest.mark.parametrize("sides", [(51, 65), (40, 40), (41, 40), (200, 151)])
+def test_a_psf_of_any_sides_becomes_a_centred_odd_square(sides):
+    y, x = (np.arange(side) - (side - 1) / 2 for side in sides)
+    square = odd_square(np.exp(-(x**2 + y[:, None] ** 2) / 18))
+    side = len(square)
+    assert square.shape == (side, side)
+    assert side % 2 == 1
+    assert side <= LARGEST_PSF
+    away = np.arange(side) - side // 2
+    assert abs(away @ square.sum(0)) < 1e-3 * square.sum()
+    assert abs(away @ square.sum(1)) < 1e-3 * square.sum()
+    assert np.sqrt((away**2) @ square.sum(0) / square.sum()) == pytest.approx(3, rel=0.01)
+
+
+def test_a_frame_around_a_small_stamp_is_no_inverted_mask():
+    frame = np.ones((64, 64), bool)
+    frame[27:37, 27:37] = False
+    assert isinstance(standardize(changed(mask=frame)), Stamp)
+    inverted = np.ones((64, 64), bool)
+    inverted[:3, :5] = False
+    found = standardize(changed(mask=inverted))
+    assert isinstance(found, Refusal)
+    assert "if it marks the good ones, invert it" in found.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.fuzz.borders import (
     backbones,
+    crystals,
     documents,
     folders,
     galaxies,
@@ -19,7 +20,7 @@ from tests.fuzz.cases import Border
 BORDERS: dict[str, Border] = {
     one.name: one
     for one in (
-        molecules.BORDER, proteins.BORDER, backbones.BORDER, galaxies.BORDER, listings.BORDER,
+        molecules.BORDER, proteins.BORDER, backbones.BORDER, galaxies.BORDER, crystals.BORDER, listings.BORDER,
         streams.BORDER,
         *documents.BORDERS, *folders.BORDERS, *tables.BORDERS, *surveys.BORDERS,
     )

@@ -447,10 +447,12 @@ def heights(atoms: Atoms) -> Float[np.ndarray, " bond"]:
     return (np.cross(a, b) * c).sum(-1) / AREA
 
 
-def squared_heights(atoms: Atoms, highest: float) -> tuple[float, Atoms]:
-    """The sum over peptide bonds of max(0, |h| - highest)^2, and its gradient."""
+def squared_heights(
+    atoms: Atoms, highest: float, counted: Bool[np.ndarray, " bond"] | bool = True
+) -> tuple[float, Atoms]:
+    """The sum over the counted peptide bonds of max(0, |h| - highest)^2, and its gradient."""
     (a, b, c), height = _bonds(atoms), heights(atoms)
-    wrong = np.sign(height) * np.maximum(abs(height) - highest, 0)
+    wrong = counted * np.sign(height) * np.maximum(abs(height) - highest, 0)
     slope = (2 * wrong / AREA)[:, None]
     of_a, of_b, of_c = slope * np.cross(b, c), slope * np.cross(c, a), slope * np.cross(a, b)
     gradient = np.zeros_like(atoms)

@@ -9,14 +9,16 @@ is at most `TOLERANCE` stays as it is, as 93% of native chains do. Others get va
 of them. L-BFGS begins at the given coordinates and ends as soon as all are within their limits, so that atoms move no
 farther than they must.
 
-Then hydrogen bonds between strands that are nearly formed are completed (`nearly_bonded`): their distances join the
-sum. Last, so does (t(x) / OUTSIDE)^2 of each residue, where t is the distance of its phi and psi to those of 98% of
+Then (t(x) / OUTSIDE)^2 of each residue joins the sum, where t is the distance of its phi and psi to those of 98% of
 native residues. A chain whose bonds would suffer from that, as one that is far from any protein, goes without it.
+Last, hydrogen bonds between strands that are nearly formed are completed (`nearly_bonded`), in rounds of growing reach:
+their distances join the sum too. A chain that is good otherwise is moved if it lacks a quarter of these bonds.
+Distances and planes within fixed residues don't count, since nothing can change them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import NamedTuple
 
@@ -67,6 +69,9 @@ class DistanceLimits(NamedTuple):
     pairs: Int[np.ndarray, "pair 2"]
     low: Float[np.ndarray, " pair"]
     high: Float[np.ndarray, " pair"]
+
+    def selected(self, chosen: Bool[np.ndarray, " pair"]) -> DistanceLimits:
+        return DistanceLimits(*(part[chosen] for part in self))
 
 
 def squared_violations(
@@ -199,25 +204,39 @@ def _ideal(
 #
 # In draws, strands lie side by side with bonds that are off by an ångström, too long for a strand by DSSP's rules.
 # The two bonds of an antiparallel bridge of residues i and j are i → j and j → i, those of a parallel one i - 1 → j
-# and j → i + 1, from the oxygen of one residue to the nitrogen of the other (Kabsch & Sander 1983). A bridge is
-# nearly there if
+# and j → i + 1, from the oxygen of one residue to the nitrogen of the other (Kabsch & Sander 1983). The error of a
+# bridge is
 #
-#     sqrt(mean of (d - 2.9 Å)^2 over its two distances d of O and N) <= NEAR
+#     sqrt(mean of (d - 2.9 Å)^2 over its two distances d of O and N)
 #
-# Of bridges that would share an atom the best one is taken, where a bridge two residues on counts as `LADDER`
-# ångström.
+# Ladders grow like a zipper. The best bridge within `Reach.first` is taken, then others within it or, next to one that
+# is taken (two residues on), within `Reach.next`, unless they share an atom with it. One next to another counts as
+# `LADDER` ångström better. A bridge alone is taken up to an error of `ALONE`, as native ones that stand alone have.
 
 IDEAL = 2.9
 """Distance of O and N, ångström."""
-NEAR, LADDER = 1.6, 0.6
+
+
+class Reach(NamedTuple):
+    """Greatest errors of bridges that are nearly there, ångström: of the first of a ladder, and of one next to it."""
+
+    first: float
+    next: float
+
+
+REACHES = (Reach(1.6, 2.2), Reach(2.0, 2.6), Reach(2.2, 3.0))
+"""Of the rounds, each after a fit of the chain to the bridges of the round before."""
+LADDER, ALONE = 0.6, 1.0
 BRIDGED = 3
 """Least number of residues from one to the other of a bridge, as in DSSP."""
+HELD = 0.75
+"""Least share of the bonds of bridges that a chain has, or else it is moved. Of 60 native chains all have it."""
 EXTENDED = 6.0
 """Ångström: least distance of the CA before and after a residue of a strand; 5.5 in helices, 6.2 to 7 in strands."""
 LONGEST_TURN = 5
 """Bonds between residues no further apart are those of helices and turns, which are kept."""
-OXYGEN_NITROGEN, OXYGEN_HYDROGEN, CARBON_HYDROGEN = (2.7, 3.1), (1.75, 2.2), (2.5, 3.4)
-"""Distances within a hydrogen bond, ångström."""
+OXYGEN_NITROGEN, OXYGEN_HYDROGEN, CARBON_HYDROGEN = (2.7, 3.1), (1.75, 2.1), (2.5, 3.4)
+"""Distances within a hydrogen bond, ångström; by the second the angle at its hydrogen is 136 degrees or more."""
 
 
 class Bridge(NamedTuple):
@@ -238,21 +257,29 @@ class Bridge(NamedTuple):
         return self.i + step, self.j + self.direction * step, self.direction
 
 
-def nearly_bonded(atoms: Atoms) -> Int[np.ndarray, "bond 2"]:
+def nearly_bonded(atoms: Atoms, reach: Reach = REACHES[0]) -> Int[np.ndarray, "bond 2"]:
     """Acceptor and donor of each bond of a bridge that the chain nearly has, and of each bond of a turn that it has.
 
     Empty if there is no such bridge.
     """
     n, ca, c = atoms.swapaxes(0, 1)
     oxygens = place_oxygens(n, ca, c)
-    backbone = np.stack([n, ca, c, oxygens], 1)
     joined = bonded(n, c)
-    chosen = _best(_bridges(_errors(n, oxygens, joined), _extended(ca))) if len(atoms) > BRIDGED else []
+    chosen = ladders(_bridges(_errors(n, oxygens, joined), _extended(ca), reach), reach) if len(atoms) > BRIDGED else []
     if not chosen:
         return np.zeros((0, 2), int)
-    held = hydrogen_bonds(backbone)[:-1] & joined[:, None]
+    held = hydrogen_bonds(np.stack([n, ca, c, oxygens], 1))[:-1] & joined[:, None]
     turns = [(i, j) for i, j in np.argwhere(held).tolist() if abs(i - j) <= LONGEST_TURN]
     return np.array(sorted({*turns, *(bond for bridge in chosen for bond in bridge.bonds)}))
+
+
+def _unfinished(atoms: Atoms) -> bool:
+    """Whether the chain lacks more bonds of the bridges that it nearly has than native ones do."""
+    n, ca, c = atoms.swapaxes(0, 1)
+    bonds = nearly_bonded(atoms)
+    bonds = bonds[abs(bonds[:, 0] - bonds[:, 1]) > LONGEST_TURN]
+    held = hydrogen_bonds(np.stack([n, ca, c, place_oxygens(n, ca, c)], 1))[*bonds.T]
+    return held.sum() < HELD * len(bonds)
 
 
 def _errors(
@@ -266,7 +293,9 @@ def _errors(
     return squares
 
 
-def _bridges(squares: Float[np.ndarray, "acceptor donor"], extended: Bool[np.ndarray, " residue"]) -> list[Bridge]:
+def _bridges(
+    squares: Float[np.ndarray, "acceptor donor"], extended: Bool[np.ndarray, " residue"], reach: Reach
+) -> list[Bridge]:
     """All bridges of two extended residues that are nearly there."""
     residue = np.arange(len(squares))
     apart = (abs(residue[:, None] - residue) >= BRIDGED) & extended & extended[:, None]
@@ -276,7 +305,7 @@ def _bridges(squares: Float[np.ndarray, "acceptor donor"], extended: Bool[np.nda
     return [
         Bridge(i, j, direction, float(np.sqrt(sums[i, j] / 2)))
         for direction, sums in ((-1, anti), (1, parallel))
-        for i, j in np.argwhere(sums <= 2 * NEAR**2).tolist()
+        for i, j in np.argwhere(sums <= 2 * max(reach) ** 2).tolist()
     ]
 
 
@@ -287,24 +316,33 @@ def _extended(ca: Float[np.ndarray, "residue 3"]) -> Bool[np.ndarray, " residue"
     return found
 
 
-def _best(bridges: list[Bridge]) -> list[Bridge]:
-    """Bridges in order of their errors, each unless an atom of its bonds has one already."""
-    places = {bridge[:3] for bridge in bridges}
-
-    def rank(bridge: Bridge) -> float:
-        return bridge.error - LADDER * sum(bridge.next_along(step) in places for step in (-2, 2))
-
+def ladders(bridges: list[Bridge], reach: Reach) -> list[Bridge]:
+    """The bridges that are taken, in the order above."""
+    left = {bridge[:3]: bridge for bridge in bridges}
+    first = {place for place, bridge in left.items() if bridge.error <= reach.first}
+    taken: dict[tuple[int, int, int], Bridge] = {}
     acceptors: set[int] = set()
     donors: set[int] = set()
-    chosen = []
-    for bridge in sorted(bridges, key=rank):
-        (first, second), (third, fourth) = bridge.bonds
-        if {first, third} & acceptors or {second, fourth} & donors:
-            continue
-        acceptors |= {first, third}
-        donors |= {second, fourth}
-        chosen.append(bridge)
-    return chosen
+
+    def beside(bridge: Bridge, others: Container[tuple[int, int, int]]) -> int:
+        return sum(bridge.next_along(step) in others for step in (-2, 2))
+
+    def rank(bridge: Bridge) -> float:
+        return bridge.error - LADDER * beside(bridge, first | taken.keys())
+
+    while ready := [
+        bridge
+        for place, bridge in left.items()
+        if place in first or (bridge.error <= reach.next and beside(bridge, taken))
+    ]:
+        best = min(ready, key=rank)
+        del left[best[:3]]
+        one, other = zip(*best.bonds, strict=True)
+        if acceptors.isdisjoint(one) and donors.isdisjoint(other):
+            acceptors.update(one)
+            donors.update(other)
+            taken[best[:3]] = best
+    return [bridge for bridge in taken.values() if bridge.error < ALONE or beside(bridge, taken)]
 
 
 def bond_limits(bonds: Int[np.ndarray, "bond 2"], residues: int) -> DistanceLimits:
@@ -330,7 +368,12 @@ class PlacedAtoms:
     ) -> None:
         self.linear = with_oxygens_and_hydrogens(residues)
         self.around = joined([]) if around is None else around
-        self.apart = self.around.apart(np.zeros(residues, bool) if fixed is None else fixed)
+        self.fixed = np.zeros(residues, bool) if fixed is None else fixed
+        self.movable = ~(self.fixed[:-1] & self.fixed[1:])
+        self.apart = self.around.apart(self.fixed)
+        self.stays = np.concatenate([
+            np.repeat(self.fixed, 3), np.tile(self.fixed, 4), np.ones(len(self.around.places), bool)
+        ])  # fmt: skip
 
     def points(self, atoms: Atoms) -> Float[np.ndarray, "atom 3"]:
         ca, beta = atoms[:, 1], place_betas(atoms)
@@ -412,8 +455,14 @@ BONDING = 0.1
 TOLERANCE = 0.02
 """Å², of the sum."""
 SOUND = TOLERANCE / 20
-"""Å², of the sum by narrow limits, above which a chain is not turned."""
-ROUNDS = 500
+"""Å², of the sum by narrow limits, above which a chain is not turned, nor its strands completed."""
+TENSIONS = (0.3, 0.18, 0.1, 0.0)
+"""Ångström by which a distance within a completed bond may be off, else the bond is let go, from fit to fit; last all
+that are off at all."""
+NOTHING = np.zeros((0, 2), int)
+"""No bonds."""
+ROUNDS, FEWER_ROUNDS = 500, 100
+"""Of L-BFGS, and of fits after which more follow."""
 
 
 def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None, around: GivenAtoms | None = None) -> Atoms:
@@ -439,28 +488,49 @@ def relaxed(atoms: Atoms, fixed: Bool[np.ndarray, " residue"] | None = None, aro
     if len(atoms) < 2 or not free.any():
         return atoms
     placement = PlacedAtoms(len(atoms), around, fixed)
-    if violations(start, limits_of(start, placement, narrow=False), placement, narrow=False)[0] <= TOLERANCE:
+    wide = violations(start, limits_of(start, placement, narrow=False), placement, narrow=False)[0]
+    if wide <= TOLERANCE and not _unfinished(start):
         return atoms
     limits = limits_of(start, placement, narrow=True)
     near = _nearest(start, free, lambda places: violations(places, limits, placement, narrow=True))
-    bonds = nearly_bonded(near)
-    if len(bonds):
-        near = _nearest(near, free, _with_bonds(near, bonds, placement))
-    held, limits = _with_bonds(near, bonds, placement), limits_of(near, placement, narrow=True)
+    turned = _nearest(near, free, _turning(near, NOTHING, placement))
+    return _completed(turned if _unsound(turned, placement) <= SOUND else near, free, placement)
 
-    def turning(places: Atoms) -> tuple[float, Atoms]:
-        (value, gradient), (outside, slope) = held(places), squared_outliers(places)
-        return value + outside / OUTSIDE**2, gradient + slope / OUTSIDE**2
 
-    turned = _nearest(near, free, turning)
-    return turned if violations(turned, limits, placement, narrow=True)[0] <= SOUND else near
+def _completed(atoms: Atoms, free: Bool[np.ndarray, "residue 3 3"], placement: PlacedAtoms) -> Atoms:
+    """The chain with the bonds of the bridges that it nearly has. Bonds that it can't reach are let go."""
+    places, bonds, highest = atoms, NOTHING, max(SOUND, _unsound(atoms, placement))
+
+    def good(found: Atoms) -> bool:
+        bent = squared_heights(found, HEIGHTS[True], placement.movable)[0]
+        return bent <= SOUND / 10 and _unsound(found, placement) <= highest
+
+    for reach in REACHES:
+        bonds = nearly_bonded(places, reach)
+        if not len(bonds):
+            return atoms
+        places = _nearest(places, free, _turning(places, bonds, placement), FEWER_ROUNDS)
+    for tension in TENSIONS:
+        points, distances = placement.points(places), bond_limits(bonds, len(places))
+        length = np.linalg.norm(np.subtract(*points[distances.pairs.T]), axis=-1)
+        excess = np.maximum(distances.low - length, length - distances.high).reshape(3, -1).max(0)
+        if (excess <= tension).all() and good(places):
+            return places
+        bonds = bonds[excess <= tension]
+        places = _nearest(places, free, _turning(places, bonds, placement))
+    return places if good(places) else atoms
+
+
+def _unsound(atoms: Atoms, placement: PlacedAtoms) -> float:
+    """The sum by narrow limits."""
+    return violations(atoms, limits_of(atoms, placement, narrow=True), placement, narrow=True)[0]
 
 
 Sum = Callable[[Atoms], tuple[float, Atoms]]
 """Positions to a sum of squared violations, and its gradient."""
 
 
-def _nearest(start: Atoms, free: Bool[np.ndarray, "residue 3 3"], total: Sum) -> Atoms:
+def _nearest(start: Atoms, free: Bool[np.ndarray, "residue 3 3"], total: Sum, rounds: int = ROUNDS) -> Atoms:
     """The minimum that L-BFGS finds from `start`."""
 
     def moved(flat: np.ndarray) -> Atoms:
@@ -472,18 +542,21 @@ def _nearest(start: Atoms, free: Bool[np.ndarray, "residue 3 3"], total: Sum) ->
         value, gradient = total(moved(flat))
         return value, gradient[free]
 
-    found = minimize(energy, start[free], method="L-BFGS-B", jac=True, options={"maxiter": ROUNDS})
+    found = minimize(energy, start[free], method="L-BFGS-B", jac=True, options={"maxiter": rounds})
     return moved(found.x)
 
 
-def _with_bonds(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"], placement: PlacedAtoms) -> Sum:
-    """The sum with the distances of hydrogen bonds. bonds: acceptor and donor of each."""
+def _turning(atoms: Atoms, bonds: Int[np.ndarray, "bond 2"], placement: PlacedAtoms) -> Sum:
+    """The sum by narrow limits with torsion angles, and the distances of hydrogen bonds. bonds: acceptor and donor of
+    each."""
     limits, distances = limits_of(atoms, placement, narrow=True), bond_limits(bonds, len(atoms))
 
     def total(places: Atoms) -> tuple[float, Atoms]:
         value, gradient = violations(places, limits, placement, narrow=True)
-        excess, slope = squared_violations(placement.points(places), distances)
-        return value + BONDING * excess, gradient + BONDING * placement.pulled(places, slope)
+        excess, pull = squared_violations(placement.points(places), distances)
+        outside, slope = squared_outliers(places)
+        value += BONDING * excess + outside / OUTSIDE**2
+        return value, gradient + BONDING * placement.pulled(places, pull) + slope / OUTSIDE**2
 
     return total
 
@@ -494,7 +567,7 @@ def violations(
     """The sum above, and its gradient. limits: of bonds, and of overlaps, which have a weight."""
     points, weight = placement.points(atoms), OVERLAPPING[narrow]
     (value, slope), (overlap, push) = (squared_violations(points, one) for one in limits)
-    bent, gradient = squared_heights(atoms, HEIGHTS[narrow])
+    bent, gradient = squared_heights(atoms, HEIGHTS[narrow], placement.movable)
     return value + bent + weight * overlap, gradient + placement.pulled(atoms, slope + weight * push)
 
 
@@ -519,7 +592,9 @@ def limits_of(atoms: Atoms, placement: PlacedAtoms, narrow: bool) -> tuple[Dista
         _limits(3 * near[:, 0] + 1, 3 * near[:, 1] + 1, (LEAST[narrow], np.inf)),
     ]
     bonds = DistanceLimits(*map(np.concatenate, zip(*parts, strict=True)))
-    return bonds, _overlaps(atoms, placement, near, narrow)
+    both = (bonds, _overlaps(atoms, placement, near, narrow))
+    moving = [~placement.stays[limits.pairs].all(1) for limits in both]
+    return both[0].selected(moving[0]), both[1].selected(moving[1])
 
 
 def _overlaps(atoms: Atoms, placement: PlacedAtoms, near: Int[np.ndarray, "pair 2"], narrow: bool) -> DistanceLimits:

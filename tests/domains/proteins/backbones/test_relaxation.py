@@ -125,6 +125,24 @@ def test_torsion_angles_of_no_protein_are_turned_nearby() -> None:
     assert np.linalg.norm(repaired - atoms, axis=-1).max() < 1
 
 
+def test_unusual_bonds_of_fixed_residues_do_not_keep_others_from_turning() -> None:
+    phi, psi = np.full(30, -57.0), np.full(30, -47.0)
+    phi[15], psi[15] = -100.0, -100.0
+    atoms, fixed = noised(backbone_of(phi, psi)[:, :3], 0.05), np.arange(30) < 8
+    atoms[3, 0] += 0.2
+    repaired = relaxed(atoms, fixed)
+    np.testing.assert_array_equal(repaired[fixed], atoms[fixed])
+    assert ramachandran_outliers(whole(atoms[9:])) > 0
+    assert ramachandran_outliers(whole(repaired[9:])) == 0
+
+
+def test_unusual_fixed_residues_leave_a_good_chain_as_it_is() -> None:
+    atoms, fixed = helix(30)[:, :3].copy(), np.arange(30) < 8
+    atoms[3, 0] += 0.4
+    assert relaxed(atoms, fixed) is atoms
+    assert relaxed(atoms) is not atoms
+
+
 def test_rotations_are_a_symmetry() -> None:
     atoms = noised(helix(20)[:, :3], 0.2)
     np.testing.assert_allclose(relaxed(moved(atoms)), moved(relaxed(atoms)), atol=1e-3)

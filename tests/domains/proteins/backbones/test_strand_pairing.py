@@ -13,7 +13,10 @@ from sciencegen.domains.proteins.backbones.geometry import (
 )
 from sciencegen.domains.proteins.backbones.relaxation import (
     OXYGEN_NITROGEN,
+    Bridge,
+    Reach,
     bond_limits,
+    ladders,
     nearly_bonded,
     relaxed,
     with_oxygens_and_hydrogens,
@@ -84,6 +87,16 @@ def test_fixed_residues_stay_and_stay_bonded_to_their_neighbours(sheets) -> None
         bonds = np.linalg.norm(found[1:, 0] - found[:-1, 2], axis=-1)
         assert abs(bonds[[9, 21]] - 1.33).max() < 0.06
         assert strands(_with_oxygens(found)) > strands(_with_oxygens(noisy))
+
+
+def test_ladders_grow_from_near_bridges_and_share_no_atom() -> None:
+    reach, near, alone = Reach(1.6, 2.2), Bridge(4, 30, -1, 1.5), Bridge(50, 70, 1, 1.5)
+    grown, on, far = Bridge(6, 28, -1, 2.1), Bridge(8, 26, -1, 2.1), Bridge(10, 24, -1, 2.5)
+    rival = Bridge(6, 40, -1, 1.4)
+    assert set(ladders([near, grown, on, far, alone], reach)) == {near, grown, on}
+    assert ladders([grown, on], reach) == []
+    assert set(ladders([near, grown, rival], reach)) == set()
+    assert ladders([near, Bridge(50, 70, 1, 0.5)], reach) == [Bridge(50, 70, 1, 0.5)]
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.2])
