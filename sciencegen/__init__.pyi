@@ -256,6 +256,7 @@ def score_variants(
     predictors: Mapping[str, str] = ...,
     column: str | None = None,
     structure: str | None = None,
+    recipe: str | None = None,
     settings: Mapping[str, Any] = ...,
     training: Mapping[str, Any] = ...,
     seed: int = 0,

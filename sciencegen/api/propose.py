@@ -61,6 +61,8 @@ from sciencegen.api.campaign.notes import (
     forecast_summary,
     front_notes,
     hit_notes,
+    hit_threshold,
+    misplaced_wild_type,
     outcomes,
     plate_errors,
     unread_notes,
@@ -93,7 +95,7 @@ from sciencegen.optimization.candidates import (
 )
 from sciencegen.optimization.goals import target_names
 from sciencegen.optimization.journal import Entry, Journal, read_journal
-from sciencegen.optimization.measurements import Measurement, settled_values
+from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement, settled_values
 from sciencegen.optimization.objective import resolve_oracles, score_safely
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.posterior import SurrogatePosterior
@@ -481,6 +483,13 @@ class Bench:
         if not self.several:  # how far earlier plates were off
             errors = plate_errors(self.history.journal, self.history.keys, self.minimize)
             options = replace(options, earlier=tuple(errors))
+            if options.hit is None and len(self.known) >= LEAST_MEASURED:
+                values = settled_values(self.known, self.minimize)
+                beside, called = self._measured_of(wild_type(self.space)), "the wild type"
+                if not beside:
+                    beside, called = self._measured_of(self.controls), "the best control"
+                hit, notes = hit_threshold(values, beside, self.minimize, called)
+                options, first = replace(options, hit=hit), [*first, *self._told(notes)]
         sources = replace(sources, priors=[one.measured for one in self.priors])
         picked = next_plate(
             space, Targets(self.targets, self.measured), [*self.waiting, *self.controls], options,
@@ -500,7 +509,8 @@ class Bench:
         if self.layout is not None:
             table, wells, more = self.layout.laid_out(table, len(picked.items), seed, number)
             notes += more
-        summary |= {"notes": [*first, *self._told(notes)], **wells}
+        doubts = [] if self.several else misplaced_wild_type(plate, self.target, self._wild_type)
+        summary |= {"notes": [*self._told(doubts), *first, *self._told(notes)], **wells}
         origin = origin_of_plate(self.settings, [goal.text for goal in (*self.targets, *self.goals)])
         if self.priors:
             summary["prior"] = {one.name: weights.get(k) for k, one in enumerate(self.priors)}
@@ -508,6 +518,16 @@ class Bench:
             self.science, table, refused, summary, entries, origin, name_column(self.reference), self.batch,
             self.layout, self.order, self.several,
         )  # fmt: skip
+
+    def _measured_of(self, items: Sequence[Item]) -> list[Measurement]:
+        """The measurements of these items."""
+        keys = {self.science.items.key(item) for item in items}
+        return [one for one in self.known if self.science.items.key(one.item) in keys]
+
+    @property
+    def _wild_type(self) -> Measurement | None:
+        """The measurement of the wild type, if it was measured."""
+        return next(iter(self._measured_of(wild_type(self.space))), None)
 
     def _told(self, notes: list[str]) -> list[str]:
         """The notes, which the user sees now."""

@@ -31,10 +31,10 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import VariantNames, VariantStructure
 from sciencegen.domains.recipes import FamilyTraining, Recipe, VariantScorer
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.options import takes
-from sciencegen.scoring.oracles import cells_of, with_annotations
+from sciencegen.scoring.oracles import PredictionTally, cells_of, measured_range, with_annotations
 
 ALL_SINGLES = "all-singles"
 
@@ -46,12 +46,14 @@ CHUNK = 1024
 """Variants that are scored at once; variants that need extra passes of the networks share them."""
 
 
-def family_recipe(domain: str) -> Recipe:
-    """The domain's recipe for families; an error if it has none."""
-    recipe = next((one for one in domain_of(domain).recipes.values() if one.family), None)
-    if recipe is None:
+def family_recipe(domain: str, name: str | None = None) -> Recipe:
+    """The domain's recipe for families, by default the first; an error if it has none."""
+    recipes = {one.name: one for one in domain_of(domain).recipes.values() if one.family}
+    if not recipes:
         raise ConfigError(f"Expected a domain with models of families (proteins), {domain} has none.")
-    return recipe
+    if name is not None and name not in recipes:
+        raise unknown_name("recipe of families", name, recipes)
+    return recipes[name or next(iter(recipes))]
 
 
 def family_model(
@@ -60,9 +62,10 @@ def family_model(
     resources: Resources = DEFAULT_RESOURCES,
     log: Log = print,
     made_by: Mapping[str, Mapping[str, Any]] | None = None,
+    recipe: str | None = None,
 ) -> Path:
     """The folder of an alignment's model, which is trained into `runs/` if needed. made_by: options of `train`."""
-    recipe = family_recipe(domain)
+    name = family_recipe(domain, recipe).name
     if not Path(alignment).is_file():
         raise DataError(f"Expected an alignment (.a2m, .a3m, .sto, .fasta) at {alignment}, found no file.")
     if str(alignment).lower().endswith(READ_TABLES):
@@ -70,7 +73,7 @@ def family_model(
             f"Expected an alignment (.a2m, .a3m, .sto, .fasta) for `alignment`, got the table {alignment}. A table of "
             "variants goes to `score --variants`, one of measured values to `train predictor` or `propose --measured`."
         )
-    chosen = {"recipe": recipe.name, "device": resources.device, "threads": resources.threads, **(made_by or {})}
+    chosen = {"recipe": name, "device": resources.device, "threads": resources.threads, **(made_by or {})}
     return train_model(domain, alignment, build_settings(TrainSettings, chosen), log=log).folder
 
 
@@ -99,8 +102,8 @@ def score_variants(domain: str, variants: str | Path | Sequence[str] = ALL_SINGL
     -------
     VariantScores
         `score` in nats, higher is fitter and 0 the wild type; `score_sd`, the spread between the models of the
-        ensemble; columns of a structure and of predictors; and the other columns of the input table. `plot_heatmap`
-        draws them.
+        ensemble; `column_score`, by the frequencies of letters in the alignment's columns alone; columns of a
+        structure and of predictors; and the other columns of the input table. `plot_heatmap` draws them.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def score_variants(domain: str, variants: str | Path | Sequence[str] = ALL_SINGL
     request = resolve_score_variants(domain, variants, build_settings(VariantScoringSettings, options))
     scoring = request.scoring()
     found = scored(scoring, partial(request.open, scoring))
-    notes = (*found.notes, *scoring.numbering.notes)
+    notes = (*found.notes, *scoring.last_notes)
     return VariantScores(found.table, found.summary, notes, found.writer, found.refused, domain)
 
 
@@ -149,9 +152,9 @@ def resolve_score_variants(
     if settings.wild_type is not None and (settings.structure is not None or not settings.predictors):
         raise ConfigError("Expected `predictors`, and no `structure`, with `wild_type`: no family scores the variants.")
     check_variants(domain, variants, settings.structure)
-    if (settings.settings or settings.training) and settings.alignment is None:
+    if (settings.settings or settings.training or settings.recipe) and settings.alignment is None:
         raise ConfigError(
-            "Expected `settings` and `training` with `alignment` only: they say how its model is trained."
+            "Expected `recipe`, `settings` and `training` with `alignment` only: they say how its model is trained."
         )
     science, loaded, scorer = plain_of(domain), None, None
     if settings.wild_type is not None:
@@ -173,7 +176,7 @@ def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[Lo
     folder = settings.model
     if settings.alignment is not None:
         given = {key: values for key, values in made_by.items() if values}
-        folder = str(family_model(domain, settings.alignment, settings, log, given))
+        folder = str(family_model(domain, settings.alignment, settings, log, given, settings.recipe))
     loaded = load_model(domain, folder, settings.device)
     family = family_of_recipe(loaded.recipe, str(loaded.folder))
     scorer = family.scorer(loaded.model, loaded.representation)
@@ -258,6 +261,7 @@ class VariantScoring:
         self.doubts = [] if scorer is None else scorer.doubts()
         book = OracleBook(asked.domain, dict(asked.predictors))
         self.oracles = {name: book.resolve(name) for name in asked.predictors}
+        self.tallies = {name: PredictionTally(name, measured_range(one)) for name, one in self.oracles.items()}
         self.scored = self.refused = self.predicted = 0
         self.first_failure = ""
         self.first_refused: Refused | None = None
@@ -276,7 +280,8 @@ class VariantScoring:
     def ours(self) -> tuple[str, ...]:
         predicted = with_annotations(list(self.oracles), self.oracles)
         placed = () if self.structure is None else self.structure.columns
-        return (*COLUMNS, *(() if self.scorer is None else SCORES), *placed, *predicted)
+        scores = () if self.scorer is None else (*SCORES, *self.scorer.baselines)
+        return (*COLUMNS, *scores, *placed, *predicted)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -287,6 +292,11 @@ class VariantScoring:
         """Notes that are known before the first row."""
         placed = [] if self.structure is None else self.structure.notes()
         return [*self.doubts, *self.own.notes, *placed]
+
+    @property
+    def last_notes(self) -> list[str]:
+        """Notes that are known after the last row."""
+        return [*self.numbering.notes, *(note for one in self.tallies.values() for note in one.notes)]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         while chunk := list(islice(self.rows, CHUNK)):
@@ -316,6 +326,8 @@ class VariantScoring:
         if self.scorer is not None:
             scores = [score for _, (_, score) in good]
             values |= {"score": [one.score for one in scores], "score_sd": [one.deviation for one in scores]}
+            columns = zip(*(one.baselines for one in scores), strict=True)
+            values |= dict(zip(self.scorer.baselines, map(list, columns), strict=False))
         if self.structure is not None:
             values |= self.structure.values(values[NAME_COLUMN], values["score"])
         values |= self._predicted(values[NAME_COLUMN])
@@ -332,6 +344,7 @@ class VariantScoring:
             each = [None if isinstance(item, Refusal) else next(scores) for item in items]
             known = [one for one in each if one is not None]
             self.predicted += sum(not one.failed for one in known)
+            self.tallies[name].look(known)
             failures = (f"{name}: {one.failure}" for one in known if one.failed)
             self.first_failure = self.first_failure or next(failures, "")
             cells = [{} if one is None else cells_of(name, one) for one in each]
@@ -346,7 +359,7 @@ class VariantScoring:
 
     def summary(self) -> dict[str, Any]:
         made_by = {} if self.model is None else {"model": self.model}
-        notes = [*self.doubts, *self.numbering.notes]
+        notes = [*self.doubts, *self.last_notes]
         noted = {"notes": notes} if notes else {}
         return {"scored": self.scored, "refused": self.refused} | made_by | noted
 

@@ -24,7 +24,16 @@ from sciencegen.domains.base import Domain
 from sciencegen.errors import SciencegenError
 from sciencegen.items import NAME_COLUMN, Item, Refusal, Row
 from sciencegen.scoring.cache import cache_notes, cached
-from sciencegen.scoring.oracles import Oracle, OracleAround, ProgramOracle, Score, cells_of, with_annotations
+from sciencegen.scoring.oracles import (
+    Oracle,
+    OracleAround,
+    PredictionTally,
+    ProgramOracle,
+    Score,
+    cells_of,
+    measured_range,
+    with_annotations,
+)
 
 ROWS_PER_TASK = 256
 
@@ -87,7 +96,8 @@ class ScoringTask:
     oracles that run in this process: a model's own, and programs, which have their own limit of time. wild_type: the
     reference that names in rows refer to, or "".
     whole: items are written as texts of the form, for its files; else as those of the plain domain, for tables.
-    threads, timeout_s, chunk: of the workers. notes: on ignored settings. region: of the model whose oracles are here.
+    threads, timeout_s, chunk: of the workers. notes: on ignored settings. measured: predictor -> the range of its
+    training values. region: of the model whose oracles are here.
     """
 
     domain: str
@@ -100,6 +110,7 @@ class ScoringTask:
     timeout_s: float = ITEM_TIMEOUT_S
     chunk: int = ROWS_PER_TASK
     notes: tuple[str, ...] = ()
+    measured: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
     region: Region | None = None
 
 
@@ -121,7 +132,7 @@ def scoring_task(
     chunk = max((one.wave for one in programs.values()), default=ROWS_PER_TASK)
     return ScoringTask(
         domain, names, predictors, here, settings.wild_type or "", whole, settings.threads, settings.timeout_s, chunk,
-        cache_notes(resolved.values(), settings.cache),
+        cache_notes(resolved.values(), settings.cache), {name: measured_range(resolved[name]) for name in predictors},
     )  # fmt: skip
 
 
@@ -156,6 +167,7 @@ class Scoring:
         self.first_refused: Refused | None = None
         self.first_failure: Refused | None = None
         self.left_out = LeftOut(science)
+        self.tallies = {name: PredictionTally(name, task.measured.get(name)) for name in task.predictors}
         self.never: dict[str, str] = {}
         """Names of scores that no item has so far -> why the first item has none."""
 
@@ -163,7 +175,7 @@ class Scoring:
     def notes(self) -> list[str]:
         """Notes on ignored settings and parts of scored rows, and on refused rows; complete after the last chunk."""
         notes = [*self.task.notes, *self.own.notes, *self._empty(), *self.left_out.notes, *self.numbering.notes]
-        return [*notes, *notes_of(self.judged)]
+        return [*notes, *notes_of(self.judged), *(note for one in self.tallies.values() for note in one.notes)]
 
     def _empty(self) -> list[str]:
         """Notes on scores that no item has, while others have values; names with one reason share a note."""
@@ -232,6 +244,8 @@ class Scoring:
             failures = {name: one.failure for name, one in zip(self.task.names, scores, strict=True) if one.failed}
             for name, one in zip(self.task.names, scores, strict=True):
                 self._append(values, name, one)
+                if name in self.tallies:
+                    self.tallies[name].look([one])
             self._count(failures)
             refused += [(row.line, row.text, f"{name}: {why}") for name, why in failures.items()]
             if failures:
@@ -254,7 +268,7 @@ class Scoring:
 
     def summary(self) -> dict[str, Any]:
         counts = {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
-        notes = self.numbering.notes
+        notes = [*self.numbering.notes, *(note for one in self.tallies.values() for note in one.notes)]
         return counts | ({"notes": notes} if notes else {})
 
 

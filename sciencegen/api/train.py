@@ -223,7 +223,8 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
         model.effective_items = worth = float(held.weights.sum())
         if worth < FEW_EFFECTIVE:
             log(f"note: the items count as {worth:.0f} independent ones; a model of so few is unreliable")
-    _descend(plan, run, model, held, log)
+    if not plan.recipe.fitted_at_once:
+        _descend(plan, run, model, held, log)
     adaptation = plan.recipe.adaptation
     if plan.start is None or adaptation is None or len(held.arrays) >= adaptation.fewest:
         fit_priors(model, held, plan.settings, log, plan.training.steps, plan.device)

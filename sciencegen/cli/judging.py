@@ -114,7 +114,8 @@ def _score_variants(
     domain: str, variants: str, format: str | None, outlet: Outlet, settings: VariantScoringSettings
 ) -> None:
     """Columns: score, higher is fitter and 0 the wild type; score_sd, the spread between the models of the ensemble;
-    with `structure` also contacts, structure_log_odds and family_structure_score."""
+    column_score, by the frequencies of letters in the alignment's columns alone; with `structure` also contacts,
+    structure_log_odds and family_structure_score."""
     from sciencegen.api.writing.writer import check_table
 
     check_table(outlet.output, "scores of variants")
@@ -129,7 +130,7 @@ def _score_variants(
         scoring = request.scoring()
         tell(scoring.notes)
         outlet.stream(request.open(scoring, outlet.output), scoring, "scoring variants", scoring.total)
-        tell(scoring.numbering.notes)
+        tell(scoring.last_notes)
         if not scoring.scored:
             raise DataError(f"No variant of {path} could be scored; {reasons(outlet.output, scoring.first_refused)}.")
         outlet.summarize(scoring.summary())

@@ -144,6 +144,11 @@ class VariantScoringSettings(Batched):
     predictors: Predictors = PREDICTORS
     column: Column = Field(None, description="With --variants: the column of their names.")
     structure: str | None = STRUCTURE
+    recipe: str | None = Field(
+        None,
+        description="With --alignment: alignment-vae, or alignment-potts, a model of pairs of columns that is fitted "
+        "in a minute or two. [default: alignment-vae]",
+    )
     settings: ModelSettings = MODEL_SETTINGS
     training: dict[str, Any] = TRAINING
 

@@ -185,8 +185,8 @@ ACQUISITION = Field(
 HIT = Field(
     None,
     allow_inf_nan=False,
-    description="A value at least as good counts as a hit in the forecast of hits. [default: that of the best tenth of "
-    "the measured items]",
+    description="A value at least as good counts as a hit in the forecast of hits. [default: that of the measured wild "
+    "type or best control, or where it is better that of the best tenth of the measured items]",
 )
 SHEET = Field(None, description="Sheet of an Excel workbook (.xlsx). [default: the first that isn't empty]")
 

@@ -188,9 +188,15 @@ class VariantScore(Protocol):
     @property
     def deviation(self) -> float: ...
 
+    @property
+    def baselines(self) -> tuple[float, ...]: ...
+
 
 class VariantScorer(Protocol):
-    """Scores variants of one item by a model of its family."""
+    """Scores variants of one item by a model of its family. baselines: names of scores without the model, from simple
+    counts, that each variant has too."""
+
+    baselines: tuple[str, ...]
 
     @property
     def names(self) -> VariantNames: ...
@@ -326,6 +332,8 @@ class Recipe:
         thread for another on a busy machine.
     cpu_rows : int
         Rows of one call of the model on a CPU: few where each takes long.
+    fitted_at_once : bool
+        `finish` fits the model to all items; no steps are taken.
     latent_alone : bool
         `LatentModel.decode` ignores the condition: latents hold everything.
     adaptation : Adaptation, optional
@@ -349,6 +357,7 @@ class Recipe:
     completes: bool = False
     language_model: bool = False
     latent_alone: bool = False
+    fitted_at_once: bool = False
     one_thread: bool = False
     cpu_rows: int = CPU_CHUNK
     adaptation: Adaptation | None = None

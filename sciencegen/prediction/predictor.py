@@ -29,7 +29,7 @@ from sciencegen.prediction.columns import FeatureColumns, mostly_missing
 from sciencegen.prediction.conformal import cross_validated_interval, required_rows, signed_interval
 from sciencegen.prediction.families import FAMILIES, Family, make_query, nearest_left_in
 from sciencegen.prediction.training_tables import INPUTS, SCALES, select_inputs
-from sciencegen.scoring.oracles import Score
+from sciencegen.scoring.oracles import Score, within_measured
 
 CHUNK = 128
 """Items per chunk; the last chunk is padded. Matrix products of equal size round equally, so that a prediction does
@@ -239,7 +239,7 @@ class PredictorOracle:
     "upper" to minimize) keeps a search from exploiting the regressor's errors.
     A score's `in_domain` says whether the item is near enough to the training items for its interval to be valid.
     outside: how other items are scored: "flag" gives the value and its (wide) interval, "fail" a failure with the
-    distance.
+    distance. An interval that is wider than the range of the training values is cut to it (`within_measured`).
     """
 
     name: str
@@ -293,4 +293,4 @@ class PredictorOracle:
         if self.outside == "fail" and not inside:
             reason = f"outside the predictor's domain: {distance:.2f} times as far from its data as it allows"
             return Score(None, failure=reason, in_domain=False)
-        return Score(value, lower, upper, in_domain=inside)
+        return Score(value, *within_measured(value, lower, upper, self.measured), in_domain=inside)

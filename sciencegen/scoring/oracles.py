@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -94,6 +94,54 @@ class LearnedOracle(Protocol):
 def measured_range(oracle: Oracle) -> tuple[float, float] | None:
     """The least and the greatest value that an oracle was fitted on, None if these are unknown."""
     return oracle.measured if isinstance(oracle, LearnedOracle) else None
+
+
+def within_measured(value: float, lower: float, upper: float, measured: Sequence[float] | None) -> tuple[float, float]:
+    """The ends of an interval; one that is wider than the measured range is cut to it, and then still holds the value.
+
+    Examples
+    --------
+    >>> within_measured(0.5, -3.0, 4.0, (0.0, 1.0)), within_measured(1.5, 1.2, 1.8, (0.0, 1.0))
+    ((0.0, 1.0), (1.2, 1.8))
+    """
+    if measured is None or upper - lower <= measured[1] - measured[0]:
+        return lower, upper
+    return max(lower, min(measured[0], value)), min(upper, max(measured[1], value))
+
+
+class PredictionTally:
+    """Counts of a predictor's scores, for notes. measured: the range of its training values, if that is known."""
+
+    def __init__(self, name: str, measured: Sequence[float] | None) -> None:
+        self.name, self.measured = name, measured
+        self.known = self.outside = self.whole = 0
+
+    def look(self, scores: Iterable[Score]) -> None:
+        for one in scores:
+            if one.value is None:
+                continue
+            self.known += 1
+            self.outside += one.in_domain is False
+            if self.measured is not None and one.lower is not None and one.upper is not None:
+                low, high = self.measured
+                self.whole += one.upper - one.lower >= high - low or (one.lower <= low and one.upper >= high)
+
+    @property
+    def notes(self) -> list[str]:
+        """On intervals that say nothing, and on items that are mostly outside of the domain."""
+        found = []
+        if 2 * self.outside > self.known:
+            found.append(
+                f"{self.outside} of {self.known} items are outside the domain of the predictor '{self.name}' (column "
+                f"{self.name}_in_domain): its values and intervals have no guarantee there"
+            )
+        if self.whole and self.measured is not None:
+            found.append(
+                f"for {self.whole} of {self.known} items the interval of '{self.name}' would be wider than all that "
+                f"was measured, and is cut to it ({self.measured[0]:.3g} to {self.measured[1]:.3g}): nothing is known "
+                "of these"
+            )
+        return found
 
 
 @runtime_checkable

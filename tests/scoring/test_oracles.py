@@ -11,9 +11,11 @@ from sciencegen.scoring.oracles import (
     FunctionOracle,
     Oracle,
     OracleAround,
+    PredictionTally,
     ProbabilityOracle,
     Score,
     with_annotations,
+    within_measured,
 )
 
 
@@ -108,3 +110,18 @@ def test_items_are_observed_once_and_refusals_are_failures_in_their_places():
     assert [score.value for score in scores] == [3, None, 3]
     assert scores[1].failure == "too large"
     assert oracle.score([]) == []
+
+
+def test_a_cut_interval_holds_its_value_and_no_more_than_was_measured_beside_it():
+    assert within_measured(1.5, -3.0, 4.0, (0.0, 1.0)) == (0.0, 1.5)
+    assert within_measured(0.5, 0.0, 0.9, (0.0, 1.0)) == (0.0, 0.9)
+    assert within_measured(0.5, -3.0, 4.0, None) == (-3.0, 4.0)
+
+
+def test_predictions_that_say_nothing_are_counted():
+    tally = PredictionTally("y", (0.0, 1.0))
+    tally.look([Score(0.5, 0.0, 1.0, in_domain=False), Score(0.5, 0.4, 0.6, in_domain=True), Score(None, failure="no")])
+    (told,) = tally.notes
+    assert told.startswith("for 1 of 2 items the interval of 'y'")
+    tally.look([Score(0.5, 0.4, 0.6, in_domain=False)])
+    assert tally.notes[0].startswith("2 of 3 items are outside the domain of the predictor 'y' (column y_in_domain)")

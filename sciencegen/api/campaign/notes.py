@@ -20,7 +20,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
 from sciencegen.items import Item
 from sciencegen.optimization.campaign import Plate
-from sciencegen.optimization.forecast import Forecast, read_forecast
+from sciencegen.optimization.forecast import Forecast, default_threshold, read_forecast
 from sciencegen.optimization.journal import Entry, Journal
 from sciencegen.optimization.measurements import Measurement, pooled_deviation, settled_values
 from sciencegen.optimization.posterior import PlateError, plate_error
@@ -148,6 +148,63 @@ def forecast_notes(forecast: Forecast, past: Sequence[ForecastOutcome], target: 
         for one in past[-SHOWN_FORECASTS:]
     )
     return [*found, f"{sum(decided)} of {len(decided)} earlier forecasts of hits held: {last}"]
+
+
+DEAD, NEAR = 0.1, 0.25
+"""Shares of the way from the worst to the best measured value: up to the first an item counts as dead, up to the second
+a threshold lies near the dead ones."""
+
+
+def hit_threshold(
+    values: Sequence[float], beside: Sequence[Measurement], minimize: bool, called: str
+) -> tuple[float | None, list[str]]:
+    """The value from which an item is a hit, unless the user says it, and notes; None for that of the best tenth.
+
+    Parameters
+    ----------
+    values : sequence of float
+        Of all measured items.
+    beside : sequence of Measurement
+        Of the wild type, or else of controls. The best of them is the threshold, if it is better than the best tenth.
+    minimize : bool
+    called : str
+        What `beside` is.
+    """
+    if not values:
+        return None, []
+    usual, sign = default_threshold(values, minimize), -1.0 if minimize else 1.0
+    if known := [one.value for one in beside if one.limits is None]:
+        best = max(known, key=lambda value: sign * value)
+        if sign * best <= sign * usual:
+            return None, []
+        return best, [
+            f"a hit is at least as good as {called} ({best:.3g}), since the best tenth of the measured items begins at "
+            f"{usual:.3g} (`hit` names another value)"
+        ]
+    ordered = sign * np.sort(sign * np.asarray(values))
+    worst, top = ordered[0], ordered[-1]
+    share = lambda value: (value - worst) / (top - worst) if top != worst else 1.0  # noqa: E731
+    if share(np.median(ordered)) > DEAD or share(usual) > NEAR:
+        return None, []
+    return None, [
+        f"most measured items lie near the worst value ({worst:.3g}), and so does the threshold of a hit, {usual:.3g}, "
+        f"that of the best tenth (the best is {top:.3g}): pass `hit`, such as the value of the wild type"
+    ]
+
+
+def misplaced_wild_type(plate: Plate, target: str, known: Measurement | None) -> list[str]:
+    """A note if the measured value of the wild type, the first of the plate's `extra` items, is outside the interval
+    that the model has for it although it was told the value."""
+    if target not in plate.extra or known is None:
+        return []
+    median, lower, upper = plate.extra[target][:, 0].tolist()
+    if not np.isfinite(median) or known.agrees(lower, upper):
+        return []
+    return [
+        f"the model expects the wild type at {median:.3g} ({lower:.3g} to {upper:.3g}), it was measured at "
+        f"{known.text_of_value}: it doesn't describe the items around it. Check that value and the scale of the others "
+        "before this plate is made"
+    ]
 
 
 def forecast_summary(forecast: Forecast | None, past: Sequence[ForecastOutcome]) -> dict[str, Any]:

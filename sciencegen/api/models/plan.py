@@ -40,6 +40,9 @@ PROGRESS = "progress"
 TRAINED = "trained"
 """The optional parameter of `finish` for the number of steps of the training."""
 
+WEIGHTS = "weights"
+"""The optional parameter of `finish` for the weights of the items, None where they are equal."""
+
 SILENCE_S = 20.0
 """Minimum seconds between two log lines of a fit."""
 
@@ -95,7 +98,8 @@ def _finish(
             yield batch if device == "cpu" else batch.to(device)
             progress("finishing", number, count, None)
 
-    told: dict[str, object] = {PROGRESS: progress, TRAINED: trained}
+    weights = None if data.weights is None else torch.from_numpy(data.weights)
+    told: dict[str, object] = {PROGRESS: progress, TRAINED: trained, WEIGHTS: weights}
     given = {name: value for name, value in told.items() if name in inspect.signature(model.finish).parameters}
     model.to(device)
     fit = model.finish(batches(), torch.Generator().manual_seed(settings.seed), **settings.finish, **given)
@@ -111,7 +115,7 @@ def check_prior_settings(model: FitsPriors | type[FitsPriors], values: Mapping[s
     defaults = {
         each.name: each.default
         for each in parameters
-        if each.default is not each.empty and each.name not in (PROGRESS, TRAINED)
+        if each.default is not each.empty and each.name not in (PROGRESS, TRAINED, WEIGHTS)
     }
     if values and not defaults:
         raise ConfigError(f"Expected no `finish` for this recipe, got {sorted(values)}. Leave it out.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from sciencegen.batch import Batch
@@ -35,6 +36,7 @@ from sciencegen.items import NAME_COLUMN, Direction, Json, Refusal
 from sciencegen.scoring.oracles import Oracle, Score
 from sciencegen.vae.alignment_fitness import FOLDS, LETTERS, AdditiveFitness, WildTypeRow
 from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings
+from sciencegen.vae.potts import PottsModel, PottsSettings
 
 # Rows of a family's alignment to tensors and back, with the family's focus and its numbering.
 
@@ -43,8 +45,9 @@ from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings
 class AlignmentRepresentation(Representation):
     """reference: all residues of the focus, numbered. columns: position in it of each column of the alignment.
     properties: `mutations` and measured ones; mean, std: of the training rows. gaps: weighted share of gaps in each
-    column. family: True for the rows of a family, False for variants of one protein from a lab, among which the
-    frequency of a letter is unrelated to its effect. measured: the property measured for variants in addition to the
+    column. letters: log of the weighted share of each letter in it, empty for models of earlier versions. family: True
+    for the rows of a family, False for variants of one protein from a lab, among which the frequency of a letter is
+    unrelated to its effect. measured: the property measured for variants in addition to the
     family, "" if there is none.
     """
 
@@ -56,6 +59,7 @@ class AlignmentRepresentation(Representation):
     gaps: Float[np.ndarray, " column"]
     family: bool = True
     measured: str = ""
+    letters: Float[np.ndarray, "column letter"] = field(default_factory=lambda: np.empty((0, len(ALPHABET))))
     name: str = "alignment"
 
     @property
@@ -189,6 +193,7 @@ class AlignmentRepresentation(Representation):
             "gaps": self.gaps.tolist(),
             "family": self.family,
             "measured": self.measured,
+            "letters": self.letters.round(4).tolist(),
             "properties": {
                 name: {"mean": float(mean), "std": float(std)}
                 for name, mean, std in zip(self.properties, self.mean, self.std, strict=True)
@@ -210,6 +215,7 @@ def load(data: Mapping[str, Any]) -> AlignmentRepresentation:
         np.array(data["gaps"], float),
         bool(data.get("family", True)),
         str(data.get("measured", "")),
+        np.array(data.get("letters", []), float).reshape(-1, len(ALPHABET)),
     )
 
 
@@ -234,7 +240,8 @@ def fit(
         raise DataError(f"Expected numbers in {', '.join(unknown)} among {len(texts)} rows, found none. Leave it out.")
     mean, std = np.nanmean(column, 0) if len(conditions) else np.empty(0), np.nanstd(column, 0)
     weights = np.nan_to_num(values[:, list(names).index(WEIGHT)]) if WEIGHT in names else np.ones(len(texts))
-    std, gaps = np.where(std > 0, std, 1.0), gap_shares(encode_rows(texts), weights)
+    rows = encode_rows(texts)
+    std, gaps = np.where(std > 0, std, 1.0), gap_shares(rows, weights)
     family, measured = bool(context.get("family", True)), measured if measured in conditions else ""
     numbers = [name for name in conditions if name != MUTATIONS]
     if not family and len(numbers) == 1:
@@ -247,7 +254,8 @@ def fit(
                 f"Expected {FOLDS} or more rows to train on with a number in {measured} and without gaps, found "
                 f"{known} of {len(texts)}. Measure more, or leave {measured} out."
             )
-    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family, measured)
+    letters = letter_shares(rows, weights) if family else np.empty((0, len(ALPHABET)))
+    return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family, measured, letters)
 
 
 def gap_shares(
@@ -255,6 +263,14 @@ def gap_shares(
 ) -> Float[np.ndarray, " column"]:
     """[column] (weight of the gaps + 1/2) / (weight of all + 1), never 0 or 1. Jeffreys' estimate of a probability."""
     return ((rows == GAP).T @ weights + 0.5) / (weights.sum() + 1)
+
+
+def letter_shares(
+    rows: UInt8[np.ndarray, "sequence column"], weights: Float[np.ndarray, " sequence"]
+) -> Float[np.ndarray, "column letter"]:
+    """Log of (weight of the letter + 1/2) / (weight of all residues of the column + 10)."""
+    counts = np.stack([(rows == letter).T @ weights for letter in range(len(ALPHABET))], 1) + 0.5
+    return np.log(counts / counts.sum(1, keepdims=True))
 
 
 # Scores of variants of a family's focus by its model: log p(variant) - log p(wild type).
@@ -281,31 +297,32 @@ FEWEST_EFFECTIVE = 4.0
 samples of the variant's own posterior than a bound from 64 of these is."""
 SINGLES_ASKED = 2 * NEAR_AT_ONCE
 """Number of evenly spaced single substitutions for `VariantScorer.doubts`."""
+COLUMN_SCORE = "column_score"
+SAME_AS_COLUMNS = 0.9
+"""Spearman's correlation with the columns' score from which a note says so."""
 MOST_ABOVE = 0.5
 """Maximum share of single substitutions that score above the wild type with a well-trained model: most are harmful."""
 
 
 @dataclass(frozen=True)
 class FamilyVariantScore:
-    """score, deviation: nats."""
+    """score, deviation: nats. baselines: the columns' score, or nothing."""
 
     name: str
     score: float
     deviation: float
+    baselines: tuple[float, ...] = ()
 
 
-class FamilyScorer:
-    """Scores variants of a family's focus, given by name (`A42G:K43R`) or as whole sequences."""
+class AlignedScorer:
+    """Scores variants of a family's focus, given by name (`A42G:K43R`) or as whole sequences, beside a score by the
+    columns alone: the sum over changed columns of log share(letter) - log share(focus's letter)."""
 
-    def __init__(
-        self, model: AlignmentVAE, representation: AlignmentRepresentation, samples: int = 64, draws: int = DRAWS
-    ) -> None:
-        self.model, self.representation, self.samples = model, representation, samples
+    def __init__(self, representation: AlignmentRepresentation) -> None:
+        self.representation = representation
         self.names = ProteinVariantNames(representation.reference)
         self.log_odds = np.log(representation.gaps) - np.log1p(-representation.gaps)
-        self.wild_type = self._bounds([representation.focus])
-        focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
-        self.near = model.local_evidence(focus.to(model.first.output.weight.device), draws, min(KEPT, draws))
+        self.baselines = (COLUMN_SCORE,) if len(representation.letters) else ()
 
     def all_singles(self) -> list[str]:
         """All single substitutions of residues that have a column in the alignment."""
@@ -313,39 +330,48 @@ class FamilyScorer:
         return [name for name in self.names.all_singles() if int(name[1:-1]) in covered]
 
     def doubts(self) -> list[str]:
-        """Warnings that the scores, or their spread, may be unreliable, as sentences."""
-        alone = [
-            "score_sd is empty: it is the spread between models, and this is one. Train several (`settings` members=5)"
-        ]
-        return [*self._unlearned(), *(alone if len(self.near) == 1 else [])]
-
-    def _unlearned(self) -> list[str]:
+        """Warnings that the scores, or their spread, may be unreliable, or are those of the columns, as sentences."""
         singles = self.all_singles()
         asked = singles[:: -(-len(singles) // SINGLES_ASKED)] if singles else []
-        scores = [one.score for one in self.score(asked) if not isinstance(one, Refusal)]
-        share = float(np.mean(np.array(scores) > 0)) if scores else 0.0
-        if share <= MOST_ABOVE:
-            return []
-        return [
-            f"{share:.0%} of single substitutions score above the wild type, where a family that was learned has few: "
-            "these scores mean little. Train longer (`training` steps=...), or on more sequences"
-        ]
+        found = [one for one in self.score(asked) if not isinstance(one, Refusal)]
+        scores = np.array([one.score for one in found])
+        told, share = list[str](), float(np.mean(scores > 0)) if found else 0.0
+        if share > MOST_ABOVE:
+            told.append(
+                f"{share:.0%} of single substitutions score above the wild type, where a family that was learned has "
+                "few: these scores mean little. Train longer (`training` steps=...), or on more sequences"
+            )
+        if self.baselines and len(found) > 2:
+            alike = float(spearmanr(scores, [one.baselines[0] for one in found]).statistic)
+            if alike >= SAME_AS_COLUMNS:
+                told.append(
+                    f"the model ranks single substitutions almost as counting letters in the alignment's columns does "
+                    f"(Spearman {alike:.2f} with {COLUMN_SCORE}): expect no more of it on this family"
+                )
+        return told
 
     def score(self, texts: Sequence[str]) -> list[FamilyVariantScore | Refusal]:
         """A score or a Refusal for each text, in order."""
         named = [self._read(text) for text in texts]
-        each = self._scores([one[1] for one in named if not isinstance(one, Refusal)])
+        rows = [one[1] for one in named if not isinstance(one, Refusal)]
+        each, beside = self._scores(rows), iter(self._baselines(rows))
         deviation = each.std(0, ddof=1) if len(each) > 1 else np.full(each.shape[1], np.nan)
-        scores = zip(each.mean(0).tolist(), deviation.tolist(), strict=True)
+        scores = zip(each.mean(0).tolist(), deviation.tolist(), beside, strict=True)
         return [one if isinstance(one, Refusal) else FamilyVariantScore(one[0], *next(scores)) for one in named]
 
-    def member_scores(self, texts: Sequence[str]) -> Float[np.ndarray, "member text"]:
-        """The scores of each member, NaN for invalid variants."""
+    def column_scores(self, texts: Sequence[str]) -> list[float | Refusal]:
+        """The columns' scores alone."""
         named = [self._read(text) for text in texts]
-        good = [index for index, one in enumerate(named) if not isinstance(one, Refusal)]
-        scores = np.full((len(self.wild_type), len(texts)), np.nan)
-        scores[:, good] = self._scores([named[index][1] for index in good])  # type: ignore[index]
-        return scores
+        found = iter(self._baselines([one[1] for one in named if not isinstance(one, Refusal)]))
+        return [one if isinstance(one, Refusal) else next(found)[0] for one in named]
+
+    def _baselines(self, rows: Sequence[str]) -> list[tuple[float, ...]]:
+        if not self.baselines or not rows:
+            return [()] * len(rows)
+        log_share, own = self.representation.letters, encode_rows([self.representation.focus])[0]
+        columns = np.arange(len(own))
+        ratios = np.column_stack([log_share - log_share[columns, own][:, None], self.log_odds])
+        return [(float(value),) for value in ratios[columns, encode_rows(rows)].sum(1)]
 
     def _read(self, text: str) -> tuple[str, str] | Refusal:
         """A variant's name and its row."""
@@ -354,6 +380,55 @@ class FamilyScorer:
             return found
         row = self.representation.row_of(found[1])
         return row if isinstance(row, Refusal) else (found[0], row)
+
+    def _scores(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
+        raise NotImplementedError
+
+
+class PottsScorer(AlignedScorer):
+    """Differences of a Potts model's log p, with gaps as the family's model has them."""
+
+    def __init__(self, model: PottsModel, representation: AlignmentRepresentation) -> None:
+        super().__init__(representation)
+        self.model = model
+        self.wild_type = self._energies([representation.focus])
+
+    def _scores(self, rows: Sequence[str]) -> Float[np.ndarray, "1 row"]:
+        if not rows:
+            return np.empty((1, 0))
+        return (self._energies(rows) - self.wild_type + (encode_rows(rows) == GAP) @ self.log_odds)[None]
+
+    def _energies(self, rows: Sequence[str]) -> Float[np.ndarray, " row"]:
+        letters = torch.from_numpy(encode_rows(rows).astype(np.int64)).to(self.model.fields.device)
+        return self.model.energy(letters, letters != GAP).cpu().numpy()
+
+
+class FamilyScorer(AlignedScorer):
+    """Scores by the evidence of an ensemble of VAEs."""
+
+    def __init__(
+        self, model: AlignmentVAE, representation: AlignmentRepresentation, samples: int = 64, draws: int = DRAWS
+    ) -> None:
+        super().__init__(representation)
+        self.model, self.samples = model, samples
+        self.wild_type = self._bounds([representation.focus])
+        focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
+        self.near = model.local_evidence(focus.to(model.first.output.weight.device), draws, min(KEPT, draws))
+
+    def doubts(self) -> list[str]:
+        """As the sentences of all, and that one model has no spread."""
+        alone = [
+            "score_sd is empty: it is the spread between models, and this is one. Train several (`settings` members=5)"
+        ]
+        return [*super().doubts(), *(alone if len(self.near) == 1 else [])]
+
+    def member_scores(self, texts: Sequence[str]) -> Float[np.ndarray, "member text"]:
+        """The scores of each member, NaN for invalid variants."""
+        named = [self._read(text) for text in texts]
+        good = [index for index, one in enumerate(named) if not isinstance(one, Refusal)]
+        scores = np.full((len(self.wild_type), len(texts)), np.nan)
+        scores[:, good] = self._scores([named[index][1] for index in good])  # type: ignore[index]
+        return scores
 
     def _scores(self, rows: Sequence[str]) -> Float[np.ndarray, "member row"]:
         if not rows:
@@ -392,13 +467,27 @@ class FamilyScore:
     name, unit = "family_score", "nats"
     direction: Direction | None = "maximize"
 
-    def __init__(self, model: AlignmentVAE, representation: AlignmentRepresentation) -> None:
-        self._make = partial(FamilyScorer, model, representation)
-        self._scorer: FamilyScorer | None = None
+    def __init__(self, make: Callable[[], AlignedScorer]) -> None:
+        self._make = make
+        self._scorer: AlignedScorer | None = None
 
     def score(self, items: Sequence[str]) -> list[Score]:
         self._scorer = self._scorer or self._make()
         return [_as_score(one) for one in self._scorer.score(items)]
+
+
+class ColumnScore:
+    """Oracle of the columns' score of sequences of the reference's length; higher is fitter, 0 for the reference."""
+
+    name, unit = COLUMN_SCORE, "nats"
+    direction: Direction | None = "maximize"
+
+    def __init__(self, representation: AlignmentRepresentation) -> None:
+        self._scorer = AlignedScorer(representation)
+
+    def score(self, items: Sequence[str]) -> list[Score]:
+        found = self._scorer.column_scores(items)
+        return [Score(None, failure=one.reason) if isinstance(one, Refusal) else Score(one) for one in found]
 
 
 def _as_score(one: FamilyVariantScore | Refusal) -> Score:
@@ -457,9 +546,15 @@ def model_oracles(
         members = model.evidence(batch, importance=True)
         return torch.logsumexp(members, 0) - np.log(len(members))
 
-    scores = {"family_score": FamilyScore(model, representation)} if representation.family else {}
     likelihoods = likelihood_oracles(model, representation, bound)
-    return {**scores, MUTATIONS: Mutations(representation), **likelihoods}
+    return {**score_oracles(representation, partial(FamilyScorer, model, representation)), **likelihoods}
+
+
+def score_oracles(representation: AlignmentRepresentation, make: Callable[[], AlignedScorer]) -> dict[str, Oracle]:
+    """`family_score`, `column_score` and `mutations` of a variant."""
+    found: dict[str, Oracle] = {"family_score": FamilyScore(make)} if representation.family else {}
+    found |= {COLUMN_SCORE: ColumnScore(representation)} if len(representation.letters) else {}
+    return found | {MUTATIONS: Mutations(representation)}
 
 
 def held_out_nats(
@@ -475,6 +570,26 @@ def held_out_nats(
         "mixture_nats_per_residue": float(-mixture.sum() / residues),
     }
     return found if model.landscape is None else found | {EXPLAINED: float(model.landscape.explained)}
+
+
+def potts_model(representation: AlignmentRepresentation, settings: PottsSettings) -> PottsModel:
+    """A Potts model of a family's rows."""
+    if not representation.family or representation.properties:
+        raise ConfigError(
+            "Expected a family's alignment, without conditions or measured variants, for alignment-potts. Train an "
+            "alignment-vae with these."
+        )
+    return PottsModel(len(representation.columns), len(ALPHABET), settings)
+
+
+def pseudolikelihood_nats(
+    model: PottsModel, representation: AlignmentRepresentation, arrays: Sequence[np.ndarray]
+) -> Mapping[str, float]:
+    """-log p of a residue given all others, in nats: mean over residues."""
+    batch = representation.batch(arrays)
+    assert batch.mask is not None
+    found = model.conditional_log_prob(batch[LETTERS], batch.mask)
+    return {"pseudolikelihood_nats_per_residue": float(-found.sum() / batch.mask.sum())}
 
 
 RECIPES = {
@@ -496,11 +611,33 @@ RECIPES = {
         ),
         oracles=ModelOracles(
             make=model_oracles,
-            names=("family_score", MUTATIONS, LOG_LIKELIHOOD),
-            on_request=(LOG_LIKELIHOOD,),
+            names=("family_score", COLUMN_SCORE, MUTATIONS, LOG_LIKELIHOOD),
+            on_request=(COLUMN_SCORE, LOG_LIKELIHOOD),
             inform_predictors=True,
         ),
         training=TRAINING,
+    ),
+    "alignment-potts": Recipe(
+        name="alignment-potts",
+        fit=fit,
+        load_representation=load,
+        build=potts_model,
+        settings=PottsSettings,
+        conditions=None,
+        description="A Potts model of one family's alignment by pseudolikelihood (plmDCA, EVmutation): effects of "
+        "mutations, no draws.",
+        form="aligned",
+        check=pseudolikelihood_nats,
+        fitted_at_once=True,
+        family=FamilyTraining(scorer=PottsScorer, weight=WEIGHT, columns=(WEIGHT,)),
+        oracles=ModelOracles(
+            make=lambda model, representation, remember: score_oracles(
+                representation, partial(PottsScorer, model, representation)
+            ),
+            names=("family_score", COLUMN_SCORE, MUTATIONS),
+            on_request=(COLUMN_SCORE,),
+            inform_predictors=True,
+        ),
     ),
     "backbone-diffusion": Recipe(
         name="backbone-diffusion",

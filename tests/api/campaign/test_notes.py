@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 from sciencegen.api.campaign.journal_items import CONTROL
-from sciencegen.api.campaign.notes import against_wild_type, by_predictors, crowded_letters, wild_type_notes
+from sciencegen.api.campaign.notes import (
+    against_wild_type,
+    by_predictors,
+    crowded_letters,
+    hit_threshold,
+    misplaced_wild_type,
+    wild_type_notes,
+)
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.optimization.campaign import Plate
+from sciencegen.optimization.measurements import Measurement
 
 WILD = Reference("MKVLAW", 2)
 
@@ -84,3 +92,39 @@ def test_models_that_disagree_are_named_and_those_that_agree_are_not():
 def test_items_outside_of_a_predictor_s_domain_are_counted():
     (told,) = by_predictors(plate([1.0, 2.0], [0.0, 1.0], [2.0, 3.0], [True, False]), ["y"], "other")
     assert told.startswith("1 of the plate's 2 items are unlike all that the predictor 'y' learned from")
+
+
+VALUES = [0.0] * 16 + [0.1, 0.2, 0.3, 1.0]
+
+
+def of_wild_type(value: float) -> Measurement:
+    return Measurement("MKVLAW", "MKVLAW", value, float("nan"), 1, 0)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_hit_is_at_least_as_good_as_the_best_reference_if_that_is_better_than_the_best_tenth(sign):
+    values = [sign * value for value in VALUES]
+    beside = [of_wild_type(sign * 0.2), of_wild_type(sign * 0.9)]
+    found, notes = hit_threshold(values, beside, sign < 0, "the wild type")
+    assert found == sign * 0.9
+    assert notes[0].startswith(f"a hit is at least as good as the wild type ({sign * 0.9:.3g})")
+    assert hit_threshold(values, beside[:1], sign < 0, "the wild type") == (None, [])
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_hit_near_the_dead_ones_is_asked_for(sign):
+    dead = [*[0.0] * 17, 0.1, 0.2, 1.0]
+    found, (told,) = hit_threshold([sign * value for value in dead], [], sign < 0, "")
+    assert found is None
+    assert "most measured items lie near the worst value" in told
+    assert "pass `hit`" in told
+    assert hit_threshold([sign * value for value in np.linspace(0, 1, 20)], [], sign < 0, "") == (None, [])
+
+
+def test_a_wild_type_outside_of_its_own_interval_is_doubted():
+    extra = {"value": np.array([[0.5, -9.0], [0.2, -9.5], [0.8, -8.5]])}
+    found = Plate(["MRVLAW"], ["pool"], {"value": np.ones((3, 1))}, 1, extra=extra)
+    (told,) = misplaced_wild_type(found, "value", of_wild_type(9.0))
+    assert "expects the wild type at 0.5 (0.2 to 0.8), it was measured at 9" in told
+    assert misplaced_wild_type(found, "value", of_wild_type(0.3)) == []
+    assert misplaced_wild_type(found, "value", None) == []
