@@ -322,7 +322,7 @@ class AlignedScorer:
         self.representation = representation
         self.names = ProteinVariantNames(representation.reference)
         self.log_odds = np.log(representation.gaps) - np.log1p(-representation.gaps)
-        self.baselines = (COLUMN_SCORE,) if len(representation.letters) else ()
+        self.baselines: tuple[str, ...] = (COLUMN_SCORE,) if len(representation.letters) else ()
 
     def all_singles(self) -> list[str]:
         """All single substitutions of residues that have a column in the alignment."""
