@@ -40,7 +40,7 @@ class DiffusionVAESettings:
     steps: of the diffusion when latents are decoded, with the sampler `sampler`, which draws no noise."""
 
     latent: int = 48
-    beta: Warmup = field(default_factory=lambda: Warmup("linear", 500, 0.0, 0.002))
+    beta: Warmup = field(default_factory=lambda: Warmup("linear", 500, 0.0, 1e-4))
     size_weight: float = 0.1
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.3))
     flow: FlowSettings = field(default_factory=FlowSettings)

@@ -60,7 +60,6 @@ class CrystalDiffusionSettings:
             dropout=ConditionDropout(some=0.5, everything=0.2),
             sampler="ancestral",
             steps=50,
-            step_noise=0.6,
             self_conditioning=0.5,
         )
     )

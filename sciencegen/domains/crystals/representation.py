@@ -181,11 +181,12 @@ def fit(
     parts, counts = np.array([log_lattice_parts(one.lattice) for one in items]), np.array([len(one) for one in items])
     volumes = parts[:, 0] * np.sqrt(3) - np.log(counts)
     cell = (float(volumes.mean()), float(max(volumes.std(), 1e-2)), float(max(parts[:, 1:].std(), 1e-2)))
-    sizes, place, number = np.unique(counts, return_inverse=True, return_counts=True)
+    sizes, first, place, number = np.unique(counts, return_index=True, return_inverse=True, return_counts=True)
     values = (values - scales.mean) / scales.std
     moments = standardization.by_size(values, place, len(sizes))
     elements = np.unique(np.concatenate([one.numbers for one in items]))
-    kept = np.linspace(0, len(items) - 1, min(MOST_KNOWN, len(items))).round().astype(int)
+    spaced = np.linspace(0, len(items) - 1, min(MOST_KNOWN, len(items))).round().astype(int)
+    kept = np.union1d(spaced, first)  # at least one of each size
     histogram = dict(zip(sizes.tolist(), number.tolist(), strict=True))
     chosen = [items[place] for place in kept]
     return CrystalRepresentation(
