@@ -41,7 +41,7 @@ def test_a_table_has_a_file_of_stamps_beside_it(cli, tmp_path, field):
     ("words", "told"),
     [
         (["--side", "4"], "pixels on a side"), (["--bands", "z"], "Expected bands among r"),
-        (["-o", "a.png"], "end in"), (["--psf", "none.fits"], "none.fits"), (["--extension", "7"], "the image 7"),
+        (["-o", "a.smi"], "end in"), (["--psf", "none.fits"], "none.fits"), (["--extension", "7"], "the image 7"),
         (["--pixel-scale", "-1"], "greater"),
     ],
 )  # fmt: skip

@@ -102,7 +102,7 @@ def values_of(name: str) -> dict[str, Any]:
         further = further_of(RECORDS[name]) if name in RECORDS else None
         given["set"] = {"members": 2} if further is None else {"batch_size": 64}
     if name == "score":  # of items
-        given = {key: one for key, one in given.items() if key not in ("set", "training")}
+        given = {key: one for key, one in given.items() if key not in ("set", "training", "recipe")}
     if name == "replay":
         given["row"] = ["1-3"]
     if name in ("evaluate", "map"):
