@@ -44,8 +44,12 @@ class Batch:
         apply = lambda value: None if value is None else function(value)  # noqa: E731
         return Batch({k: function(v) for k, v in self.fields.items()}, apply(self.mask), apply(self.condition))
 
-    def to(self, device: torch.device | str) -> Batch:
-        return self.map(lambda value: value.to(device))
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        return self.map(lambda value: value.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Batch:
+        """The batch in memory from which an accelerator copies it without the host's waiting."""
+        return self.map(Tensor.pin_memory)
 
     def select(self, index: Tensor | slice) -> Batch:
         """The items at `index`."""

@@ -79,13 +79,15 @@ class TypicalConditions:
         condition: Float[Tensor, "batch property"] | None,
     ) -> Float[Tensor, "batch property"] | None:
         """The condition with each NaN replaced by the value of the `chosen` item, less the bias."""
+        if not self.values.numel():
+            return condition
         return self.filled(condition, self.chosen(noise, counts, condition), noise)
 
     def filled(
         self, condition: Float[Tensor, "batch property"] | None, chosen: Int[Tensor, " batch"], like: Tensor
     ) -> Float[Tensor, "batch property"] | None:
         """The condition with the values of these items in place of NaN, less the bias."""
-        if not self.values.numel():
+        if not self.values.shape[1]:
             return condition
         typical = self.values[chosen].to(like)
         completed = typical if condition is None else torch.where(condition.isnan(), typical, condition.detach())

@@ -34,7 +34,7 @@ from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.networks.conditions import condition_features
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.points import NOISE_FREQUENCIES, exactly, noise_features, radial_functions
+from sciencegen.networks.points import NOISE_FREQUENCIES, exactly, noise_features, radial_functions, where_padded
 
 PLACES, TYPES, CELL = "places", "types", "cell"
 """Fields: fractional coordinates [batch atom 3], vectors of elements [batch atom entry] and the cell [batch 6]."""
@@ -322,8 +322,7 @@ class CrystalDenoiser(nn.Module):
     ) -> dict[str, Tensor]:
         """Estimates of each field; that of places is y = z / alpha plus a displacement without a mean."""
         self._check(z)
-        if mask is not None and bool(mask.all()):
-            mask = None
+        mask = where_padded(mask)
         real = None if mask is None else mask.to(z[PLACES].dtype)
         count = log_snr.new_full(log_snr.shape, z[PLACES].shape[1]) if real is None else real.sum(1)
         at = {name: log_snr + shift for name, shift in self.shifts.items()}

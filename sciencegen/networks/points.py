@@ -60,6 +60,11 @@ def centred(
     return (positions - (positions * real).sum(1, keepdim=True) / real.sum(1, keepdim=True).clamp(min=1)) * real
 
 
+def where_padded(mask: Bool[Tensor, "batch point"] | None) -> Bool[Tensor, "batch point"] | None:
+    """None for a mask without padding, on a CPU: elsewhere the host would have to wait for the answer."""
+    return None if mask is not None and mask.device.type == "cpu" and bool(mask.all()) else mask
+
+
 def radial_functions(distances: Float[Tensor, "..."], count: int, reach: float) -> Float[Tensor, "... count"]:
     """Gaussians exp(-((r - mu_k) / spacing)^2 / 2) with centres evenly spread over 0..reach, spacing apart."""
     centres = torch.linspace(0.0, reach, count, dtype=distances.dtype, device=distances.device)
@@ -325,8 +330,7 @@ class EquivariantDenoiser(nn.Module):
     ) -> dict[str, Tensor]:
         """Estimates of the positions (centre at zero) and of each noised field."""
         self._check(z)
-        if mask is not None and bool(mask.all()):
-            mask = None
+        mask = where_padded(mask)
         positions = centred(z[self.positions], mask)
         skip, size, inward = self._preconditioning(log_snr.to(positions.dtype))
         context = self._context(log_snr, condition, mask, positions)

@@ -63,7 +63,15 @@ def make_optimizer(model: nn.Module, settings: TrainingSettings) -> Optimizer:
 
 def adamw(model: nn.Module, settings: TrainingSettings) -> Optimizer:
     """Adam with decoupled weight decay."""
-    return torch.optim.AdamW(_groups(_trained(model), settings), lr=settings.learning_rate, betas=BETAS)
+    return _adamw(_trained(model), settings)
+
+
+def _adamw(parameters: Sequence[nn.Parameter], settings: TrainingSettings) -> Optimizer:
+    """On a GPU in one kernel for all parameters; Lightning can't scale the gradients of float16 with it."""
+    fused = settings.precision != "float16" and all(one.is_cuda for one in parameters)
+    return torch.optim.AdamW(
+        _groups(parameters, settings), lr=settings.learning_rate, betas=BETAS, fused=True if fused else None
+    )
 
 
 def muon(model: nn.Module, settings: TrainingSettings) -> Optimizer:
@@ -78,7 +86,7 @@ def muon(model: nn.Module, settings: TrainingSettings) -> Optimizer:
         of_muon: Group = {"params": matrices, "weight_decay": settings.weight_decay}
         parts.append(torch.optim.Muon([of_muon], lr=settings.learning_rate, adjust_lr_fn="match_rms_adamw"))
     if others := [one for one in trained if id(one) not in chosen]:
-        parts.append(torch.optim.AdamW(_groups(others, settings), lr=settings.learning_rate, betas=BETAS))
+        parts.append(_adamw(others, settings))
     return Joint(parts)
 
 

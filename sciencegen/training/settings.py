@@ -11,6 +11,7 @@ from sciencegen.errors import ConfigError, unknown_name
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "float32": "32-true",
+    "tf32": "32-true",
     "bfloat16": "bf16-mixed",
     "float16": "16-mixed",
 }
@@ -38,6 +39,7 @@ class TrainingSettings:
     down to `final_rate` times the peak. ema_decay: decay of the moving average of the weights, which the model has at
     the end (0: no averaging). checkpoint_every, log_every: in steps; checkpoints are also saved once a minute. A killed
     run resumes from its last checkpoint and ends with the same weights.
+    precision: of the steps; tf32 is float32 whose matrix products on a GPU keep 10 bits of each factor's mantissa.
     devices: number of GPUs of each node, or of processes on a CPU; each takes its share of every batch. "auto": all
     GPUs, or one process on a CPU. nodes: number of machines, on each of which the command is started. strategy: "ddp",
     copies of the model whose gradients are averaged; "auto" is ddp where there are several devices.
@@ -55,7 +57,7 @@ class TrainingSettings:
     weight_decay: float = 0.01
     largest_gradient: float = 1.0
     ema_decay: float = 0.999
-    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16", "float16"] = "float32"
     checkpoint_every: int = 500
     log_every: int = 50
     seed: int = 0

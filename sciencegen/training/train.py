@@ -25,6 +25,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader, IterableDataset
 
 from sciencegen.batch import Batch
+from sciencegen.diffusion.model import DiffusionModel, HoldsDiffusion
 from sciencegen.errors import ConfigError, Stopped
 from sciencegen.files import atomic_write, make_folder
 from sciencegen.networks.shared_noise import Share, SharedNoise
@@ -46,13 +47,15 @@ Part = tuple[Batch, int]
 class StepBatches(IterableDataset):
     """The batches from step `start` on; each process of a distributed run takes its share of every batch."""
 
-    def __init__(self, batches: Callable[[int], Iterator[Batch]], start: int, rank: int = 0, world: int = 1) -> None:
-        self.batches, self.start, self.rank, self.world = batches, start, rank, world
+    def __init__(
+        self, batches: Callable[[int], Iterator[Batch]], start: int, rank: int = 0, world: int = 1, pin: bool = False,
+    ) -> None:  # fmt: skip
+        self.batches, self.start, self.rank, self.world, self.pin = batches, start, rank, world, pin
 
     def __iter__(self) -> Iterator[Part]:
         for batch in self.batches(self.start):
             own = batch if self.world == 1 else batch.select(slice(self.rank, None, self.world))
-            yield own, len(batch)
+            yield own.pin_memory() if self.pin else own, len(batch)
 
 
 class TrainedModule(lightning.LightningModule):
@@ -78,7 +81,7 @@ class TrainedModule(lightning.LightningModule):
         return self.start + self.global_step
 
     def transfer_batch_to_device(self, batch: Part, device: torch.device, dataloader_idx: int) -> Part:
-        return batch[0].to(device), batch[1]
+        return batch[0].to(device, non_blocking=True), batch[1]
 
     def training_step(self, batch: Part, index: int) -> Tensor:
         own, rows = batch
@@ -112,12 +115,14 @@ class TrainedModule(lightning.LightningModule):
         """Sets average to d average + (1 - d) weights, with smaller d in early steps, so that initial weights decay."""
         decay = min(self.settings.ema_decay, (1 + self.step) / (10 + self.step)) if self.settings.ema_decay else 0.0
         with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                average_value = self.average[name] = self.average[name].to(value.device)
-                if value.is_floating_point():
-                    average_value.lerp_(value, 1 - decay)
-                else:
-                    average_value.copy_(value)
+            state = self.model.state_dict()
+            self.average = {name: self.average[name].to(value.device) for name, value in state.items()}
+            averaged = [name for name, value in state.items() if value.is_floating_point()]
+            torch._foreach_lerp_(
+                [self.average[name] for name in averaged], [state[name] for name in averaged], 1 - decay
+            )
+            for name in state.keys() - set(averaged):
+                self.average[name].copy_(state[name])
 
 
 # Callbacks of a training: averaged weights, checkpoints, log and progress.
@@ -227,9 +232,19 @@ class Log(lightning.Callback):
         self.sums: dict[str, float] = dict(before["sums"]) if before else {}
         self.count, self.items, self.began = before["count"] if before else 0, 0, time.monotonic()
         self.reported_at = -math.inf
+        self.waiting: list[dict[str, Tensor]] = []
 
     def state(self) -> LogState:
+        self._add()
         return {"sums": self.sums, "count": self.count}
+
+    def _add(self) -> None:
+        """Sum the terms of the latest steps, in one copy from the device: each step's own would make the host wait."""
+        names = [name for terms in self.waiting for name in terms]
+        values = [value for terms in self.waiting for value in terms.values()]
+        for name, value in zip(names, torch.stack(values).tolist() if values else (), strict=True):
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.waiting.clear()
 
     def on_train_start(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
         if not trainer.is_global_zero:
@@ -251,8 +266,7 @@ class Log(lightning.Callback):
             check_finite(module)
         if not trainer.is_global_zero:
             return
-        for name, value in module.terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        self.waiting.append({name: value.detach() for name, value in module.terms.items()})
         self.count += 1
         self.items += batch[1]
         if module.step % self.every == 0 or module.step == self.total:
@@ -262,6 +276,7 @@ class Log(lightning.Callback):
 
     def _means(self) -> tuple[dict[str, float], float]:
         """Mean terms of the steps since the last row, and items per second."""
+        self._add()
         means = {name: value / self.count for name, value in self.sums.items()}
         return means, self.items / max(time.monotonic() - self.began, 1e-9)
 
@@ -446,7 +461,7 @@ def _fit(
         accelerator={"cuda": "gpu"}.get(device, device),
         devices=settings.count,
         num_nodes=settings.nodes,
-        strategy=_strategy(settings),
+        strategy=_strategy(module, settings),
         precision=PRECISIONS[settings.precision],
         gradient_clip_val=settings.largest_gradient,
         callbacks=callbacks,
@@ -458,15 +473,26 @@ def _fit(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    data = StepBatches(batches, module.start, trainer.global_rank, trainer.world_size)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        trainer.fit(module, DataLoader(data, batch_size=None))
+    data = StepBatches(batches, module.start, trainer.global_rank, trainer.world_size, device == "cuda")
+    products = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if settings.precision == "tf32" and device == "cuda" else products)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trainer.fit(module, DataLoader(data, batch_size=None))
+    finally:
+        torch.set_float32_matmul_precision(products)
 
 
-def _strategy(settings: TrainingSettings) -> Strategy | str:
-    """Parameters may have no gradient: priors are fitted later. All processes have the same buffers from the start, and
-    no copies of gradients are made beside those that are summed."""
+def _strategy(module: TrainedModule, settings: TrainingSettings) -> Strategy | str:
+    """Parameters may have no gradient where something is fitted later, such as a prior. All processes have the same
+    buffers from the start, and no copies of gradients are made beside those that are summed."""
     if settings.strategy != "ddp" and settings.count * settings.nodes == 1:
         return "auto"
-    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False, gradient_as_bucket_view=True)
+    unused = fits_later(module.model)
+    return DDPStrategy(find_unused_parameters=unused, broadcast_buffers=False, gradient_as_bucket_view=True)
+
+
+def fits_later(model: nn.Module) -> bool:
+    """Whether a model may have parameters that no training step changes: all but plain diffusions."""
+    return getattr(type(model), "finish", None) not in (DiffusionModel.finish, HoldsDiffusion.finish)

@@ -186,9 +186,19 @@ class ImageVAE(VAE):
     def oriented(self, batch: Batch, generator: Generator) -> Batch:
         """The batch in one of the orientations of the settings' symmetry."""
         elements = SYMMETRIES[self.settings.symmetry]
-        g = elements[int(torch.randint(len(elements), (), generator=generator, device=generator.device))]
-        moved = {name: turned(batch[name], g) for name in (IMAGE, PSF, VARIANCE) if name in batch.fields}
-        return Batch({**batch.fields, **moved}, batch.mask, self.conditions.turned(batch.condition, g))
+        place = torch.randint(len(elements), (1,), generator=generator, device=generator.device)
+
+        def moved(turn: Callable[[int], Tensor]) -> Tensor:
+            """One of the orientations; on an accelerator of all, since the host can't know which without waiting."""
+            if place.device.type == "cpu":
+                return turn(elements[int(place)])
+            return torch.stack([turn(element) for element in elements]).index_select(0, place)[0]
+
+        fields = {name: moved(partial(turned, batch[name])) for name in (IMAGE, PSF, VARIANCE) if name in batch.fields}
+        condition = batch.condition
+        if condition is not None:
+            condition = moved(partial(self.conditions.turned, condition))  # type: ignore[arg-type]  # None stays None
+        return Batch({**batch.fields, **fields}, batch.mask, condition)
 
     def _log_prob(self, image: Tensor, batch: Batch, misfit: float | None = None) -> Float[Tensor, " batch"]:
         misfit = self.settings.misfit if misfit is None else misfit

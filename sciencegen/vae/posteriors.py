@@ -428,7 +428,8 @@ class HamiltonianPosterior:
     def _force(self, base: DiagonalGaussian, place: Latents, keep: bool) -> Latents:
         """The limited g(e). keep: whether it is differentiated further."""
         leaf = place if place.requires_grad and keep else place.detach().requires_grad_()
-        total = self.joint(base.reparameterized(leaf)[0]).sum()
+        with torch.backends.cudnn.flags(enabled=leaf.device.type != "cuda"):  # its GRU has no second derivative
+            total = self.joint(base.reparameterized(leaf)[0]).sum()
         return torch.autograd.grad(total, leaf, create_graph=keep)[0].clamp(-STRONGEST, STRONGEST)
 
 

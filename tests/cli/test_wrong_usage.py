@@ -38,9 +38,9 @@ def test_a_command_that_fails_leaves_no_folder(cli, table, arguments):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("optimize", "molecules", "--goal", "maximize qed", "-o", "o.pdf"), "-o to end in .csv"),
+        (("optimize", "molecules", "--goal", "maximize qed", "-o", "o.pdb"), "-o to end in .csv"),
         (("optimize", "molecules", "--goal", "maximize qed", "--structures", "o.pdb"), "--structures to end in .smi"),
-        (("propose", "molecules", "--measured", "m.csv", "-o", "o.pdf"), "-o to end in .csv"),
+        (("propose", "molecules", "--measured", "m.csv", "-o", "o.pdb"), "-o to end in .csv"),
         (("generate", "molecules", "--complete", "qm9-conformers", "-o", "x.csv"), "structures (.sdf) with --complete"),
         (("evaluate", "molecules", "m.csv", "--against", "moses/test", "--draws", "9"), "with --calibrate only"),
         (("score", "molecules", "m.csv", "--wild-type", "ACD"), "molecules have no variants by name"),
