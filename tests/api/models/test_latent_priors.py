@@ -57,14 +57,14 @@ class Noting(Silent):
 
 
 def test_what_could_not_be_fitted_is_a_note():
-    said, held = [], SimpleNamespace(arrays=range(1), once=lambda: iter("a"))
+    said, held = [], SimpleNamespace(weights=None, arrays=range(1), once=lambda: iter("a"))
     fit_priors(Noting(), held, TrainSettings(), said.append)
     assert said[-1] == "note: too few images"
 
 
 def test_a_model_tells_if_it_can_and_its_batches_are_counted():
     count = 2 * COMPUTE_CHUNK + 1
-    held = SimpleNamespace(arrays=range(count), once=lambda: iter("abc"))
+    held = SimpleNamespace(weights=None, arrays=range(count), once=lambda: iter("abc"))
     for model, more in ((Silent(), []), (Telling(), [f"prior: step {n}/3  loss 0.5" for n in (1, 3)])):
         said = []
         fit_priors(model, held, TrainSettings(finish={"steps": 3} if more else {}), said.append)
@@ -99,7 +99,7 @@ def test_a_model_that_asks_is_told_how_long_it_was_trained():
         told.append(trained)
 
     model.finish = finish
-    held = SimpleNamespace(arrays=[0], once=lambda: iter(()))
+    held = SimpleNamespace(weights=None, arrays=[0], once=lambda: iter(()))
     fit_priors(model, held, TrainSettings(), lambda line: None, trained=30)
     assert told == [30]
     with pytest.raises(ConfigError, match="no `finish` for this recipe"):
@@ -132,7 +132,7 @@ class Placed(Batch):
 def test_a_fit_without_room_starts_again_on_the_cpu():
     said, generator = [], torch.Generator().manual_seed(0)
     batch = Placed({VALUES: torch.randn(40, 3, generator=generator)}, None, torch.zeros(40, 1))
-    held = SimpleNamespace(arrays=range(40), once=lambda: iter([batch]))
+    held = SimpleNamespace(weights=None, arrays=range(40), once=lambda: iter([batch]))
     crowded, roomy = Cramped(), Cramped()
     roomy.load_state_dict(crowded.state_dict())
     fit_priors(crowded, held, TrainSettings(), said.append, device="cuda")
@@ -146,7 +146,7 @@ def test_a_fit_without_room_starts_again_on_the_cpu():
 @pytest.mark.gpu
 def test_a_gpu_fits_the_prior_of_a_cpu():
     batch = Batch({VALUES: torch.randn(400, 3)}, None, torch.zeros(400, 1))
-    held, losses = SimpleNamespace(arrays=range(400), once=lambda: iter([batch])), {}
+    held, losses = SimpleNamespace(weights=None, arrays=range(400), once=lambda: iter([batch])), {}
     start = ArrayVAE(3, 1, ArrayVAESettings(latent=2, width=8, depth=1, flow_layers=2, flow_width=8)).eval()
     for device in ("cpu", "cuda"):
         model = ArrayVAE(3, 1, start.settings).eval()

@@ -42,6 +42,7 @@ class OfLatents:
 
     columns = MappingProxyType({"latents": None})
     made_by = None
+    summary = MappingProxyType({})
 
     def predict(self, latents, novel=None):
         first = latents[:, 0].astype(float)
