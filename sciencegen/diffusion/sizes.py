@@ -51,10 +51,10 @@ class SizeTable:
 class SizedDiffusion(HoldsDiffusion):
     """p(n | c) p(x | n, c): a size by `SizeTable`, then an item of that size. Hoogeboom et al. 2022, section 3.
 
-    diffusion: model of items up to the largest size; every field of its state has positions, and there are no given
-    fields. Draws are padded to the largest size and masked. A latent represents the size by the normal quantile of its
-    place in the distribution p(n), so that decoding the size needs no condition. typical: conditions of training items,
-    for draws where some aren't given; None: the network draws without.
+    diffusion: model of items up to the largest size, without given fields; its fields with positions are cut. Draws are
+    padded to the largest size and masked. A latent represents the size by the normal quantile of its place in the
+    distribution p(n), so that decoding the size needs no condition. typical: conditions of training items, for draws
+    where some aren't given; None: the network draws without.
     """
 
     def __init__(self, diffusion: DiffusionModel, table: SizeTable, typical: TypicalConditions | None = None) -> None:

@@ -18,7 +18,7 @@ import torch
 from sciencegen.api.models.folder import load_model
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import TaskSettings
-from sciencegen.domains.crystals.elements import element_data, reduced_formula
+from sciencegen.domains.crystals.elements import counts_of, element_data, reduced_formula
 from sciencegen.domains.crystals.items import Crystal, crystal, parse_text
 from sciencegen.domains.crystals.metrics import structure_prediction
 from sciencegen.domains.crystals.tasks import resolve
@@ -31,22 +31,21 @@ def read(path: Path) -> list[Crystal]:
 
 
 def ratios(item: Crystal) -> tuple[int, ...]:
-    counts = np.unique(item.numbers, return_counts=True)[1]
-    return tuple(sorted(counts // np.gcd.reduce(counts)))
+    return tuple(sorted(counts_of(item)[1].tolist()))
 
 
-def along_the_scale(item: Crystal) -> list[int]:
+def in_order(item: Crystal) -> list[int]:
     """Elements, those with fewer atoms first, then by Mendeleev number."""
     elements, counts = np.unique(item.numbers, return_counts=True)
     return elements[np.lexsort([element_data()["mendeleev_number"][elements], counts])].tolist()
 
 
 def substituted(target: Crystal, known: list[Crystal], volumes: dict[int, float], tries: int) -> list[Crystal]:
-    wanted, scale = along_the_scale(target), element_data()["mendeleev_number"]
-    away = [np.abs(scale[along_the_scale(one)] - scale[wanted]).sum() for one in known]
+    wanted, scale = in_order(target), element_data()["mendeleev_number"]
+    away = [np.abs(scale[in_order(one)] - scale[wanted]).sum() for one in known]
     made = []
     for place in np.argsort(away, kind="stable")[:tries]:
-        exchange = dict(zip(along_the_scale(known[place]), wanted, strict=True))
+        exchange = dict(zip(in_order(known[place]), wanted, strict=True))
         numbers = np.array([exchange[number] for number in known[place].numbers.tolist()])
         volume = sum(volumes[number] for number in numbers.tolist())
         one = crystal(known[place].lattice * (volume / known[place].volume) ** (1 / 3), numbers, known[place].places)

@@ -88,13 +88,18 @@ def shortest_distance(item: Crystal) -> float:
     return float(described(item)[0][:, 0].min())
 
 
-@lru_cache(maxsize=100_000)
-def space_group(item: Crystal, tolerance: float = SYMMETRY) -> int:
-    """Number of the space group by spglib; a ValueError if it finds none."""
+def symmetry_dataset(item: Crystal, tolerance: float) -> Any:
+    """Spglib's description of an item's symmetry within a tolerance in ångström; None if it finds none."""
     import spglib
 
     cell: Any = (item.lattice, item.places, item.numbers)  # spglib's types are those of lists
-    found = spglib.get_symmetry_dataset(cell, symprec=tolerance)
+    return spglib.get_symmetry_dataset(cell, symprec=tolerance)
+
+
+@lru_cache(maxsize=100_000)
+def space_group(item: Crystal, tolerance: float = SYMMETRY) -> int:
+    """Number of the space group by spglib; a ValueError if it finds none."""
+    found = symmetry_dataset(item, tolerance)
     if found is None:
         raise ValueError("no space group")
     return int(found.number)

@@ -98,7 +98,7 @@ def crystal_diffusion(
     if latent:
         return SizedDiffusion(diffusion, table)
     known = TypicalConditions(torch.from_numpy(representation.known).float(), torch.from_numpy(representation.counts))
-    return CrystalDiffusion(diffusion, table, known, representation.symmetries, representation.cell)
+    return CrystalDiffusion(diffusion, table, known, representation.symmetries)
 
 
 def adapted(

@@ -32,9 +32,11 @@ from sciencegen.runs import check_format
 MOST_ATOMS = 24
 """Atoms of the largest cell that is learned from: a step costs their square."""
 GROUP_SCALE = 2.0
+"""Of the vectors of columns of the periodic table, so that these are decided before the elements."""
 LANTHANIDES, ACTINIDES = slice(58, 72), slice(90, 104)
 """Groups of their own beside the 18 columns of the periodic table."""
 MOST_KNOWN = 4000
+"""Training crystals whose conditions, symmetry and formula are kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +123,7 @@ class CrystalRepresentation(StandardizedRepresentation):
         return len(encoded)
 
     def to_json(self) -> Json:
-        texts = [json.dumps(one.to_json(), separators=(",", ":")) for one in self.symmetries]
+        texts = [json.dumps(one.to_json(), separators=(",", ":")) for one in self.symmetries]  # not a number a line
         distinct = {one: place for place, one in enumerate(dict.fromkeys(texts))}
         return {
             "format": 1,

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,13 +28,14 @@ from sciencegen.diffusion.samplers import noise_of_start
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import FIRST, TURNS, OrbitState
 from sciencegen.diffusion.state import Fields, State
+from sciencegen.domains.crystals.geometry import symmetry_dataset
 from sciencegen.domains.crystals.items import Crystal
 from sciencegen.networks.crystals import CELL, PLACES, TYPES, cell_field, log_lattice
 
 TOLERANCE = 0.02
 """Ångström, within which atoms of known crystals are copies of each other."""
 METRIC = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-MOST_WAYS = 512
+"""Entries of a metric tensor, xx, yy, zz, yz, xz, xy."""
 TURN_UNIT, ANCHOR_UNIT = 1 / 24, 1e-4
 
 
@@ -49,7 +49,7 @@ class Orbits:
     anchors: Float[np.ndarray, "atom 3"]
     metric: Float[np.ndarray, "6 6"]
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Number of atoms of each orbit, by its first atom."""
         return tuple(np.unique(self.first, return_counts=True)[1].tolist())
@@ -75,15 +75,9 @@ def load(data: Sequence[Sequence[int]]) -> Orbits:
 def orbits(item: Crystal) -> Orbits:
     """Those of a crystal's space group; without spglib, or if it finds none, each atom for itself."""
     count = len(item)
-    alone = Orbits(np.arange(count), np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), np.eye(6))
-    if find_spec("spglib") is None:
-        return alone
-    import spglib
-
-    cell: Any = (item.lattice, item.places, item.numbers)  # spglib's types are those of lists
-    found = spglib.get_symmetry_dataset(cell, symprec=TOLERANCE)
+    found = None if find_spec("spglib") is None else symmetry_dataset(item, TOLERANCE)
     if found is None:
-        return alone
+        return Orbits(np.arange(count), np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), np.eye(6))
     rotations = found.rotations.astype(float)
     images = np.einsum("kxy,jy->kjx", rotations, item.places) + found.translations[:, None]
     apart = images[:, :, None] - item.places
@@ -114,57 +108,6 @@ def given(known: Sequence[Orbits], longest: int) -> Mapping[str, Tensor]:
 def anchors(known: Sequence[Orbits]) -> Float[Tensor, "row atom 3"]:
     """The fixed places of atoms of crystals of one size."""
     return torch.from_numpy(np.stack([one.anchors for one in known]).astype(np.float32))
-
-
-@lru_cache(maxsize=10_000)
-def assignments(sizes: tuple[int, ...], counts: tuple[int, ...]) -> Int[np.ndarray, "way orbit"] | None:
-    """All ways to give each orbit, of these sizes, a kind of atom so that kinds have these counts; None if there is no
-    way or are more than `MOST_WAYS`.
-
-    Examples
-    --------
-    >>> assignments((1, 1, 3), (1, 4)).tolist()
-    [[0, 1, 1], [1, 0, 1]]
-    """
-    ways: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((), counts)]
-    for place, size in enumerate(sizes):
-        after = sum(sizes[place + 1 :])
-        ways = [
-            ((*way, kind), left)
-            for way, open_counts in ways
-            for kind in range(len(counts))
-            if min(left := (*open_counts[:kind], open_counts[kind] - size, *open_counts[kind + 1 :])) >= 0
-            and sum(left) == after
-        ]
-        if not 0 < len(ways) <= MOST_WAYS:
-            return None
-    return np.array([way for way, _ in ways])
-
-
-def composed(
-    denoise: Denoiser, known: Sequence[Orbits], counts: tuple[int, ...], kinds: Float[Tensor, "kind entry"]
-) -> Denoiser:
-    """A denoiser whose atoms have one composition: its elements are the mean over all assignments of orbits, each as
-    probable as the estimate says. kinds: the vectors of the elements, whose counts these are."""
-    likely = kinds.argmax(1)
-    plans = []
-    for one in known:
-        starts, place = (torch.from_numpy(part) for part in np.unique(one.first, return_inverse=True))
-        ways = assignments(one.sizes, counts)
-        assert ways is not None  # or it would not have been chosen
-        choice = torch.nn.functional.one_hot(torch.from_numpy(ways), len(counts)).float()
-        plans.append((starts, place, torch.tensor(one.sizes).float(), choice))
-
-    def changed(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
-        estimate = denoise(z, log_snr, condition, mask)
-        types = estimate[TYPES].clone()
-        for row, (starts, place, sizes, choice) in enumerate(plans):
-            log_chance = estimate[TYPES][row, starts][:, likely].cpu().float().clamp(min=1e-12).log() * sizes[:, None]
-            weight = torch.einsum("wok,ok->w", choice, log_chance).softmax(0)
-            types[row] = (torch.einsum("w,wok->ok", weight, choice) @ kinds)[place].to(types)
-        return {**estimate, TYPES: types}
-
-    return changed
 
 
 def symmetric(
@@ -206,17 +149,13 @@ class CrystalDiffusion(SizedDiffusion):
     """A `SizedDiffusion` whose draws have the orbits of known crystals, of those nearest in what is asked for."""
 
     typical: TypicalConditions
+    state: OrbitState
 
     def __init__(
-        self,
-        diffusion: DiffusionModel,
-        table: SizeTable,
-        typical: TypicalConditions,
-        symmetries: Sequence[Orbits],
-        cell: tuple[float, float, float],
+        self, diffusion: DiffusionModel, table: SizeTable, typical: TypicalConditions, symmetries: Sequence[Orbits]
     ) -> None:
         super().__init__(diffusion, table, typical)
-        self.symmetries, self.cell = symmetries, cell
+        self.symmetries = symmetries
 
     @torch.no_grad()
     def generate_sized(self, noise: Tensor, counts: Tensor, condition: Condition = None) -> Batch:
@@ -234,8 +173,7 @@ class CrystalDiffusion(SizedDiffusion):
     ) -> Batch:
         """Draws with the orbits and, where none are given, the conditions of the chosen known crystals. bend: what else
         is known about the rows of a size."""
-        settings, state = self.diffusion.settings, self.diffusion.state
-        assert isinstance(state, OrbitState)
+        settings, state, moments = self.diffusion.settings, self.state, self.diffusion.network.cell
 
         def work(z: Batch, rows: Tensor) -> Batch:
             known = [self.symmetries[place] for place in chosen[rows].tolist()]
@@ -244,10 +182,10 @@ class CrystalDiffusion(SizedDiffusion):
             fields = state.turned(state.project(z.fields, None), like)
             fields[PLACES] = at.alpha * anchors(known).to(z[PLACES]) + at.sigma * fields[PLACES]
             start = Batch({**fields, **like.fields}, None, z.condition)
-            fresh = noise_of_start(state, z)
+            fresh = noise_of_start(state, z)  # keyed by z, since rows of one template may have equal places
             return self.diffusion.draw(
                 start, settings.sampler, settings.steps, lambda step, z: state.turned(fresh(step, z), like),
-                lambda denoise: bend(symmetric(denoise, state, known, self.cell), rows),
+                lambda denoise: bend(symmetric(denoise, state, known, moments), rows),
             )  # fmt: skip
 
         return self.each_size(noise, counts, work, self.typical.filled(condition, chosen, noise))

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import NEAREST, Bend, Condition, vary
 from sciencegen.diffusion.process import Denoiser, Levels
 from sciencegen.diffusion.samplers import noise_of_start, row_keys
-from sciencegen.diffusion.spaces import OrbitState
 from sciencegen.diffusion.state import Fields
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.crystals.elements import formula_counts
@@ -26,7 +27,7 @@ from sciencegen.domains.crystals.features import along_the_scale
 from sciencegen.domains.crystals.files import ITEMS
 from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal
 from sciencegen.domains.crystals.representation import CrystalRepresentation
-from sciencegen.domains.crystals.symmetry import CrystalDiffusion, Orbits, assignments, composed, orbits, symmetric
+from sciencegen.domains.crystals.symmetry import CrystalDiffusion, Orbits, orbits, symmetric
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 from sciencegen.networks.crystals import CELL, PLACES, TYPES
@@ -34,6 +35,8 @@ from sciencegen.networks.crystals import CELL, PLACES, TYPES
 LEVEL = 0.75
 """Default noise level of variations."""
 ATOMS = "atoms"
+MOST_WAYS = 512
+"""Ways to share out elements among orbits; known crystals with more are left out."""
 CONDITION_UNIT = 10.0
 """Steps of Pettifor's scale for each atom that count as much as a standard deviation of a condition."""
 
@@ -84,6 +87,56 @@ def knowing(denoise: Denoiser, change: Callable[[Fields], Mapping[str, Tensor]])
     return changed
 
 
+@lru_cache(maxsize=10_000)
+def assignments(sizes: tuple[int, ...], counts: tuple[int, ...]) -> Int[np.ndarray, "way orbit"] | None:
+    """All ways to give each orbit, of these sizes, a kind of atom so that kinds have these counts; None if there is no
+    way or are more than `MOST_WAYS`.
+
+    Examples
+    --------
+    >>> assignments((1, 1, 3), (1, 4)).tolist()
+    [[0, 1, 1], [1, 0, 1]]
+    """
+    ways: list[tuple[tuple[int, ...], tuple[int, ...]]] = [((), counts)]
+    for place, size in enumerate(sizes):
+        after = sum(sizes[place + 1 :])
+        ways = [
+            ((*way, kind), left)
+            for way, open_counts in ways
+            for kind in range(len(counts))
+            if min(left := (*open_counts[:kind], open_counts[kind] - size, *open_counts[kind + 1 :])) >= 0
+            and sum(left) == after
+        ]
+        if not 0 < len(ways) <= MOST_WAYS:
+            return None
+    return np.array([way for way, _ in ways])
+
+
+def composed(
+    denoise: Denoiser, known: Sequence[Orbits], counts: tuple[int, ...], kinds: Float[Tensor, "kind entry"]
+) -> Denoiser:
+    """A denoiser whose atoms have one composition: its elements are the mean over all assignments of orbits, each as
+    probable as the estimate says. kinds: the vectors of the elements, whose counts these are."""
+    likely = kinds.argmax(1)
+    plans = []
+    for one in known:
+        starts, place = (torch.from_numpy(part) for part in np.unique(one.first, return_inverse=True))
+        ways = assignments(one.sizes, counts)
+        assert ways is not None  # or it would not have been chosen
+        choice = functional.one_hot(torch.from_numpy(ways), len(counts)).float()
+        plans.append((starts, place, torch.tensor(one.sizes).float(), choice))
+
+    def change(estimate: Fields) -> dict[str, Tensor]:
+        types = estimate[TYPES].clone()
+        for row, (starts, place, sizes, choice) in enumerate(plans):
+            log_chance = estimate[TYPES][row, starts][:, likely].cpu().float().clamp(min=1e-12).log() * sizes[:, None]
+            weight = torch.einsum("wok,ok->w", choice, log_chance).softmax(0)
+            types[row] = (torch.einsum("w,wok->ok", weight, choice) @ kinds)[place].to(types)
+        return {TYPES: types}
+
+    return knowing(denoise, change)
+
+
 @dataclass(frozen=True, eq=False)
 class FormulaTask:
     """Structures of one formula. counts: of its elements in one unit, by atomic number."""
@@ -95,19 +148,11 @@ class FormulaTask:
 
     def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """With the orbits of known crystals of similar compositions that the elements can share out among them."""
-        sizes, unit, known = drawn_sizes(noise, self.sizes), sum(self.counts.values()), self.model.symmetries
+        sizes, known = drawn_sizes(noise, self.sizes), self.model.symmetries
         kinds = vectors(self.representation, np.array(list(self.counts)))
-
-        def of(size: int) -> tuple[int, ...]:
-            return tuple(count * size // unit for count in self.counts.values())
-
-        def fits(size: int, one: Orbits) -> bool:
-            return len(one.first) == size and assignments(one.sizes, of(size)) is not None
-
-        fitting = {size: torch.tensor([fits(size, one) for one in known]) for size in sizes.unique().tolist()}
-        possible = torch.stack([fitting[size] for size in sizes.tolist()])
+        possible = torch.stack([self.fitting[size] for size in sizes.tolist()])
         if bool(possible.any(1).all()):
-            off = self._unlike() + CONDITION_UNIT * self.model.typical.squared_distances(sizes, condition)
+            off = self.unlike + CONDITION_UNIT * self.model.typical.squared_distances(sizes, condition)
             order = torch.where(possible, off, torch.inf).argsort(dim=1, stable=True)
             uniform = np.array([key / 2**64 for key in row_keys(noise)])
             rank = np.minimum((NEAREST + 1) ** uniform**2 - 1, possible.sum(1).numpy() - 1).astype(int)
@@ -115,19 +160,33 @@ class FormulaTask:
 
             def bend(denoise: Denoiser, rows: Tensor) -> Denoiser:
                 orbits = [known[place] for place in chosen[rows].tolist()]
-                return composed(denoise, orbits, of(len(orbits[0].first)), kinds)
+                return composed(denoise, orbits, self.counts_in(len(orbits[0].first)), kinds)
 
             return self.model.generate_like(noise, sizes, chosen, condition, bend)
 
         def free(size: int) -> Bend:
-            types = kinds.repeat_interleave(torch.tensor(of(size)), 0)
+            types = kinds.repeat_interleave(torch.tensor(self.counts_in(size)), 0)
             return lambda denoise: knowing(
                 denoise, lambda estimate: {TYPES: types.to(estimate[TYPES]).expand_as(estimate[TYPES])}
             )
 
         return drawn_with(self.model, noise, sizes, condition, free)
 
-    def _unlike(self) -> Float[Tensor, " known"]:
+    def counts_in(self, size: int) -> tuple[int, ...]:
+        """Atoms of each element in a cell of so many atoms."""
+        return tuple(count * size // sum(self.counts.values()) for count in self.counts.values())
+
+    @cached_property
+    def fitting(self) -> Mapping[int, Bool[Tensor, " known"]]:
+        """For each size the known crystals whose orbits the elements can share out among them."""
+
+        def fits(size: int, one: Orbits) -> bool:
+            return len(one.first) == size and assignments(one.sizes, self.counts_in(size)) is not None
+
+        return {size: torch.tensor([fits(size, one) for one in self.model.symmetries]) for size in self.sizes}
+
+    @cached_property
+    def unlike(self) -> Float[Tensor, " known"]:
         """Distances (ElMD) of the known compositions."""
         formulas = [dict(self.counts)]
         formulas += [{NUMBERS[one]: count for one, count in formula_counts(formula).items()}
@@ -203,8 +262,7 @@ class CrystalVariationTask:
         share = torch.special.ndtr(noise[:, 0].cpu().double())
         chosen = (share * len(self.items)).long().clamp(max=len(self.items) - 1).tolist()
 
-        state = self.model.diffusion.state
-        assert isinstance(state, OrbitState)
+        state = self.model.state
 
         def work(z: Batch, rows: Int[Tensor, " row"]) -> Batch:
             items = [self.items[chosen[row]] for row in rows.tolist()]
@@ -228,7 +286,7 @@ def read_crystals(source: str, setting: str) -> list[Crystal]:
     DataError
         For one that can't be read, and for an empty file.
     """
-    items = [ITEMS.parse(text) for text in ITEMS.texts_in(source)]
+    items = [ITEMS.parse(text) for text in ITEMS.texts_in(source, f"crystals for `{setting}`")]
     if refused := next((one for one in items if isinstance(one, Refusal)), None):
         raise DataError(f"Expected crystals for `{setting}` in {source}, got one that can't be read: {refused.reason}.")
     if not items:

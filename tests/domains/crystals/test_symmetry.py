@@ -14,8 +14,8 @@ from sciencegen.domains.crystals.elements import reduced_formula
 from sciencegen.domains.crystals.geometry import space_group
 from sciencegen.domains.crystals.items import parse_text
 from sciencegen.domains.crystals.models import CrystalDiffusionSettings, crystal_diffusion
-from sciencegen.domains.crystals.symmetry import assignments, load, orbits
-from sciencegen.domains.crystals.tasks import resolve
+from sciencegen.domains.crystals.symmetry import load, orbits
+from sciencegen.domains.crystals.tasks import assignments, resolve
 from sciencegen.networks.crystals import CELL, PLACES, TYPES, CrystalNetworkSettings
 
 PEROVSKITE = "crystal:4 4 4 90 90 90|Ba 0 0 0|Ti 0.5 0.5 0.5|O 0.5 0.5 0|O 0.5 0 0.5|O 0 0.5 0.5"
