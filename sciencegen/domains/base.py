@@ -36,6 +36,7 @@ from sciencegen.domains.capabilities import (
     Variants,
 )
 from sciencegen.domains.recipes import Recipe
+from sciencegen.errors import DataError
 from sciencegen.files import check_regular
 from sciencegen.items import Cell, Item, Json, Origin, Property, Reference, Refusal, Row
 from sciencegen.progress import Report
@@ -196,10 +197,13 @@ class ItemIO:
     def __post_init__(self) -> None:
         _set_defaults(self, key=ItemIO._text_as_key, read=ItemIO._read_table, write=ItemIO._write_table)
 
-    def texts_in(self, source: str) -> list[str]:
-        """The items in the file with this name, as texts; otherwise the text itself."""
-        if not source.lower().endswith(self.formats) or not os.path.exists(source):  # False for a name that is too long
+    def texts_in(self, source: str, what: str = "items, or a file of them") -> list[str]:
+        """The items in the file with this name, as texts; otherwise the text itself. A DataError if there is no such
+        file. what: is expected, for its message."""
+        if not source.lower().endswith(self.formats):
             return [source]
+        if not os.path.exists(source):  # False for a name that is too long
+            raise DataError(f"Expected {what}, found no file '{source}'. Check the path.")
         check_regular(source, "items")
         return [row.text for row in self.read(Path(source), None)]
 

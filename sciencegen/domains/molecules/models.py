@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -257,9 +256,7 @@ def check(settings: TaskSettings) -> None:
 
 def read_given(source: str) -> list[Chem.Mol]:
     """All molecules of a file, or that of a text."""
-    if source.lower().endswith(MOLECULES.items.formats) and not Path(source).is_file():
-        raise DataError(f"Expected molecules to `vary`, found no file '{source}'.")
-    items = [parse(text) for text in MOLECULES.items.texts_in(source)]
+    items = [parse(text) for text in MOLECULES.items.texts_in(source, "molecules to `vary`")]
     if refused := next((one for one in items if isinstance(one, Refusal)), None):
         raise DataError(f"Expected molecules to `vary`, got '{source}', with one that can't be read: {refused.reason}.")
     if not items:
