@@ -34,7 +34,7 @@ from sciencegen.domains.recipes import FamilyTraining, Recipe, VariantScorer
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.options import takes
-from sciencegen.scoring.oracles import PredictionTally, cells_of, measured_range, with_annotations
+from sciencegen.scoring.oracles import PredictionTally, cells_of, measured_range, tally_notes, with_annotations
 
 ALL_SINGLES = "all-singles"
 
@@ -296,7 +296,7 @@ class VariantScoring:
     @property
     def last_notes(self) -> list[str]:
         """Notes that are known after the last row."""
-        return [*self.numbering.notes, *(note for one in self.tallies.values() for note in one.notes)]
+        return [*self.numbering.notes, *tally_notes(self.tallies)]
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         while chunk := list(islice(self.rows, CHUNK)):

@@ -32,6 +32,7 @@ from sciencegen.scoring.oracles import (
     Score,
     cells_of,
     measured_range,
+    tally_notes,
     with_annotations,
 )
 
@@ -175,7 +176,7 @@ class Scoring:
     def notes(self) -> list[str]:
         """Notes on ignored settings and parts of scored rows, and on refused rows; complete after the last chunk."""
         notes = [*self.task.notes, *self.own.notes, *self._empty(), *self.left_out.notes, *self.numbering.notes]
-        return [*notes, *notes_of(self.judged), *(note for one in self.tallies.values() for note in one.notes)]
+        return [*notes, *notes_of(self.judged), *tally_notes(self.tallies)]
 
     def _empty(self) -> list[str]:
         """Notes on scores that no item has, while others have values; names with one reason share a note."""
@@ -268,7 +269,7 @@ class Scoring:
 
     def summary(self) -> dict[str, Any]:
         counts = {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
-        notes = [*self.numbering.notes, *(note for one in self.tallies.values() for note in one.notes)]
+        notes = [*self.numbering.notes, *tally_notes(self.tallies)]
         return counts | ({"notes": notes} if notes else {})
 
 

@@ -163,7 +163,7 @@ def tell(remarks: Iterable[str]) -> None:
 
 
 NEXT = {
-    "generate": "sciencegen evaluate {domain} {output} -o metrics.json",
+    "generate": "sciencegen evaluate {domain} {output} --against known.csv -o metrics.json",
     "optimize": "sciencegen replay {output} --row 1",
     "propose": "sciencegen record {domain} results.csv --journal campaign.csv",
     "record": "sciencegen propose {domain} --journal {output} -o plate.csv",
@@ -177,14 +177,15 @@ NEXT = {
     "predictor": "sciencegen predict {domain} items.csv --predictor value={output} -o predicted.csv",
 }
 """What usually follows a command, by its last word before the domain; a terminal shows it after the summary."""
-PICTURES = (".svg", ".png", ".pdf")
 
 
 def _following(output: str) -> str:
     """What usually follows the command that runs, or "" if nothing does."""
+    from sciencegen.latent.drawing import FIGURES
+
     words = sys.argv[1:]
     at = max((place for place in range(min(3, len(words))) if words[place] in NEXT), default=None)
-    if at is None or at + 1 >= len(words) or output == "-" or output.lower().endswith(PICTURES):
+    if at is None or at + 1 >= len(words) or output == "-" or output.lower().endswith(tuple(FIGURES)):
         return ""
     return NEXT[words[at]].format(domain=words[at + 1], output=shlex.quote(output))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -142,6 +142,11 @@ class PredictionTally:
                 "of these"
             )
         return found
+
+
+def tally_notes(tallies: Mapping[str, PredictionTally]) -> list[str]:
+    """The notes of all predictors."""
+    return [note for one in tallies.values() for note in one.notes]
 
 
 @runtime_checkable

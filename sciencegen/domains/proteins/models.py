@@ -254,7 +254,7 @@ def fit(
                 f"Expected {FOLDS} or more rows to train on with a number in {measured} and without gaps, found "
                 f"{known} of {len(texts)}. Measure more, or leave {measured} out."
             )
-    letters = letter_shares(rows, weights) if family else np.empty((0, len(ALPHABET)))
+    letters = log_letter_shares(rows, weights) if family else np.empty((0, len(ALPHABET)))
     return AlignmentRepresentation(reference, columns, tuple(conditions), mean, std, gaps, family, measured, letters)
 
 
@@ -265,7 +265,7 @@ def gap_shares(
     return ((rows == GAP).T @ weights + 0.5) / (weights.sum() + 1)
 
 
-def letter_shares(
+def log_letter_shares(
     rows: UInt8[np.ndarray, "sequence column"], weights: Float[np.ndarray, " sequence"]
 ) -> Float[np.ndarray, "column letter"]:
     """Log of (weight of the letter + 1/2) / (weight of all residues of the column + 10)."""
