@@ -176,6 +176,22 @@ def test_measured_properties_decide_among_the_decoded_candidates(trained):
         trained.measure, trained.settings = None, SMALL
 
 
+def test_tries_that_are_decoded_together_give_the_draws_of_single_ones(trained, monkeypatch):
+    """By a measure that only some lengths meet, so that rows are done after different tries."""
+    noise, nan = noise_of(trained, 60), float("nan")
+    asked = torch.tensor([[1.0, nan]]).expand(60, -1)
+
+    def measure(batch, columns):
+        return torch.stack([1.0 + batch.mask.sum(1) % 3, torch.full((len(batch),), nan)], 1)
+
+    monkeypatch.setattr(trained, "measure", measure)
+    monkeypatch.setattr(trained, "settings", replace(SMALL, candidates=16, measured=16))
+    together = trained.generate(noise, asked)
+    monkeypatch.setattr("sciencegen.vae.latent_prior_vae.TOGETHER", 1)
+    assert same(together, trained.generate(noise, asked)).all()
+    assert same(together.select(slice(5)), trained.generate(noise[:5], asked[:5])).all()
+
+
 def test_rows_without_a_condition_are_not_changed_by_others(trained):
     noise, nan = noise_of(trained, 40), float("nan")
     mixed = torch.tensor([[1.0, 0.0], [nan, nan]]).repeat(20, 1)
