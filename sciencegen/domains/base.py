@@ -197,15 +197,19 @@ class ItemIO:
     def __post_init__(self) -> None:
         _set_defaults(self, key=ItemIO._text_as_key, read=ItemIO._read_table, write=ItemIO._write_table)
 
-    def texts_in(self, source: str, what: str = "items, or a file of them") -> list[str]:
-        """The items in the file with this name, as texts; otherwise the text itself. A DataError if there is no such
-        file. what: is expected, for its message."""
-        if not source.lower().endswith(self.formats):
+    def texts_in(self, source: str) -> list[str]:
+        """The items in the file with this name, as texts; otherwise the text itself."""
+        if not source.lower().endswith(self.formats) or not os.path.exists(source):  # False for a name that is too long
             return [source]
-        if not os.path.exists(source):  # False for a name that is too long
-            raise DataError(f"Expected {what}, found no file '{source}'. Check the path.")
         check_regular(source, "items")
         return [row.text for row in self.read(Path(source), None)]
+
+    def texts_given(self, source: str, what: str) -> list[str]:
+        """As `texts_in`, of something that is no item if it ends like a file's name. what: is expected, for the
+        message of a DataError that there is no such file."""
+        if source.lower().endswith(self.formats) and not os.path.isfile(source):
+            raise DataError(f"Expected {what}, found no file '{source}'.")
+        return self.texts_in(source)
 
     def _text_as_key(self, item: Item) -> str:
         return self.text(item)

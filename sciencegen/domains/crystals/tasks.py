@@ -286,7 +286,7 @@ def read_crystals(source: str, setting: str) -> list[Crystal]:
     DataError
         For one that can't be read, and for an empty file.
     """
-    items = [ITEMS.parse(text) for text in ITEMS.texts_in(source, f"crystals for `{setting}`")]
+    items = [ITEMS.parse(text) for text in ITEMS.texts_given(source, f"crystals for `{setting}`")]
     if refused := next((one for one in items if isinstance(one, Refusal)), None):
         raise DataError(f"Expected crystals for `{setting}` in {source}, got one that can't be read: {refused.reason}.")
     if not items:

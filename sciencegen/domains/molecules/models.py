@@ -256,7 +256,7 @@ def check(settings: TaskSettings) -> None:
 
 def read_given(source: str) -> list[Chem.Mol]:
     """All molecules of a file, or that of a text."""
-    items = [parse(text) for text in MOLECULES.items.texts_in(source, "molecules to `vary`")]
+    items = [parse(text) for text in MOLECULES.items.texts_given(source, "molecules to `vary`")]
     if refused := next((one for one in items if isinstance(one, Refusal)), None):
         raise DataError(f"Expected molecules to `vary`, got '{source}', with one that can't be read: {refused.reason}.")
     if not items:

@@ -77,6 +77,11 @@ def test_sizes_follow_the_condition(model, representation):
     assert set(model.generate(noise(model, 16), condition).mask.sum(1).tolist()) == {5}
 
 
+def test_a_missing_file_is_told(model, representation):
+    with pytest.raises(DataError, match=r"crystals for `vary`, found no file 'none\.cif'"):
+        resolve(model, representation, TaskSettings(vary="none.cif"))
+
+
 def test_same_noise_gives_the_same_crystals_in_any_company(model, representation):
     rows = noise(model, 6)
     every = representation.decode(model.generate(rows))[3]
