@@ -181,11 +181,11 @@ NEXT = {
 
 def _following(output: str) -> str:
     """What usually follows the command that runs, or "" if nothing does."""
-    from sciencegen.latent.drawing import FIGURES
+    from sciencegen.api.writing.writer import PICTURES
 
     words = sys.argv[1:]
     at = max((place for place in range(min(3, len(words))) if words[place] in NEXT), default=None)
-    if at is None or at + 1 >= len(words) or output == "-" or output.lower().endswith(tuple(FIGURES)):
+    if at is None or at + 1 >= len(words) or output == "-" or output.lower().endswith(PICTURES):
         return ""
     return NEXT[words[at]].format(domain=words[at + 1], output=shlex.quote(output))
 
