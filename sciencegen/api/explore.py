@@ -30,7 +30,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.files import atomic_write
 from sciencegen.items import Cell, Item, Json, Origin, Property, Refusal
-from sciencegen.latent.geometry import arc, latent_noise, latents_near
+from sciencegen.latent.geometry import arc, latent_noise
 from sciencegen.options import takes
 
 # What the page asks its server: strict records of the JSON of each call.
@@ -121,8 +121,6 @@ class ExportRequest(Settings):
 
 ATTEMPTS = 6
 """Rounds of draws near an item, until enough different items are found."""
-SPARE = 3
-"""Draws of a round for each item that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -214,20 +212,11 @@ class Maker:
         return self.decoded(latents, condition)[0]
 
     def near(self, latent: Float[np.ndarray, " latent"], count: int, radius: float, seed: int) -> list[MadeItem]:
-        """Different items near a latent, as `LatentSpace.neighbours`: sqrt(1 - r^2) z + r noise."""
-        space, found = self.map.loaded.space, dict[str, tuple[Item, Float[np.ndarray, " latent"]]]()
-        text = self.map.loaded.domain.items.text
+        """Different items near a latent, as `LatentSpace.around`."""
+        space = self.map.loaded.space
         with self._lock:
-            own = [text(one) for one in space.decode_items(latent[None]) if not is_refusal(one)]
-            for attempt in range(ATTEMPTS):
-                moved = latents_near(latent, radius, SPARE * count, seed, attempt)
-                for one, place in zip(space.decode_items(moved), moved, strict=True):
-                    if not is_refusal(one) and text(one) not in own:
-                        found.setdefault(text(one), (one, place))
-                if len(found) >= count:
-                    break
-            chosen = list(found.values())[:count]
-            return self._described([one for one, _ in chosen], [place for _, place in chosen])
+            found = space.around(latent, space.decode_items(latent[None])[0], count, radius, seed, ATTEMPTS)
+            return self._described([one for one, _ in found], [place for _, place in found])
 
     def parsed(self, text: str) -> Item:
         """The item of a text; an error if it is none."""

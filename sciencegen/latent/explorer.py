@@ -30,7 +30,16 @@ from sciencegen.latent.drawing import (
     pictures_figure,
     shortened,
 )
-from sciencegen.latent.geometry import PrincipalAxes, arc, axes_of_values, latent_noise, latents_near, principal_axes
+from sciencegen.latent.geometry import (
+    STEP,
+    PrincipalAxes,
+    arc,
+    axes_of_values,
+    chunk_generator,
+    latent_noise,
+    latents_near,
+    principal_axes,
+)
 from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, InfersArrays, ItemCodec, LatentModel
 
 if TYPE_CHECKING:
@@ -224,6 +233,10 @@ Render = Callable[[Item, int, int], str]
 RenderAlike = Callable[[Sequence[Item], int, int], list[str]]
 LONGEST_TEXT = 80
 """Characters of an item in a message."""
+BARREN = 3
+"""Rounds in a row without a new neighbour, after which there are no more."""
+FARTHEST = 0.75
+"""Radius up to which neighbours are chosen by their similarity; farther items are as unlike as any two."""
 
 
 def as_given_texts(given: Given) -> list[str]:
@@ -258,6 +271,8 @@ class LatentSpace(LatentRows):
         An item as an object of the science's libraries.
     plausible : (item) -> bool
         Whether an item may be a neighbour.
+    like : (item) -> ((similarity, generator) -> item or Refusal), optional
+        As in `Moves`.
 
     Examples
     --------
@@ -278,6 +293,7 @@ class LatentSpace(LatentRows):
     texts: Callable[[Given], list[str]] = as_given_texts
     object_of: Callable[[Item | Refusal], object | None] = as_given_item
     plausible: Callable[[Item], bool] = lambda item: True
+    like: Callable[[Item], Callable[[float, np.random.Generator], Item | Refusal]] | None = None
 
     def __repr__(self) -> str:
         """Size, properties and device, without the network's layers."""
@@ -341,27 +357,73 @@ class LatentSpace(LatentRows):
         return self.decode(latents)
 
     def neighbours(self, item: Given, n: int = 10, radius: float = 0.3, seed: int = 0, attempts: int = 20) -> list[str]:
-        """At most n distinct other plausible items near this one: sqrt(1 - r^2) z + r noise, again standard normal.
+        """At most n distinct other plausible items near this one, as `around`, with a warning of fewer than n."""
+        given = self._one(item)
+        latent, own = self.encode(given)[0], self.parse(given)
+        centre = own if self._by_likeness(radius) else self.decode_items(latent[None])[0]
+        if is_refusal(centre) or self.text(centre) != self.text(own):
+            told = "no item" if is_refusal(centre) else f"'{shortened(self.text(centre), LONGEST_TEXT)}'"
+            what = f"'{shortened(given, LONGEST_TEXT)}' is not reconstructed"
+            warnings.warn(f"{what}: its latent decodes to {told}, whose neighbours these are.", stacklevel=2)
+        found = self.around(latent, own, n, radius, seed, attempts)
+        if len(found) < n:
+            what = f"{len(found)} of {n} neighbours were found at a radius of {radius}: the others are implausible, or"
+            warnings.warn(f"{what} repeat these or the item. Pass another radius.", stacklevel=2)
+        return [self.text(one) for one, _ in found]
 
-        A small radius may give fewer than n, with a warning: most latents near the item are decoded to the item itself.
+    def _by_likeness(self, radius: float) -> bool:
+        return self.like is not None and radius <= FARTHEST
+
+    def around(
+        self, latent: Float[np.ndarray, " latent"], own: Item | Refusal, n: int, radius: float, seed: int = 0,
+        attempts: int = 20,
+    ) -> list[tuple[Item, Float[np.ndarray, " latent"]]]:  # fmt: skip
+        """At most n distinct other plausible items near an item, with their latents.
+
+        If the science says how alike two items are (molecules: Tanimoto similarity), these have a similarity of about
+        1 - r to it, and their latents are the nearest of more such items. Else, and above a radius of 0.75, they are
+        what random steps sqrt(1 - r^2) z + r noise, again standard normal, are decoded to; a small radius may give
+        fewer, since most latents near an item are decoded to the item itself.
+
+        Parameters
+        ----------
+        latent : array [latent]
+        own : the item of the latent, or why there is none
+        n : int
+        radius : float
+            Above 0, and 1 (a new draw) or less.
+        seed, attempts : int
+            `attempts`: most rounds of draws, until there are enough.
         """
         if not 0 < radius <= 1:
             raise ShapeError(f"Expected a radius above 0, and of 1 (a new draw) or less, got {radius}.")
-        given = self._one(item)
-        latent, own = self.encode([given]), self.text(self.parse(given))
-        if (centre := self.decode(latent)[0]) != own:
-            centre = f"'{shortened(centre, LONGEST_TEXT)}'" if centre else "no item"
-            what = f"'{shortened(given, LONGEST_TEXT)}' is not reconstructed"
-            warnings.warn(f"{what}: its latent decodes to {centre}, whose neighbours these are.", stacklevel=2)
-        found = {own: None}
+        change = self.like(own) if self.like is not None and radius <= FARTHEST and not is_refusal(own) else None
+        known = set[str]() if is_refusal(own) else {self.text(own)}
+        found = dict[str, tuple[Item, Float[np.ndarray, " latent"]]]()
+        barren = 0
         for attempt in range(attempts):
-            near = self.decode_items(latents_near(latent[0], radius, 4 * n, seed, attempt))
-            found |= dict.fromkeys(self.text(one) for one in near if not is_refusal(one) and self.plausible(one))
-            if len(found) > n:
-                return list(found)[1 : n + 1]
-        what = f"{len(found) - 1} of {n} neighbours were found at a radius of {radius}: the other latents decode"
-        warnings.warn(f"{what} to these, to the item itself or to implausible ones. Pass another radius.", stacklevel=2)
-        return list(found)[1:]
+            if change is None:
+                places = latents_near(latent, radius, 4 * n, seed, attempt)
+                items = self.decode_items(places)
+            else:
+                generator = chunk_generator(seed, STEP, attempt)
+                drawn = [change(1 - radius, generator) for _ in range(2 * n)]
+                distinct = {self.text(one): one for one in drawn if not is_refusal(one)}
+                items = [one for text, one in distinct.items() if text not in known]
+                arrays = self.representation.encode(items)
+                items = [one for one, array in zip(items, arrays, strict=True) if not is_refusal(array)]
+                places = self.encode_arrays([one for one in arrays if not is_refusal(one)])
+            for one, place in zip(items, places, strict=True):
+                if not is_refusal(one) and self.text(one) not in known and self.plausible(one):
+                    known.add(self.text(one))
+                    found[self.text(one)] = one, place
+            barren = 0 if items else barren + 1
+            if len(found) >= (n if change is None or attempt else 2 * n) or barren == BARREN:
+                break
+        chosen = list(found.values())
+        if change is not None:
+            chosen.sort(key=lambda one: float(np.linalg.norm(one[1] - latent)))
+        return chosen[:n]
 
     def map(self, items: Given, reference: Given | None = None) -> Float[np.ndarray, "item 2"]:
         """Two coordinates for each item: its latent on the plane in which the reference (or the items) vary most. Items

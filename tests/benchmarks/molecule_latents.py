@@ -111,16 +111,14 @@ def redrawn(model: LoadedModel, count: int) -> None:
 
 
 def neighbours(model: LoadedModel, molecules: list[Chem.Mol], radius: float, each: int = 10) -> None:
-    molecules, latents = encoded(model, molecules)
-    rng, key = np.random.default_rng(SEED), model.domain.items.key
+    molecules, _ = encoded(model, molecules)
+    parse = model.domain.items.parse
     alike, distinct, good = list[float](), list[float](), list[bool]()
-    for molecule, latent in zip(molecules, latents, strict=True):
-        noise = rng.standard_normal((each, len(latent)), dtype=np.float32)
-        found = decoded(model, np.sqrt(1 - radius**2) * latent + radius * noise)
+    for molecule in molecules:
+        found = [parse(text) for text in model.space.neighbours(molecule, each, radius, SEED)]
         good += [plausible(one) for one in found]
-        others = {key(one): one for one in found if one is not None and key(one) != key(molecule)}
-        distinct.append(len(others) / each)
-        alike += similarity(list(others.values()), [molecule])[:, 0].tolist() if others else []
+        distinct.append(len(found) / each)
+        alike += similarity(found, [molecule])[:, 0].tolist() if found else []
     quartiles = ", ".join(f"{value:.2f}" for value in np.quantile(alike, (0.25, 0.5, 0.75)))
     print(f"radius {radius}: {each} neighbours of each of {len(molecules)}: plausible {np.mean(good):.1%}, ", end="")
     print(f"distinct others {np.mean(distinct):.1%}, their similarity (quartiles) {quartiles}")

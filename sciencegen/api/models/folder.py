@@ -162,13 +162,13 @@ class LoadedModel:
             )
         from sciencegen.latent.explorer import LatentSpace
 
-        items, pictures = self.domain.items, self.domain.pictures
+        items, pictures, moves = self.domain.items, self.domain.pictures, self.domain.moves
         return LatentSpace(
             self.model, self.representation, self.device, self.threads, self.recipe.cpu_rows,
             parse=items.parse, text=items.text, render=self.domain.render,
             render_alike=None if pictures is None else pictures.render_alike,
             texts=partial(item_texts, self.domain), object_of=partial(object_of, self.domain),
-            plausible=constraint_of(self.domain, [], [], plausible=True),
+            plausible=constraint_of(self.domain, [], [], plausible=True), like=None if moves is None else moves.like,
         )  # fmt: skip
 
 

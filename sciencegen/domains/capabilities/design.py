@@ -237,6 +237,9 @@ class Moves:
         Moves over items that are made from building blocks in a limited number of steps (molecules: synthesis routes).
     analogues : Analogues, optional
         The candidates of plates. Without it they come from `mutate`, `edit` and `recombine`.
+    like : (item) -> ((similarity, generator) -> item or Refusal), optional
+        Random items at about a similarity to one, which are its neighbours in the latent space at a radius of 1 minus
+        that. Without it, and far from the item, neighbours are random steps in the latent space.
     shared : (start, end) -> SharedPart or Refusal, optional
         What two items share, which the items of a path from one to the other keep (molecules: the largest common
         substructure).
@@ -251,6 +254,7 @@ class Moves:
     implausible_groups: Callable[[str], list[str]] = lambda pattern: []
     from_blocks: FromBlocks | None = None
     analogues: Analogues | None = None
+    like: Callable[[Item], Callable[[float, np.random.Generator], Item | Refusal]] | None = None
     shared: Callable[[Item, Item], SharedPart | Refusal] | None = None
 
 

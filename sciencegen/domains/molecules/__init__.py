@@ -69,6 +69,7 @@ DOMAIN = Domain(
         implausible_groups=alerts.implausible_groups,
         from_blocks=later("sciencegen.domains.molecules.synthesis.space:block_moves"),
         analogues=series.ANALOGUES,
+        like=later("sciencegen.domains.molecules.analogues:like"),
         shared=later("sciencegen.domains.molecules.paths:shared_core"),
     ),
     structures=Structures(records=files.structure_records, read_scaffold=structure_files.read_scaffold),

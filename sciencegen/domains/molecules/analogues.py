@@ -18,6 +18,7 @@ import numpy as np
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdChemReactions, rdFingerprintGenerator
 
+from sciencegen.domains.molecules.alerts import alert_catalog, familiar_beside, is_plausible
 from sciencegen.domains.molecules.edits import CIS, TURNS, beyond, chain_bonds, set_double_bond, turned
 from sciencegen.domains.molecules.features import similarity
 from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, key, parse, undefined_stereocentres
@@ -585,3 +586,17 @@ class Lead:
         return (
             made if self._holds(made, self.undefined if undefined is None else undefined) else Refusal("not acceptable")
         )
+
+
+LIKE = 0.1
+"""Greatest difference from the similarity that a neighbour has."""
+
+
+def like(molecule: Chem.Mol) -> Callable[[float, Generator], Chem.Mol | Refusal]:
+    """Random analogues at about a similarity, with groups and alerts as those of `--vary`."""
+    familiar, alerts = familiar_beside([molecule]), alert_catalog()
+    most = alerts.count(molecule)
+    lead = Lead(
+        molecule, frozenset(), lambda made: is_plausible(made) and familiar(made) and alerts.count(made) <= most
+    )
+    return lambda target, generator: lead.analogue((target - LIKE, target + LIKE), target, generator)

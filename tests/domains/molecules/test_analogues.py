@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
+from sciencegen import load
 from sciencegen.domains.molecules import analogues
 from sciencegen.domains.molecules.analogues import (
     EXCHANGES,
+    LIKE,
     SUBSTITUENTS,
     Lead,
     kind_of,
     same_atoms,
     with_configurations,
 )
+from sciencegen.domains.molecules.features import similarity
 from sciencegen.domains.molecules.items import key, parse
 from sciencegen.items import Refusal
 
@@ -131,3 +134,17 @@ def test_fixed_atoms_stay():
 def test_the_same_seed_gives_the_same_analogues():
     first, second = ([key(one) for one in made_of(lead_of(MORPHINE), (0.4, 0.8), 8)] for _ in range(2))
     assert first == second
+
+
+@pytest.mark.long
+def test_neighbours_in_the_latent_space_are_as_alike_as_the_radius_says():
+    lead = "C#Cc1cccc(Nc2ncnc3cc(OCCOC)c(OCCOC)cc23)c1"
+    space = load("molecules", device="cpu")
+    for radius in (0.3, 0.6):
+        near = space.neighbours(lead, 5, radius)
+        assert len({lead, *near}) == 6
+        alike = similarity([parse(one) for one in near], [parse(lead)])[:, 0]
+        assert np.abs(alike - (1 - radius)).max() <= LIKE
+        steps = np.linalg.norm(space.encode(near) - space.encode(lead), axis=1)
+        assert (np.diff(steps) >= -1e-3).all()  # the nearest first
+        assert space.neighbours(lead, 5, radius) == near
