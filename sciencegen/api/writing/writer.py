@@ -185,18 +185,20 @@ class PictureSink:
             return []
         items = [self._science.items.parse(str(row["item"])) if row["item"] else Refusal(NO_ITEM) for row in self._rows]
         pictures = ["" if isinstance(one, Refusal) else self._science.render(one, WIDTH, HEIGHT) for one in items]
-        grid(pictures, [self._caption(row) for row in self._rows], ACROSS).write(self._output)
+        title = None if self._science.pictures is None else self._science.pictures.title
+        names = ["" if title is None or isinstance(one, Refusal) else title(one) for one in items]
+        grid(pictures, [self._caption(*one) for one in zip(self._rows, names, strict=True)], ACROSS).write(self._output)
         return self._beyond
 
-    def _caption(self, row: Mapping[str, Cell]) -> str:
-        """The row's numbers, a predicted one with its interval; the item's text if it has none."""
+    def _caption(self, row: Mapping[str, Cell], name: str) -> str:
+        """The item's name, and the row's numbers, a predicted one with its interval; the item's text without either."""
         numbers = {name: cell for name, cell in row.items() if isinstance(cell, float) and not name.endswith(INTERVAL)}
-        texts = []
-        for name, value in numbers.items():
-            ends = [row.get(f"{name}{end}") for end in INTERVAL[:2]]
+        texts = [name] if name else []
+        for column, value in numbers.items():
+            ends = [row.get(f"{column}{end}") for end in INTERVAL[:2]]
             known = [value, *(end for end in ends if isinstance(end, float))]
             shown = [f"{one:.0f}" if abs(one) >= 1000 else f"{one:.3g}" for one in known]
-            texts.append(f"{name} {shown[0]}" + (f" ({shown[1]} to {shown[2]})" if len(shown) == 3 else ""))
+            texts.append(f"{column} {shown[0]}" + (f" ({shown[1]} to {shown[2]})" if len(shown) == 3 else ""))
         while len(texts) > 1 and len(", ".join(texts)) > MOST_LETTERS:
             texts.pop()
         return ", ".join(texts) or shortened(caption(str(row["item"] or "")), MOST_LETTERS)

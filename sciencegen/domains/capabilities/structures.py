@@ -306,6 +306,8 @@ class Pictures:
     render_alike : (items, width, height) -> list of str, optional
         `Domain.render` of each item, with a common scale, such as of brightness.
     letters : Letters, optional
+    title : (item) -> str, optional
+        What a caption calls an item beside its values (crystals: the formula).
     charts : (compared) -> sequence of Chart, optional
         Plots of two quantities that experts of the science look at.
     """
@@ -314,6 +316,7 @@ class Pictures:
     traversals: bool = False
     render_alike: Callable[[Sequence[Item], int, int], list[str]] | None = None
     letters: Letters | None = None
+    title: Callable[[Item], str] | None = None
     charts: Callable[[Compared], Sequence[Chart]] | None = None
 
 

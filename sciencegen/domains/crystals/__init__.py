@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Pictures, ReferenceSets, Structures
+from sciencegen.domains.crystals.elements import reduced_formula
 from sciencegen.domains.crystals.features import REGRESSION, SIMILARITY
 from sciencegen.domains.crystals.files import ITEMS, OBJECTS
 from sciencegen.domains.crystals.metrics import NOTES, UNITS
@@ -27,7 +28,7 @@ DOMAIN = Domain(
     evaluate=later("sciencegen.domains.crystals.metrics:evaluate"),
     render=render,
     structures=Structures(records=records),
-    pictures=Pictures(gallery=12, traversals=True),
+    pictures=Pictures(gallery=12, traversals=True, title=reduced_formula),
     reference_sets=ReferenceSets(notes=NOTES, units=UNITS),
     objects=OBJECTS,
     moves=MOVES,

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciencegen.domains.crystals.elements import number_of
+from sciencegen.domains.crystals.elements import number_of, reduced_formula
 from sciencegen.domains.crystals.items import MOST_ATOMS, NUMBERS, SYMBOLS, Crystal, lattice_of
 from sciencegen.items import Refusal
 
@@ -420,7 +420,8 @@ def parse_xyz(text: str) -> InCell | Refusal:
 
 def cif_text(item: Crystal, name: str, values: Mapping[str, str]) -> str:
     """The item as a data block of CIF in P 1. values: further tags with their texts."""
-    lines = [f"data_{name}", *(f"_sciencegen_{tag} {value}" for tag, value in values.items())]
+    lines = [f"data_{name}", f"_chemical_formula_structural {reduced_formula(item)}"]
+    lines += [f"_sciencegen_{tag} {value}" for tag, value in values.items()]
     lines += ["_symmetry_space_group_name_H-M 'P 1'", "_symmetry_Int_Tables_number 1"]
     lines += [f"{tag} {value:.8g}" for tag, value in zip(CELL, item.cell, strict=True)]
     lines += [

@@ -21,6 +21,8 @@ NEIGHBOURS = 100
 """Neighbours of each atom whose distances describe a structure."""
 REDUCTION = 0.01
 """Ångström: tolerance within which atoms are translations of each other."""
+COPIED = 0.02
+"""Ångström, within which symmetry maps atoms onto each other."""
 SYMMETRY = 0.1
 """Ångström: tolerance of space groups, as usual for structures that no experiment refined."""
 
@@ -94,6 +96,19 @@ def symmetry_dataset(item: Crystal, tolerance: float) -> Any:
 
     cell: Any = (item.lattice, item.places, item.numbers)  # spglib's types are those of lists
     return spglib.get_symmetry_dataset(cell, symprec=tolerance)
+
+
+def operations(item: Crystal) -> tuple[Float[np.ndarray, "operation 3 3"], Int[np.ndarray, "operation atom"]] | None:
+    """Rotations of fractional coordinates, and the atom onto which each operation maps an atom; None without spglib, or
+    if it finds no symmetry."""
+    found = None if find_spec("spglib") is None else symmetry_dataset(item, COPIED)
+    if found is None:
+        return None
+    rotations = found.rotations.astype(float)
+    images = np.einsum("kxy,jy->kjx", rotations, item.places) + found.translations[:, None]
+    apart = images[:, :, None] - item.places
+    apart = np.linalg.norm((apart - np.round(apart)) @ item.lattice, axis=-1)
+    return rotations, (apart + np.where(item.numbers[:, None] == item.numbers, 0.0, np.inf)).argmin(2)
 
 
 @lru_cache(maxsize=100_000)

@@ -6,17 +6,19 @@ baseline of every generative model (Hautier et al. 2011; Szymanski & Bartel 2024
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.resources import files
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.domains.capabilities import Moves
 from sciencegen.domains.crystals.elements import element_data, formula_counts, oxidation_states
-from sciencegen.domains.crystals.geometry import shortest_distance
+from sciencegen.domains.crystals.geometry import described, operations, shortest_distance
 from sciencegen.domains.crystals.items import NUMBERS, Crystal, crystal
-from sciencegen.domains.crystals.properties import shortest_bond
 from sciencegen.errors import ConfigError
 from sciencegen.items import Reference, Refusal
 
@@ -24,8 +26,9 @@ REPLACING = [z for z in range(1, 93) if z not in (2, 10, 18, 36, 43, 61, *range(
 """Atomic numbers of elements that are put in: neither noble nor without any isotope of a long life."""
 STRAIN, SHIFT = 0.02, 0.08
 """Standard deviations of a random strain, and of a displacement in ångström."""
-CLOSEST_BOND = 0.68
-"""Least distance of plausible crystals as a multiple of the sum of covalent radii."""
+CLOSEST_BOND = 0.78
+"""Least distance of plausible crystals as a multiple of the sum of covalent radii, of elements that no known one
+holds as neighbours; of 99% of known crystals it is larger."""
 LEAST_APART = 0.7
 """Ångström: shorter than a bond of hydrogen."""
 
@@ -73,11 +76,18 @@ def swap(item: Crystal, generator: np.random.Generator) -> Crystal | Refusal:
 
 
 def distort(item: Crystal, generator: np.random.Generator) -> Crystal | Refusal:
-    """A small strain, and small displacements of the atoms."""
+    """A small strain, and small displacements of the atoms, both averaged over the operations of the space group, so
+    that it stays."""
     strain = STRAIN * generator.normal(size=(3, 3))
-    lattice = item.lattice @ (np.eye(3) + 0.5 * (strain + strain.T))
-    moved = item.places + SHIFT * generator.normal(size=item.places.shape) @ np.linalg.inv(lattice)
-    return crystal(lattice, item.numbers, moved)
+    strain = 0.5 * (strain + strain.T)
+    shift = SHIFT * generator.normal(size=item.places.shape) @ np.linalg.inv(item.lattice)
+    if found := operations(item):
+        rotations, target = found
+        turns = item.lattice.T @ rotations @ np.linalg.inv(item.lattice.T)
+        strain = (turns @ strain @ turns.swapaxes(1, 2)).mean(0)
+        images, shift = np.einsum("kxy,jy->kjx", rotations, shift) / len(rotations), np.zeros_like(shift)
+        np.add.at(shift, target, images)
+    return crystal(item.lattice @ (np.eye(3) + strain), item.numbers, item.places + shift)
 
 
 CHANGES: tuple[Callable[[Crystal, np.random.Generator], Crystal | Refusal], ...] = (substitute, swap, distort)
@@ -102,8 +112,23 @@ def recombine(item: Crystal, other: Crystal, generator: np.random.Generator) -> 
 
 
 def plausible(item: Crystal) -> bool:
-    """Whether no two atoms are closer than any bond."""
-    return shortest_distance(item) >= LEAST_APART and shortest_bond(item) >= CLOSEST_BOND
+    """Whether no two atoms are closer than those of their elements in known crystals."""
+    if shortest_distance(item) < LEAST_APART:
+        return False
+    distances, found = described(item)
+    return bool((distances >= least_distances()[item.numbers[:, None], item.numbers[found]]).all())
+
+
+@cache
+def least_distances() -> Float[np.ndarray, "number number"]:
+    """Ångström, by two atomic numbers: of `distances.csv`, or by covalent radii."""
+    radii = np.nan_to_num(element_data()["covalent_radius"], nan=1.6)
+    least = CLOSEST_BOND * (radii[:, None] + radii)
+    table = files("sciencegen.domains.crystals").joinpath("distances.csv").read_text(encoding="utf-8")
+    for row in csv.reader(table.splitlines()[1:]):
+        one, other = NUMBERS[row[0]], NUMBERS[row[1]]
+        least[one, other] = least[other, one] = float(row[2])
+    return least
 
 
 # Patterns: elements joined by hyphens (Li-O: holds both), the same after "only:" (no other element), or a formula with

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -28,12 +27,10 @@ from sciencegen.diffusion.samplers import noise_of_start
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import FIRST, TURNS, OrbitState
 from sciencegen.diffusion.state import Fields, State
-from sciencegen.domains.crystals.geometry import symmetry_dataset
+from sciencegen.domains.crystals.geometry import operations
 from sciencegen.domains.crystals.items import Crystal
 from sciencegen.networks.crystals import CELL, PLACES, TYPES, cell_field, log_lattice
 
-TOLERANCE = 0.02
-"""Ångström, within which atoms of known crystals are copies of each other."""
 METRIC = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Entries of a metric tensor, xx, yy, zz, yz, xz, xy."""
 TURN_UNIT, ANCHOR_UNIT = 1 / 24, 1e-4
@@ -75,14 +72,10 @@ def load(data: Sequence[Sequence[int]]) -> Orbits:
 def orbits(item: Crystal) -> Orbits:
     """Those of a crystal's space group; without spglib, or if it finds none, each atom for itself."""
     count = len(item)
-    found = None if find_spec("spglib") is None else symmetry_dataset(item, TOLERANCE)
+    found = operations(item)
     if found is None:
         return Orbits(np.arange(count), np.tile(np.eye(3), (count, 1, 1)), np.zeros((count, 3)), np.eye(6))
-    rotations = found.rotations.astype(float)
-    images = np.einsum("kxy,jy->kjx", rotations, item.places) + found.translations[:, None]
-    apart = images[:, :, None] - item.places
-    apart = np.linalg.norm((apart - np.round(apart)) @ item.lattice, axis=-1)
-    target = (apart + np.where(item.numbers[:, None] == item.numbers, 0.0, np.inf)).argmin(2)  # [operation atom]
+    rotations, target = found
     first = target.min(0)
     turns = np.empty((count, 3, 3))
     for atom, start in enumerate(first):
