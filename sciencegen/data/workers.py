@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from multiprocessing.connection import wait
 from typing import Any
@@ -41,20 +42,15 @@ def is_refusal(value: Item | Refusal | Failure) -> bool:
     return value is None or isinstance(value, Refusal | Failure)
 
 
-@dataclass(frozen=True)
-class EachItem:
-    """Applies a function of one item to a chunk; an exception fails only its item."""
-
-    function: Callable[[Any], Any]
-
-    def __call__(self, items: Sequence[Any]) -> list[Any]:
-        return [self._one(item) for item in items]
-
-    def _one(self, item: object) -> object:
+def _each(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """A function of one item applied to a chunk; an exception fails only its item."""
+    found = []
+    for item in items:
         try:
-            return self.function(item)
+            found.append(function(item))
         except Exception as error:  # third-party code: the error is recorded as the item's failure
-            return Failure(f"{type(error).__name__}: {error}")
+            found.append(Failure(f"{type(error).__name__}: {error}"))
+    return found
 
 
 def map_killable(
@@ -70,7 +66,7 @@ def map_killable(
     function must be importable (a module's function, a `functools.partial` of one or a dataclass that has one).
     processes: 0 runs in this process, without protection. timeout_s: for one chunk, then for each of its items.
     """
-    chunks = map_chunks_killable(EachItem(function), items, processes=processes, chunk=chunk, timeout_s=timeout_s)
+    chunks = map_chunks_killable(partial(_each, function), items, processes=processes, chunk=chunk, timeout_s=timeout_s)
     for start, members, results in chunks:
         found = [results] * len(members) if isinstance(results, Failure) else results
         yield from enumerate(found, start)

@@ -83,13 +83,9 @@ SPECTRA_CHUNK = 512
 """Images transformed at once: 512 of 64 x 64 pixels are 34 MB of complex numbers."""
 
 
-def spectrum_frequencies(side: int) -> Float[np.ndarray, " bin"]:
-    """Centres of the bins of `radial_power_spectrum`, in cycles per pixel: 0 to 1/2 in steps of 1 / side."""
-    return np.arange(side // 2 + 1) / side
-
-
 def radial_power_spectrum(images: Real[np.ndarray, "item y x"]) -> Float[np.ndarray, "item bin"]:
-    """Mean of |F(k)|^2 / (number of pixels) over the rings |k| nearest to `spectrum_frequencies`; unit: pixel squared.
+    """Mean of |F(k)|^2 / (number of pixels) over the rings |k| nearest to 0, 1 / side, ... 1/2 cycles per pixel;
+    unit: pixel squared.
 
     White noise of variance s^2 has s^2 in every bin. Invariant to 90-degree rotation, reflection and cyclic shifts.
     """

@@ -58,7 +58,7 @@ class HarmonicSettings:
 
 
 class PointProperties(NamedTuple):
-    """Outputs for each point; zero for padding. `pooled_scalars` and `pooled_vectors` sum them over an item."""
+    """Outputs for each point; zero for padding. Their sums over an item are extensive."""
 
     scalars: Float[Tensor, "batch point scalar"]
     charges: Float[Tensor, "batch point vector"]
@@ -194,11 +194,6 @@ def _spread(values: Float[Tensor, "real ..."], real: Bool[Tensor, "batch point"]
     return dense
 
 
-def pooled_scalars(found: PointProperties) -> Float[Tensor, "batch scalar"]:
-    """Sums over the points, for extensive properties; divide by the number of points for intensive ones."""
-    return found.scalars.sum(1)
-
-
 def pooled_vectors(
     found: PointProperties, positions: Float[Tensor, "batch point 3"], mask: Bool[Tensor, "batch point"] | None = None
 ) -> Float[Tensor, "batch vector 3"]:
@@ -220,7 +215,7 @@ QUADRATIC_BELOW = 0.1
 
 def summed(found: PointProperties, positions: Tensor, mask: Bool[Tensor, "batch point"]) -> Float[Tensor, " batch"]:
     """sum_i a_i, for extensive properties."""
-    return pooled_scalars(found)[:, 0]
+    return found.scalars.sum(1)[:, 0]
 
 
 def averaged(found: PointProperties, positions: Tensor, mask: Bool[Tensor, "batch point"]) -> Float[Tensor, " batch"]:

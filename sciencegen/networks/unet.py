@@ -7,9 +7,8 @@ Ronneberger et al. 2015 with the residual blocks of Dhariwal & Nichol 2021; Cohe
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -40,7 +39,7 @@ class UNetSettings:
     """Settings of a U-Net.
 
     symmetry: a name of SYMMETRIES. width: channels at the finest level. A symmetry of n elements has width / sqrt(n)
-    channels for each of them: about as many parameters (`with_parameters` matches them more closely), and for "d4"
+    channels for each of them: about as many parameters, and for "d4"
     about five times the time.
     multipliers: of the width, for each level. A level has half the side of the one before, so that the same weights
     take a quarter of the time. blocks: per level, both down and up. patch: side of the square of pixels that is one
@@ -175,33 +174,6 @@ class UNetDenoiser(nn.Module):
         read = [condition_features(kinds.turned(condition, h), level, kinds.count) for h in self.elements]
         inputs = torch.stack([torch.cat([level, features], 1) for features in read], 1)
         return functional.silu(self.known(inputs))
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Number of weights, frozen ones included."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def with_parameters(
-    settings: UNetSettings,
-    parameters: int,
-    shape: Sequence[int],
-    conditions: ConditionKinds | None = None,
-    context: Mapping[str, int] | None = None,
-) -> UNetSettings:
-    """These settings with the width for which a denoiser's number of parameters is nearest to `parameters`.
-
-    For fair comparisons, fit a plain network to an equivariant one, whose possible sizes are further apart.
-    """
-
-    def count(width: int) -> int:
-        with torch.device("meta"):
-            network = UNetDenoiser("image", shape, conditions, context, replace(settings, width=width))
-        return parameter_count(network)
-
-    above = next(width for width in itertools.count(1) if count(width) >= parameters)
-    near = [width for width in (above - 1, above) if width > 0]
-    return replace(settings, width=min(near, key=lambda width: abs(count(width) - parameters)))
 
 
 # A U-Net that denoises vectors in which an image lies, beside other numbers.

@@ -25,7 +25,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from itertools import product
+from itertools import count, product
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,7 @@ from sciencegen.domains.galaxies.metrics import STATISTICS
 from sciencegen.domains.galaxies.models import CONDITIONS, RECIPES
 from sciencegen.metrics.images import log_spectra
 from sciencegen.metrics.sets import classifier_auc, table_distance, wasserstein_1d
-from sciencegen.networks.unet import UNetSettings, parameter_count, with_parameters
+from sciencegen.networks.unet import UNetDenoiser, UNetSettings
 from sciencegen.networks.uvit import UViTSettings
 from tests.symmetries import equivariance_error
 
@@ -68,6 +68,21 @@ def crops(data: str, split: str, count: int, side: int) -> Iterator[tuple[Stamp,
 def cut(given: argparse.Namespace) -> None:
     rows = [(DOMAIN.items.text(stamp), *row) for stamp, row in crops(given.data, "train", given.n, given.side)]
     pd.DataFrame(rows, columns=["item", *CONDITIONS]).to_parquet(given.output)
+
+
+def parameter_count(network: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def with_parameters(settings: UNetSettings, parameters: int, shape, conditions, context) -> UNetSettings:
+    """These settings with the width for which a denoiser's number of parameters is nearest to `parameters`."""
+
+    def size(width: int) -> int:
+        with torch.device("meta"):
+            return parameter_count(UNetDenoiser("image", shape, conditions, context, replace(settings, width=width)))
+
+    above = next(width for width in count(1) if size(width) >= parameters)
+    return replace(settings, width=min(range(max(above - 1, 1), above + 1), key=lambda w: abs(size(w) - parameters)))
 
 
 def network_settings(given: argparse.Namespace, representation) -> ImageDiffusionSettings:

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError, ShapeError
-from sciencegen.metrics.images import log_spectra, radial_power_spectrum, spectrum_frequencies
+from sciencegen.metrics.images import log_spectra, radial_power_spectrum
 
 
 def test_white_noise_has_its_variance_at_every_scale(generator):
     spectra = radial_power_spectrum(3.0 * generator.normal(size=(1500, 16, 16)))
-    assert spectra.shape == (1500, len(spectrum_frequencies(16)))
+    assert spectra.shape == (1500, 9)
     np.testing.assert_allclose(spectra.mean(0), 9.0, rtol=0.1)
 
 
@@ -15,7 +15,7 @@ def test_a_gaussian_has_its_own_spectrum():
     """|F(k)|^2 = flux^2 exp(-(2 pi k s)^2), over the number of pixels."""
     axis, s, flux = np.arange(64) - 32, 3.0, 5.0
     image = flux * np.exp(-0.5 * (axis[:, None] ** 2 + axis[None, :] ** 2) / s**2) / (2 * np.pi * s**2)
-    found, frequency = radial_power_spectrum(image[None])[0], spectrum_frequencies(64)
+    found, frequency = radial_power_spectrum(image[None])[0], np.arange(33) / 64
     expected = flux**2 * np.exp(-((2 * np.pi * frequency * s) ** 2)) / 64**2
     assert found[0] == pytest.approx(expected[0])
     np.testing.assert_allclose(found[1:8], expected[1:8], rtol=0.15)  # rings have a width

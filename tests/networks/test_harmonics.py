@@ -12,7 +12,6 @@ from sciencegen.networks.harmonics import (
     HarmonicSettings,
     PropertyNetwork,
     neighbours,
-    pooled_scalars,
     pooled_vectors,
 )
 from tests.networks.turns import orthogonal
@@ -43,7 +42,7 @@ def points(count=6, seed=1):
 
 def properties(network, positions, features, mask=None):
     found = network(positions, features, mask)
-    return pooled_scalars(found), pooled_vectors(found, positions, mask)
+    return found.scalars.sum(1), pooled_vectors(found, positions, mask)
 
 
 def error(found, expected):
@@ -84,7 +83,7 @@ def test_padding_changes_nothing(network):
     padded = [functional.pad(value, (0, 0, 0, 3), value=4.0) for value in (positions, features)]
     mask = torch.arange(9).expand(3, -1) < 6
     plain, found = properties(network, positions, features), network(*padded, mask)
-    assert error(pooled_scalars(found), plain[0]) < TOLERANCE
+    assert error(found.scalars.sum(1), plain[0]) < TOLERANCE
     assert error(pooled_vectors(found, padded[0], mask), plain[1]) < TOLERANCE
     assert all(value[:, 6:].abs().max() == 0 for value in found)
 
@@ -94,9 +93,9 @@ def test_points_out_of_reach_are_alone(network):
     positions = 0.4 * positions
     far = positions.clone()
     far[:, 1] += 100.0
-    alone = sum(pooled_scalars(network(positions[:, i : i + 1], features[:, i : i + 1])) for i in range(2))
-    assert error(pooled_scalars(network(far, features)), alone) < TOLERANCE
-    assert error(pooled_scalars(network(positions, features)), alone) > 1e-6
+    alone = sum(network(positions[:, i : i + 1], features[:, i : i + 1]).scalars.sum(1) for i in range(2))
+    assert error(network(far, features).scalars.sum(1), alone) < TOLERANCE
+    assert error(network(positions, features).scalars.sum(1), alone) > 1e-6
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -123,7 +122,7 @@ def test_the_reach_ends_smoothly(network):
     """The force at the cutoff is zero, so that an energy has no step there."""
     _, features = points(2)
     direction = torch.tensor([1.0, 0, 0])
-    at = lambda r: pooled_scalars(network(torch.stack([0 * direction, r * direction])[None], features[:1]))  # noqa: E731
+    at = lambda r: network(torch.stack([0 * direction, r * direction])[None], features[:1]).scalars.sum(1)  # noqa: E731
     assert error(at(4.999), at(5.001)) < 1e-4
     assert error(at(3.0), at(5.001)) > 1e-4
 

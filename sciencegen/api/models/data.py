@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.api.models import folder as models
-from sciencegen.api.models.folder import EncodeOne
+from sciencegen.api.models.folder import encode_one
 from sciencegen.api.models.identity import DATA, has_own_data, is_prepared
 from sciencegen.api.science import Encode
 from sciencegen.api.sources.preparation import prepare_source
@@ -260,7 +260,7 @@ def _encode(
     folder: Path | None = None,
 ) -> tuple[np.ndarray, Sequence[Encoded], str]:  # fmt: skip
     """Rows that can be encoded, their arrays, and why the first of the others can't, or ""."""
-    task = EncodeOne(Encode(domain, recipe.name, json.dumps(representation.to_json())))
+    task = partial(encode_one, Encode(domain, recipe.name, json.dumps(representation.to_json())))
     found = map_killable(task, texts, processes=worker_count(threads)) if len(texts) else iter(())
     kept, reasons = array("q"), list[str]()
 

@@ -527,7 +527,7 @@ def encode_rows(
     """Parse in killable workers, then encode in compute chunks. Rows are read one by one. advance: called with the
     number of rows encoded."""
     text = json.dumps(loaded.representation.to_json())
-    task = EncodeOne(Encode(loaded.domain.name, str(loaded.config["recipe"]), text))
+    task = partial(encode_one, Encode(loaded.domain.name, str(loaded.config["recipe"]), text))
     waiting, left_out = deque[Row](), LeftOut(loaded.domain)
     kept, refused = array("q"), list[Refused]()
     items, names = StoredItems[str](str), StoredItems[str](str)  # on disk: there may be millions
@@ -554,11 +554,6 @@ def encode_rows(
     return Encoded(latents, numbers, items, names, refused, notes, loaded.domain.name)
 
 
-@dataclass(frozen=True)
-class EncodeOne:
-    """`Encode` for a single text, for maps that run each text separately."""
-
-    encode: Encode
-
-    def __call__(self, text: str) -> tuple[str, recipes.Encoded] | Refusal:
-        return self.encode([text])[0]
+def encode_one(encode: Encode, text: str) -> tuple[str, recipes.Encoded] | Refusal:
+    """A single text, for maps that run each text separately."""
+    return encode([text])[0]

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from sciencegen.api.models.folder import WEIGHTS, LoadedModel
 from sciencegen.domains.recipes import Recipe, Representation, TrainedRegion
@@ -121,7 +120,11 @@ def region_of(
         return None
     numbers = recipe.region.measure(model, representation, items)
     known = {name: values[np.isfinite(values)] for name, values in numbers.items()}
-    quantiles = {name: _quantiles(values) for name, values in known.items() if len(values) >= FEWEST}
+    quantiles = {
+        name: [float(f"{one:.6g}") for one in np.quantile(values, QUANTILES)]
+        for name, values in known.items()
+        if len(values) >= FEWEST
+    }
     out = [
         (bool(below) & (numbers[name] < low)) | (bool(above) & (numbers[name] > high))
         for name, (low, high) in _limits(recipe.region, quantiles).items()
@@ -132,7 +135,3 @@ def region_of(
         "quantiles": quantiles,
         "outside_of_held_out": round(float(np.any(out, 0).mean()), 4),
     }  # fmt: skip
-
-
-def _quantiles(values: Float[np.ndarray, " item"]) -> list[float]:
-    return [float(f"{one:.6g}") for one in np.quantile(values, QUANTILES)]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import compress
 from pathlib import Path
 
@@ -52,22 +52,17 @@ class FindAnalogues(InDomain):
         return found
 
 
-@dataclass(frozen=True)
-class RunWays(InDomain):
-    """Ways to make items, as `BlockMoves.enter` reads them, to whether they hold. find: has the blocks."""
-
-    find: FindAnalogues
-
-    def __call__(self, texts: Sequence[str]) -> list[bool]:
-        moves = _moves_of(self.find)
-        return [not isinstance(moves.enter(text), Refusal) for text in texts]
-
-
 @cache
 def _moves_of(task: FindAnalogues) -> BlockMoves:
     science = domain_of(task.domain)
     items = [science.items.parse(text) for text, _ in task.blocks]
     return from_blocks_of(science)(items, [name for _, name in task.blocks], task.steps)
+
+
+def _hold(find: FindAnalogues, ways: Sequence[str]) -> list[bool]:
+    """Whether ways to make items, as `BlockMoves.enter` reads them, hold. find: has the blocks."""
+    moves = _moves_of(find)
+    return [not isinstance(moves.enter(way), Refusal) for way in ways]
 
 
 @dataclass(frozen=True)
@@ -93,8 +88,7 @@ class Blocks:
             return
         with suppress(NoItemColumn):
             texts = [row.text for row in read_table(path, self.columns[:1])]
-            task = RunWays(self.find.domain, self.find)
-            workers = worker_count(threads)
+            task, workers = partial(_hold, self.find), worker_count(threads)
             for _, ways, hold in map_chunks_killable(task, texts, processes=workers, timeout_s=SEARCH_S):
                 for way in [] if isinstance(hold, Failure) else compress(ways, hold):
                     self.moves.enter(way)

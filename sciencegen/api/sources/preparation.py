@@ -24,8 +24,9 @@ from sciencegen.api.science import (
     read_rows_of,
     reference_of,
 )
-from sciencegen.api.sources.tables import Rows, all_rows, note_on_source, open_source, reference_of_card
+from sciencegen.api.sources.tables import Rows, all_rows, find_part, open_source, reference_of_card
 from sciencegen.config import PrepareSettings, build_settings
+from sciencegen.data.fetch import cached_folder, note_on
 from sciencegen.data.prepare import PreparationOptions, SourceDescription, edges_between
 from sciencegen.data.prepare import prepare as prepare_rows
 from sciencegen.data.prepared import ItemFunctions, PreparedDataset
@@ -178,7 +179,9 @@ def prepare_source(
     with reserved(output):
         prepared = prepare_rows(rows, functions, output, options, source, force, progress)
     if log is not None:
-        notes = [note_on_source(domain, called) if path is None else "", *_notes(science, first, prepared)]
+        found = find_part(domain, called) if path is None else None
+        fetched = "" if found is None else note_on(found[0], cached_folder(found[0]))
+        notes = [fetched, *_notes(science, first, prepared)]
         for note in filter(None, notes):
             log(f"note: {note}")
     return prepared

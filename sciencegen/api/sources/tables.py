@@ -21,7 +21,7 @@ from sciencegen.api.science import (
 )
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading
 from sciencegen.data.cards import Card, SimulationSource, has_card, list_cards, load_card
-from sciencegen.data.fetch import Progress, cached_folder, fetch, is_fetched, note_on
+from sciencegen.data.fetch import Progress, fetch, is_fetched
 from sciencegen.data.prepared import ITEMS, SUMMARY, PreparedDataset
 from sciencegen.data.tables import READ_TABLES, read_table
 from sciencegen.data.threads import worker_count
@@ -144,12 +144,6 @@ def find_part(domain: str, source: str, sample: bool | None = None) -> tuple[Car
     if split and uses_sample(card, sample) and split not in card.sampled_splits:
         raise unknown_name(f"sample of {card.full_name}", split, card.sampled_splits)
     return card, split
-
-
-def note_on_source(domain: str, source: str) -> str:
-    """What a user should know of where the files of a dataset come from; "" for nothing, and for a file of theirs."""
-    found = find_part(domain, source)
-    return "" if found is None else note_on(found[0], cached_folder(found[0]))
 
 
 def prepared_at(source: str, limit: int | None = None) -> tuple[PreparedDataset, str | None] | None:

@@ -173,18 +173,11 @@ def write(
 ) -> None:  # fmt: skip
     """Write molecules as .smi (SMILES and name) or .sdf (3D structure, name, values as SD tags), optionally gzipped.
     Neither format stores `origin`."""
-    writers = {".smi": _smi_lines, ".sdf": _sdf_records}
     kind = ending(path).removesuffix(".gz")
-    if kind not in writers:
+    if kind not in (".smi", ".sdf"):
         raise ConfigError(f"Expected a structure file ending in .smi or .sdf, got '{path}'. Choose one of the two.")
-    write_text(path, writers[kind](items, names, values))
-
-
-def _smi_lines(
-    molecules: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Cell]]
-) -> Iterator[str]:
-    for molecule, name in zip(molecules, names, strict=True):
-        yield line_of(text(molecule), name)
+    smi = (line_of(text(molecule), name) for molecule, name in zip(items, names, strict=True))
+    write_text(path, smi if kind == ".smi" else _sdf_records(items, names, values))
 
 
 def _sdf_records(

@@ -359,15 +359,6 @@ BOND_LENGTHS_PM = np.array(
 """[order element element] of H, C, N, O, F in picometres."""
 
 
-@dataclass(frozen=True)
-class Stability:
-    """Fractions of stable atoms and of stable molecules, and the number of molecules."""
-
-    atoms: float
-    molecules: float
-    count: int
-
-
 def distance_bond_orders(
     numbers: Int[np.ndarray, " atom"], positions: Float[np.ndarray, "atom 3"]
 ) -> Int[np.ndarray, "atom atom"]:
@@ -398,20 +389,19 @@ def stable_atoms(geometry: Geometry) -> np.ndarray:
     return orders.sum(1) == VALENCES[np.searchsorted(STABILITY_ELEMENTS, geometry.numbers)]
 
 
-def stability(geometries: Iterable[Geometry]) -> Stability:
-    """The stability of many geometries; atoms are counted over all of them."""
+def stability(geometries: Iterable[Geometry]) -> tuple[float, float]:
+    """The shares of stable atoms, over all geometries, and of stable molecules."""
     found = [stable_atoms(geometry) for geometry in geometries]
     if not found:
         raise DataError("Expected geometries to judge, got none.")
-    return Stability(float(np.concatenate(found).mean()), float(np.mean([one.all() for one in found])), len(found))
+    return float(np.concatenate(found).mean()), float(np.mean([one.all() for one in found]))
 
 
 def stability_figures(elements: Iterable[int], geometries: Iterable[Geometry]) -> dict[str, float]:
     """The shares by name, for a model's samples; an empty dict if the tables lack one of the model's elements."""
     if not set(elements) <= set(STABILITY_ELEMENTS):
         return {}
-    found = stability(geometries)
-    return {"stable_atoms": found.atoms, "stable_molecules": found.molecules}
+    return dict(zip(("stable_atoms", "stable_molecules"), stability(geometries), strict=True))
 
 
 # Three-dimensional structures of molecules by distance geometry and a force field.

@@ -124,12 +124,6 @@ def read_molecule(text: str) -> Chem.Mol | None:
     return molecule if molecule is not None and molecule.GetNumAtoms() else None
 
 
-def canonical_smiles(text: str) -> str | None:
-    """RDKit's canonical SMILES of a text, None for an invalid molecule."""
-    molecule = read_molecule(text)
-    return None if molecule is None else Chem.MolToSmiles(molecule)
-
-
 def fingerprint(molecule: Chem.Mol) -> np.ndarray:
     """Morgan bits of radius 2, packed: [128 byte]."""
     return np.packbits(_MORGAN.GetFingerprintAsNumPy(molecule))
@@ -271,7 +265,7 @@ def reference_of(description: Description, chemnet: Moments | None = None) -> Mo
 
 def build_training_filter(texts: Iterable[str]) -> KeyFilter:
     """Make the filter of a training set for novelty, which tests whether a canonical SMILES is in the set."""
-    return KeyFilter.of(key for key in map(canonical_smiles, texts) if key is not None)
+    return KeyFilter.of(Chem.MolToSmiles(one) for one in map(read_molecule, texts) if one is not None)
 
 
 def save_training_filter(known: KeyFilter, path: Path | str) -> None:

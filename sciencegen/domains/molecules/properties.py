@@ -30,12 +30,6 @@ def _alert_screen() -> PatternScreen:
     return PatternScreen(QED.StructuralAlerts)
 
 
-def count_alerts(molecule: Chem.Mol) -> int:
-    """Number of QED's structural alerts in a molecule."""
-    alerts = QED.StructuralAlerts
-    return sum(molecule.HasSubstructMatch(alerts[index]) for index in _alert_screen().candidates(molecule))
-
-
 def rotatable_bonds(molecule: Chem.Mol) -> int:
     """RDKit's strict count; cached on the molecule, since QED, the property and the features all use it."""
     if molecule.HasProp(_ROTATABLE_BONDS):
@@ -50,6 +44,7 @@ def drug_likeness(molecule: Chem.Mol) -> float:
     """QED in 0..1."""
     if any(atom.GetAtomicNum() == 1 for atom in molecule.GetAtoms()):
         return QED.qed(molecule)  # RDKit first removes the explicit hydrogens that it can
+    alerts = QED.StructuralAlerts
     properties = QED.QEDproperties(
         MW=rdMolDescriptors._CalcMolWt(molecule),
         ALOGP=rdMolDescriptors.CalcCrippenDescriptors(molecule)[0],
@@ -62,7 +57,7 @@ def drug_likeness(molecule: Chem.Mol) -> float:
         PSA=rdMolDescriptors.CalcTPSA(molecule),
         ROTB=rotatable_bonds(molecule),
         AROM=len(Chem.GetSSSR(Chem.DeleteSubstructs(Chem.Mol(molecule), QED.AliphaticRings))),
-        ALERTS=count_alerts(molecule),
+        ALERTS=sum(molecule.HasSubstructMatch(alerts[index]) for index in _alert_screen().candidates(molecule)),
     )
     return QED.qed(molecule, qedProperties=properties)
 

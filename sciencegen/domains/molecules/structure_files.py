@@ -22,7 +22,6 @@ from rdkit import Chem, rdBase
 
 from sciencegen.data.damage import open_binary
 from sciencegen.data.tables import PEEK_ROWS, csv_records, find_column
-from sciencegen.data.writers import write_text
 from sciencegen.domains.capabilities import Objects
 from sciencegen.domains.capabilities.structures import Placement
 from sciencegen.domains.molecules.files import (
@@ -255,13 +254,6 @@ def structure_key(molecule: Chem.Mol) -> str:
     positions = molecule.GetConformer().GetPositions()
     spread = np.linalg.svd(positions - positions.mean(0), compute_uv=False) / np.sqrt(len(positions))
     return f"{Chem.MolToSmiles(with_implicit_hydrogens(molecule))} {np.round(spread, 2).tolist()}"
-
-
-def write_xyz(path: Path, molecules: Sequence[Chem.Mol], comments: Sequence[str]) -> None:
-    """Write molecules with conformers as blocks of one .xyz file, optionally gzipped; lengths in ångström."""
-    if ending(Path(path)).removesuffix(".gz") != ".xyz":
-        raise ConfigError(f"Expected an output ending in .xyz, got '{path}'.")
-    write_text(Path(path), map(xyz_block, molecules, comments))
 
 
 def xyz_block(molecule: Chem.Mol, comment: str = "") -> str:

@@ -10,7 +10,6 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import pairwise
 from typing import Any
@@ -49,34 +48,20 @@ LEAST_OCCURRENCES = 30
 _MARKS = dict(zip(BOND_TYPES[1:], "-=#:", strict=True))
 
 
-@dataclass(frozen=True)
-class InternalCoordinates:
-    """lengths: of bonds, ångström. angles: between two bonds at an atom, degrees. dihedrals: about a bond between heavy
-    atoms, degrees without sign (0 to 180), so that mirror images have equal values."""
+def internal_coordinates(molecules: Iterable[Chem.Mol]) -> dict[str, Values]:
+    """All lengths, angles and dihedrals of molecules with conformers, by their elements and bonds.
 
-    lengths: Values
-    angles: Values
-    dihedrals: Values
-
-
-@dataclass(frozen=True)
-class Strain:
-    """energy: of the geometry above the nearest minimum, kcal/mol. field: MMFF94 or UFF."""
-
-    energy: float
-    field: str
-
-
-def internal_coordinates(molecules: Iterable[Chem.Mol]) -> InternalCoordinates:
-    """All lengths, angles and dihedrals of molecules with conformers, by their elements and bonds."""
-    found: tuple[dict[str, list], ...] = tuple(defaultdict(list) for _ in range(3))
+    Lengths of bonds in ångström; angles between two bonds at an atom in degrees; dihedrals about a bond between heavy
+    atoms in degrees without sign (0 to 180), so that mirror images have equal values.
+    """
+    found: dict[str, dict[str, list]] = {name: defaultdict(list) for name in MEASURES}
     for molecule in molecules:
         positions = np.asarray(molecule.GetConformer().GetPositions())
-        for group, chains, measure in zip(found, _chains(molecule), MEASURES, strict=True):
+        for (name, measure), chains in zip(MEASURES.items(), _chains(molecule), strict=True):
             if chains:
                 for chain, value in zip(chains, measure(positions[np.array(chains)]), strict=True):
-                    group[_kind(molecule, chain)].append(value)
-    return InternalCoordinates(*({kind: np.array(values) for kind, values in group.items()} for group in found))
+                    found[name][_kind(molecule, chain)].append(value)
+    return {name: {kind: np.array(one) for kind, one in kinds.items()} for name, kinds in found.items()}
 
 
 def _chains(molecule: Chem.Mol) -> tuple[Sequence[tuple[int, ...]], ...]:
@@ -126,10 +111,14 @@ def dihedral_angles(points: Float[np.ndarray, "dihedral 4 3"]) -> Float[np.ndarr
     return np.degrees(np.abs(np.arctan2(sine, (one * other).sum(-1))))
 
 
-MEASURES: tuple[Callable[[np.ndarray], np.ndarray], ...] = (bond_lengths, bond_angles, dihedral_angles)
+MEASURES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "lengths": bond_lengths,
+    "angles": bond_angles,
+    "dihedrals": dihedral_angles,
+}
 
 
-def geometry_distances(generated: InternalCoordinates, reference: InternalCoordinates) -> dict[str, float]:
+def geometry_distances(generated: Mapping[str, Values], reference: Mapping[str, Values]) -> dict[str, float]:
     """Distances between the generated distributions and the reference's.
 
     Returns
@@ -139,18 +128,12 @@ def geometry_distances(generated: InternalCoordinates, reference: InternalCoordi
         weighted by their counts in the reference; NaN without a common kind. `covered`: share of the reference's
         internal coordinates whose kind occurs among the generated ones.
     """
-    pairs = [
-        (generated.lengths, reference.lengths),
-        (generated.angles, reference.angles),
-        (generated.dihedrals, reference.dihedrals),
-    ]
-    if not reference.lengths:
+    if not reference["lengths"]:
         raise DataError("Expected a reference with bonds, got none.")
-    counted = [(len(values), kind in ours) for ours, theirs in pairs for kind, values in theirs.items()]
+    counted = [(len(values), kind in generated[name]) for name in MEASURES for kind, values in reference[name].items()]
     total = sum(count for count, _ in counted)
     covered = sum(count for count, known in counted if known) / total if total else float("nan")
-    lengths, angles, dihedrals = (_mean_distance(ours, theirs) for ours, theirs in pairs)
-    return {"lengths": lengths, "angles": angles, "dihedrals": dihedrals, "covered": covered}
+    return {**{name: _mean_distance(generated[name], reference[name]) for name in MEASURES}, "covered": covered}
 
 
 def _mean_distance(generated: Values, reference: Values) -> float:
@@ -161,8 +144,8 @@ def _mean_distance(generated: Values, reference: Values) -> float:
     return float(np.average(distances, weights=[len(reference[kind]) for kind in common]))
 
 
-def strain(molecule: Chem.Mol, steps: int = 500) -> Strain | Refusal:
-    """Energy that is released by relaxing the conformer: MMFF94 if it has parameters for every atom, else UFF.
+def strain(molecule: Chem.Mol, steps: int = 500) -> float | Refusal:
+    """Energy (kcal/mol) released by relaxing the conformer: MMFF94 if it has parameters for every atom, else UFF.
 
     Even the geometries of QM9 have a few kcal/mol, since they are minima of B3LYP and not of the force field.
     """
@@ -171,15 +154,15 @@ def strain(molecule: Chem.Mol, steps: int = 500) -> Strain | Refusal:
         try:
             if rdForceFieldHelpers.MMFFHasAllMoleculeParams(relaxed):
                 parameters = rdForceFieldHelpers.MMFFGetMoleculeProperties(relaxed)
-                name, field = "MMFF94", rdForceFieldHelpers.MMFFGetMoleculeForceField(relaxed, parameters)
+                field = rdForceFieldHelpers.MMFFGetMoleculeForceField(relaxed, parameters)
             elif rdForceFieldHelpers.UFFHasAllMoleculeParams(relaxed):
-                name, field = "UFF", rdForceFieldHelpers.UFFGetMoleculeForceField(relaxed)
+                field = rdForceFieldHelpers.UFFGetMoleculeForceField(relaxed)
             else:
                 return Refusal("no force field knows its atoms")
             field.Initialize()
             before = field.CalcEnergy()
             field.Minimize(maxIts=steps)
-            return Strain(float(before - field.CalcEnergy()), name)
+            return float(before - field.CalcEnergy())
         except (ValueError, RuntimeError) as error:
             return Refusal(f"the force field fails: {str(error).strip().splitlines()[0]}")
 
@@ -187,7 +170,7 @@ def strain(molecule: Chem.Mol, steps: int = 500) -> Strain | Refusal:
 def strain_energies(molecules: Iterable[Chem.Mol]) -> Float[np.ndarray, " molecule"]:
     """Strain energy of each molecule in kcal/mol, NaN if it can't be computed."""
     found = [strain(molecule) for molecule in molecules]
-    return np.array([np.nan if isinstance(one, Refusal) else one.energy for one in found])
+    return np.array([np.nan if isinstance(one, Refusal) else one for one in found])
 
 
 # PoseBusters' checks of single molecules. Buttenschoen, Morris & Deane, Chem. Sci. 2024, 15, 3130.
@@ -212,11 +195,6 @@ def failed_checks(molecule: Chem.Mol) -> list[str]:
             results = check(Chem.Mol(molecule))["results"]
             failed += [name for output, name in names.items() if not results.get(output, True)]  # NaN is true
     return failed
-
-
-def plausible_share(molecules: Sequence[Chem.Mol]) -> float:
-    """The share of molecules that pass every check."""
-    return float(np.mean([not failed_checks(molecule) for molecule in molecules]))
 
 
 @cache
@@ -278,7 +256,10 @@ def evaluate_structures(
         distinct = set(texts)
         result["unique"] = len(distinct) / len(texts)
         checked = [connected[row] for row in evenly_spaced(len(connected), MOST_CHECKED)]
-        result |= {"count_posebusters": len(checked), "posebusters": plausible_share(checked)}
+        result |= {
+            "count_posebusters": len(checked),
+            "posebusters": float(np.mean([not failed_checks(one) for one in checked])),
+        }
         if training is not None:
             result["novelty"] = len(distinct.difference(map(_known_flat, training))) / len(distinct)
         result |= _against(connected, reference)
@@ -292,10 +273,10 @@ def _stability(geometries: Sequence[Geometry], samples: int) -> dict[str, float]
     sound = [one for one in geometries if why_unusable(one.numbers, one.positions) is None]
     if not sound:
         return dict.fromkeys(("stable_atoms", "stable_molecules", "edm_valid", "edm_valid_unique"), 0.0)
-    found, usable = stability(sound), sum(map(len, sound)) / sum(map(len, geometries))
+    (atoms, molecules), usable = stability(sound), sum(map(len, sound)) / sum(map(len, geometries))
     texts = [text for one in sound if (text := edm_smiles(one)) is not None]
     return {
-        "stable_atoms": found.atoms * usable, "stable_molecules": found.molecules * len(sound) / samples,
+        "stable_atoms": atoms * usable, "stable_molecules": molecules * len(sound) / samples,
         "edm_valid": len(texts) / samples, "edm_valid_unique": len(set(texts)) / samples,
     }  # fmt: skip
 

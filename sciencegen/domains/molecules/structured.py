@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from rdkit import Chem
 
+from sciencegen.data.writers import write_text
 from sciencegen.domains.base import MakeFeatures, Regression, Similarity
 from sciencegen.domains.capabilities import Form, Moves, ReferenceSets, Structures
 from sciencegen.domains.lazy import later
@@ -67,9 +68,10 @@ def write(
     path: Path, items: Sequence[Chem.Mol], names: Sequence[str], values: Mapping[str, Sequence[Cell]],
     origin: Origin | None = None,
 ) -> None:  # fmt: skip
-    """Write structures as .xyz, or by `files.write`; the records of generated structures name the model."""
+    """Write structures as blocks of one .xyz file (lengths in ångström), or by `files.write`; the records of generated
+    structures name the model."""
     if structure_files.ending(path).startswith(".xyz"):
-        return structure_files.write_xyz(path, items, names)
+        return write_text(path, map(structure_files.xyz_block, items, names))
     if origin is not None and origin.made and origin.model:
         for item in items:
             item.SetProp(METHOD, f"drawn together with the molecule, by {origin.model}")

@@ -9,7 +9,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-from sciencegen.domains.molecules.structure_metrics import failed_checks, plausible_share
+from sciencegen.domains.molecules.structure_metrics import failed_checks
 
 
 def embedded(smiles: str) -> Chem.Mol:
@@ -29,7 +29,7 @@ def bent(smiles: str, atom: int, place) -> Chem.Mol:
 
 @pytest.mark.long
 def test_real_structures_pass(qm9_molecules):
-    assert plausible_share(qm9_molecules[:40]) >= 0.95
+    assert np.mean([not failed_checks(one) for one in qm9_molecules[:40]]) >= 0.95
 
 
 @pytest.mark.parametrize("smiles", ["[He]", "[Na+]", "C", "O=C=O", "N#N", "C[NH+](C)C", "O=C(Nc1ccc(Br)cc1Cl)c1cccs1"])
@@ -48,7 +48,6 @@ def test_sound_molecules_of_any_size_pass(smiles):
 )
 def test_each_harm_fails_its_check(molecule, check):
     assert check in failed_checks(molecule)
-    assert plausible_share([molecule, embedded("CCO")]) == 0.5
 
 
 def test_the_log_is_left_as_it_was(capfd):

@@ -11,7 +11,7 @@ from rdkit.Chem import QED, Crippen, Descriptors, FilterCatalog, rdMolDescriptor
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.alerts import CATALOGS, alert_catalog
 from sciencegen.domains.molecules.patterns import PatternScreen
-from sciencegen.domains.molecules.properties import count_alerts, fragment_table, synthetic_accessibilities
+from sciencegen.domains.molecules.properties import drug_likeness, fragment_table, synthetic_accessibilities
 from sciencegen.errors import ConfigError
 
 REFERENCES = {
@@ -68,9 +68,8 @@ def test_qed_of_explicit_hydrogens():
 
 
 def test_qed_alerts_are_all_found(mutants):
-    expected = [sum(molecule.HasSubstructMatch(alert) for alert in QED.StructuralAlerts) for molecule in mutants]
-    assert [count_alerts(molecule) for molecule in mutants] == expected
-    assert max(expected) > 5
+    for molecule in mutants:
+        assert drug_likeness(molecule) == pytest.approx(QED.qed(molecule), abs=1e-12)
 
 
 @pytest.mark.parametrize("catalogs", [("PAINS", "BRENK"), ("NIH", "ZINC")], ids="+".join)

@@ -9,13 +9,13 @@ from sciencegen.data.cards import load_card
 from sciencegen.data.fetch import cached_folder, is_fetched
 from sciencegen.data.prepare import PreparationOptions, prepare
 from sciencegen.data.prepared import ItemFunctions
+from sciencegen.domains.molecules import structured
 from sciencegen.domains.molecules.files import write
 from sciencegen.domains.molecules.structure_files import (
     parse_structure,
     read_structures,
     structure_key,
     structure_text,
-    write_xyz,
     xyz_block,
 )
 from sciencegen.errors import ConfigError, DataError
@@ -56,7 +56,7 @@ def test_a_planar_molecule_stays_three_dimensional():
 
 def test_xyz_and_sdf_come_back(tmp_path, qm9_molecules):
     some = qm9_molecules[:20]
-    write_xyz(tmp_path / "a.xyz", some, [f"molecule {i}\n" for i in range(20)])
+    structured.write(tmp_path / "a.xyz", some, [f"molecule {i}\n" for i in range(20)], {})
     write(tmp_path / "a.sdf", some, [str(i) for i in range(20)], {"gap": list(range(20))})
     for name in ("a.xyz", "a.sdf"):
         rows = list(read_structures(tmp_path / name))
@@ -126,8 +126,6 @@ def test_other_files_are_refused(tmp_path):
         read_structures(tmp_path / "a.pdb")
     with pytest.raises(DataError, match="found nothing"):
         read_structures(tmp_path / "a.xyz")
-    with pytest.raises(ConfigError, match=r"ending in \.xyz"):
-        write_xyz(tmp_path / "a.pdb", [], [])
 
 
 def test_structures_are_prepared_like_any_items(tmp_path):

@@ -244,13 +244,8 @@ RUNS, BEAM = 400, 12
 Bits = Bool[np.ndarray, " bit"]
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """A reaction to run, and the share of the target's substructures that its reactants have."""
-
-    coverage: float
-    reaction: Reaction
-    reactants: tuple[Route, ...]
+Trial = tuple[float, Reaction, tuple[Route, ...]]
+"""The share of the target's substructures that reactants have, the reaction to run, and the reactants."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +277,7 @@ class AnalogueSearch:
             beam = self._run(self._further([route for _, route in beam], wanted), target, found)
         return [route for _, route in _ranked(found.values())[:count]]
 
-    def _first(self, wanted: np.ndarray) -> list[_Trial]:
+    def _first(self, wanted: np.ndarray) -> list[Trial]:
         stock, bought = self.moves.stock, self.moves.bought
         gains = self._gains(wanted, wanted)
         trials = []
@@ -290,10 +285,10 @@ class AnalogueSearch:
             chosen = [self._best(slot, gains) for slot in reaction.slots]
             for places in product(*chosen):
                 covered = np.logical_or.reduce([self._bits_of(place) for place in places])
-                trials.append(_Trial(_overlap(covered, wanted), reaction, tuple(bought[place] for place in places)))
+                trials.append((_overlap(covered, wanted), reaction, tuple(bought[place] for place in places)))
         return trials
 
-    def _further(self, routes: Sequence[Route], wanted: np.ndarray) -> list[_Trial]:
+    def _further(self, routes: Sequence[Route], wanted: np.ndarray) -> list[Trial]:
         """Reactions of routes with blocks that have what the routes lack."""
         trials = []
         for route in routes:
@@ -308,7 +303,7 @@ class AnalogueSearch:
                     partners = dict(zip(others, (self.moves.bought[place] for place in places), strict=True))
                     covered = np.logical_or.reduce([own, *map(self._bits_of, places)])
                     reactants = tuple(partners.get(one, route) for one in reaction.slots)
-                    trials.append(_Trial(_overlap(covered, wanted), reaction, reactants))
+                    trials.append((_overlap(covered, wanted), reaction, reactants))
         return trials
 
     def _gains(self, wanted: Bits, missing: Bits) -> Float[np.ndarray, " block"]:
@@ -331,13 +326,13 @@ class AnalogueSearch:
         return bit_rows(self.moves.stock.molecules)
 
     def _run(
-        self, trials: list[_Trial], target: Chem.Mol, found: dict[str, tuple[float, Route]]
+        self, trials: list[Trial], target: Chem.Mol, found: dict[str, tuple[float, Route]]
     ) -> list[tuple[float, Route]]:
         """Run the most promising trials; the best new routes, which are added to `found`."""
         (query,) = fingerprints([target])
         made: dict[str, Route] = {}
-        for trial in sorted(trials, key=lambda one: -one.coverage)[:RUNS]:
-            route = react(trial.reaction, trial.reactants)
+        for _, reaction, reactants in sorted(trials, key=lambda one: -one[0])[:RUNS]:
+            route = react(reaction, reactants)
             if isinstance(route, Route) and route.smiles not in found:
                 made.setdefault(route.smiles, route)
         routes = list(made.values())
