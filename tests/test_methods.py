@@ -2,6 +2,7 @@
 
 import pytest
 
+from sciencegen import diffusion, vae
 from sciencegen.diffusion.objectives import WEIGHTINGS
 from sciencegen.diffusion.process import TO_X
 from sciencegen.diffusion.samplers import SAMPLERS
@@ -55,3 +56,10 @@ def test_every_name_of_a_setting_is_in_the_matrix():
 def test_what_cannot_be_combined_is_refused_in_a_sentence(settings, message):
     with pytest.raises(SciencegenError, match=message):
         ArrayVAESettings(**settings)
+
+
+@pytest.mark.parametrize("package", [vae, diffusion])
+def test_names_of_a_package_are_those_of_its_modules(package):
+    assert all(callable(getattr(package, name)) for name in package.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'missing'"):
+        _ = package.missing
