@@ -185,5 +185,6 @@ def noise_schedule(
     """
     if name not in SCHEDULES:
         raise unknown_name("schedule", name, SCHEDULES)
-    own: dict[str, Any] = {"cosine": {"shift": shift}, "learned": {"generator": generator}}.get(name, {})
+    owned: dict[str, dict[str, Any]] = {"cosine": {"shift": shift}, "learned": {"generator": generator}}
+    own = owned.get(name, {})
     return SCHEDULES[name](log_snr_max, log_snr_min, **own)
