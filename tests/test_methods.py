@@ -1,5 +1,7 @@
 """The matrix of docs/methods.md is that of `tests.methods`, each ● runs, and what has none is refused."""
 
+import re
+
 import pytest
 
 from sciencegen import diffusion, vae
@@ -63,3 +65,9 @@ def test_names_of_a_package_are_those_of_its_modules(package):
     assert all(callable(getattr(package, name)) for name in package.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'missing'"):
         _ = package.missing
+
+
+def test_the_page_of_the_library_runs():
+    blocks = re.findall(r"```python\n(.*?)```", (PAGE.parent / "library.md").read_text(), re.DOTALL)
+    assert len(blocks) == 4
+    exec("\n".join(blocks), {"__name__": "library"})
