@@ -1,4 +1,4 @@
-"""The diffusion model of images: a U-Net or U-ViT in Euclidean space, a learned schedule. Kingma et al. 2021."""
+"""The diffusion model of images: a U-Net or U-ViT in Euclidean space. Kingma et al. 2021 (VDM)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sciencegen.diffusion.model import (
     HoldsDiffusion,
 )
 from sciencegen.diffusion.objectives import DiffusionBound
-from sciencegen.diffusion.schedules import Learned
+from sciencegen.diffusion.schedules import noise_schedule
 from sciencegen.diffusion.state import Euclidean, Field, State, with_fields
 from sciencegen.diffusion.steering import Steering
 from sciencegen.errors import ConfigError, DataError, unknown_name
@@ -83,7 +83,7 @@ def image_diffusion(
     else:
         network = UNetDenoiser(IMAGE, shape, conditions, context, s.unet)
     state = State({IMAGE: Field(Euclidean(), positions=0)})
-    schedule = Learned(s.log_snr_max, s.log_snr_min)
+    schedule = noise_schedule(s.diffusion.schedule or "learned", s.log_snr_max, s.log_snr_min)
     return DiffusionModel(network, state, schedule, {IMAGE: tuple(shape)}, s.diffusion)
 
 

@@ -43,7 +43,7 @@ from sciencegen.diffusion.samplers import (
     sampler,
     scaled,
 )
-from sciencegen.diffusion.schedules import Schedule, check_times, log_snr_grid
+from sciencegen.diffusion.schedules import SCHEDULES, Schedule, check_times, log_snr_grid
 from sciencegen.diffusion.state import Fields, State, with_fields
 from sciencegen.diffusion.steering import Steering, classifier_free, sample_steered
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
@@ -190,18 +190,20 @@ Bend = Callable[[Denoiser], Denoiser]
 class DiffusionSettings:
     """Settings of training and sampling.
 
-    prediction: what the network predicts (TO_X). weighting: of the loss (WEIGHTINGS). dropout: of conditions, in
-    training. sampler, steps: of `generate` (SAMPLERS). last_time, crowding: placement of the steps
+    prediction: what the network predicts (TO_X). weighting: of the loss (WEIGHTINGS). schedule: of the noise,
+    "cosine", "linear", "edm" or "learned" (`schedules.SCHEDULES`); "" is the recipe's own. dropout: of conditions,
+    in training. sampler, steps: of `generate` (SAMPLERS). last_time, crowding: placement of the steps
     (`schedules.log_snr_grid`). flow_steps: steps of the probability-flow ODE, with four network evaluations each.
     guidance: weight of classifier-free guidance (`steering.classifier_free`). step_noise: factor on the noise that
-    random samplers add at each step; below 1, draws are more probable and less diverse. self_conditioning: share of the
-    training batches in which the network sees its own earlier estimate, as in all draws; 0: never, as networks without
-    an input for it need. pure_noise: draws begin with a step from pure noise to log_snr_min
+    random samplers add at each step; below 1, draws are more probable and less diverse. self_conditioning: share of
+    the training batches in which the network sees its own earlier estimate, as in all draws; 0: never, as networks
+    without an input for it need. pure_noise: draws begin with a step from pure noise to log_snr_min
     (`samplers.from_pure_noise`), one evaluation more than the steps and the last estimate.
     """
 
     prediction: str = "v"
     weighting: str = "sigmoid"
+    schedule: str = ""
     dropout: ConditionDropout = field(default_factory=ConditionDropout)
     sampler: str = "dpm-solver"
     steps: int = 32
@@ -218,6 +220,8 @@ class DiffusionSettings:
             raise unknown_name("prediction", self.prediction, TO_X)
         weighting(self.weighting)
         sampler(self.sampler)
+        if self.schedule and self.schedule not in SCHEDULES:
+            raise unknown_name("schedule", self.schedule, SCHEDULES)
         if self.steps < 1 or self.flow_steps < 1:
             raise ConfigError(f"Expected 1 or more steps, got {self.steps} and {self.flow_steps}.")
         if not 0 <= self.guidance < math.inf:

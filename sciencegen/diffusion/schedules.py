@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, unknown_name
 
 
 @runtime_checkable
@@ -134,10 +134,6 @@ class EDM:
         return -2 * self.rho * torch.log(start + (end - start) * time)
 
 
-SCHEDULES: dict[str, Callable[..., Schedule]] = {"linear": Linear, "cosine": Cosine, "edm": EDM}
-"""Name to the shape, built with log_snr_max and log_snr_min."""
-
-
 class Learned(nn.Module):
     """A monotone network between fixed ends. Kingma et al. 2021, section 3.2 and appendix H.
 
@@ -171,3 +167,24 @@ class Learned(nn.Module):
         steepness = 4 * functional.softplus(self.rise)
         hidden = torch.sigmoid(steepness * (time[:, None] - self.centre))
         return functional.softplus(self.slope) * time + hidden @ self.height.exp()
+
+
+SCHEDULES: dict[str, Callable[..., Schedule]] = {"linear": Linear, "cosine": Cosine, "edm": EDM, "learned": Learned}
+"""Name to the shape, built with log_snr_max and log_snr_min."""
+
+
+def noise_schedule(
+    name: str, log_snr_max: float, log_snr_min: float, shift: float = 0.0, generator: Generator | None = None
+) -> Schedule:
+    """The schedule of this name between the ends. shift: of the cosine one. generator: of the learned one's weights.
+
+    Examples
+    --------
+    >>> noise_schedule("linear", 10.0, -10.0)(torch.tensor([0.0, 0.5, 1.0]))
+    tensor([ 10.,   0., -10.])
+    """
+    if name not in SCHEDULES:
+        raise unknown_name("schedule", name, SCHEDULES)
+    owned: dict[str, dict[str, Any]] = {"cosine": {"shift": shift}, "learned": {"generator": generator}}
+    own = owned.get(name, {})
+    return SCHEDULES[name](log_snr_max, log_snr_min, **own)

@@ -14,7 +14,7 @@ from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.likelihood import exact_divergence, keyed_divergence
 from sciencegen.diffusion.model import EVALUATION_SEED as SEED
 from sciencegen.diffusion.model import Accept, Condition, DiffusionModel, DiffusionSettings, HoldsDiffusion
-from sciencegen.diffusion.schedules import Cosine
+from sciencegen.diffusion.schedules import noise_schedule
 from sciencegen.diffusion.state import Euclidean, Field, State
 from sciencegen.diffusion.steering import Steering, inpainting
 from sciencegen.errors import ConfigError
@@ -85,7 +85,8 @@ def vector_diffusion(
     if network is None:
         network = VectorDenoiser(name, size, property_count, s.width, s.depth, generator=generator, masked=masked)
     state = State({name: Field(Euclidean(), positions=int(masked))})
-    return DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), {name: (size,)}, s.diffusion)
+    schedule = noise_schedule(s.diffusion.schedule or "cosine", *LOG_SNR_ENDS, generator=generator)
+    return DiffusionModel(network, state, schedule, {name: (size,)}, s.diffusion)
 
 
 # A diffusion p(z | c) over the latents of a trained autoencoder, with the interface of its flow prior.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from sciencegen.items import Item, Json, Refusal
 
 if TYPE_CHECKING:
     from sciencegen.batch import Batch
-    from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings
+    from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings, MakePrior
 
 Settings = TypeVar("Settings", bound="ArrayVAESettings")
 
@@ -261,7 +262,15 @@ def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> A
 
     if representation.properties:
         settings = with_standardized_labels(settings, *representation.moments[:, 0].tolist())
-    return ArrayVAE(representation.values.shape[1], len(representation.properties), settings)
+    size, properties = representation.values.shape[1], len(representation.properties)
+    return ArrayVAE(size, properties, settings, diffused=diffused_by(settings))
+
+
+def diffused_by(settings: ArrayVAESettings) -> MakePrior:
+    """Makes the diffusion of latents, where the settings name it."""
+    from sciencegen.latent.diffusion_vae import diffusion_prior
+
+    return partial(diffusion_prior, settings.flow_width, settings.flow_layers, settings.latent_diffusion)
 
 
 def held_out_bits(

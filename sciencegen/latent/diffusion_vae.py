@@ -10,7 +10,7 @@ for crystals.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,32 +20,53 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch
-from sciencegen.diffusion.model import Accept, Condition, HoldsDiffusion
+from sciencegen.diffusion.model import Accept, Condition, DiffusionSettings, HoldsDiffusion
 from sciencegen.diffusion.sizes import SizedDiffusion
+from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
+from sciencegen.errors import unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.descent import Progress, no_progress
 from sciencegen.networks.mlp import MLP
 from sciencegen.networks.shared_noise import check_latents, standard_normal
+from sciencegen.records import to_record
 from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.flows import FlowPrior, FlowSettings, PriorFit, PriorFitSettings, fit_prior
 from sciencegen.vae.posteriors import DiagonalGaussian, standard_normal_kl
+from sciencegen.vae.priors import LATENT_PRIORS
 
 DECODING_SEED = 0
+
+
+def diffusion_prior(
+    width: int, layers: int, settings: Mapping[str, object], size: int, properties: int
+) -> DiffusionPrior:
+    """A diffusion p(z | c) of latents of a size, to be fitted after the training of its autoencoder. width, layers: of
+    its network. settings: those of `DiffusionSettings` that aren't the default ones."""
+    diffusion = to_record(DiffusionSettings, settings, "latent_diffusion", DiffusionSettings())
+    with torch.random.fork_rng(devices=()):  # the initial autoencoder is then the same as with a flow
+        return DiffusionPrior(size, properties, VectorDiffusionSettings(width, layers, diffusion))
 
 
 @dataclass(frozen=True)
 class DiffusionVAESettings:
     """latent: size of z. beta: weight of the KL by step, relative to the diffusion's loss for each dimension.
-    size_weight: weight of -log p(n | z). dropout: of conditions. flow: of the prior p(z | c), fitted after training.
-    steps: of the diffusion when latents are decoded, with the sampler `sampler`, which draws no noise."""
+    size_weight: weight of -log p(n | z). dropout: of conditions. latent_prior: p(z | c), fitted after training,
+    "flow" or "diffusion", with the sizes of `flow`; latent_diffusion: settings of the latter. steps: of the
+    diffusion when latents are decoded, with the sampler `sampler`, which draws no noise."""
 
     latent: int = 48
     beta: Warmup = field(default_factory=lambda: Warmup("linear", 500, 0.0, 1e-4))
     size_weight: float = 0.1
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.3))
+    latent_prior: str = "flow"
+    latent_diffusion: Mapping[str, object] = field(default_factory=dict)
     flow: FlowSettings = field(default_factory=FlowSettings)
     sampler: str = "dpm-solver"
     steps: int = 24
+
+    def __post_init__(self) -> None:
+        if self.latent_prior not in LATENT_PRIORS:
+            raise unknown_name("latent_prior", self.latent_prior, LATENT_PRIORS)
 
 
 class DiffusionVAE(HoldsDiffusion):
@@ -64,7 +85,9 @@ class DiffusionVAE(HoldsDiffusion):
         self._decoder = (decoder,)  # in a tuple: the weights of its diffusion are registered already
         self.latent_size = self.semantic_size = s.latent
         self.sizes = MLP(s.latent, len(decoder.table.sizes), 64, 1)
-        self.prior = FlowPrior(s.latent, properties, s.flow)
+        diffused = partial(diffusion_prior, s.flow.width, s.flow.layers, s.latent_diffusion)
+        make = partial(FlowPrior, settings=s.flow) if s.latent_prior == "flow" else diffused
+        self.prior: FlowPrior | DiffusionPrior = make(s.latent, properties)
 
     @property
     def encodes(self) -> bool:
@@ -146,7 +169,7 @@ class DiffusionVAE(HoldsDiffusion):
     ) -> Batch:
         """Items whose codes are draws of p(z | c)."""
         check_latents(noise, self.latent_size)
-        return self._decoded(self.prior(noise, condition), condition)
+        return self._decoded(self.prior.draw(noise, condition), condition)
 
     def _decoded(self, code: Float[Tensor, "batch latent"], condition: Condition) -> Batch:
         s, diffusion = self.settings, self.diffusion

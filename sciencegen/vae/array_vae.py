@@ -9,7 +9,7 @@ the decoder's noise, x = mean(z, c) + std u, so that `decode(encode(x))` is x.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -52,16 +52,20 @@ from sciencegen.vae.posteriors import (
     SampledPosterior,
 )
 from sciencegen.vae.priors import (
+    LATENT_PRIORS,
     ConditionalGaussianPrior,
     LadderPosterior,
     LadderPrior,
     LowestLevel,
+    MixturePrior,
     StandardNormalPrior,
     VampPrior,
 )
 
 CONDITIONAL = ("conditional", "conditional_scale")
-PRIORS = ("standard_normal", *CONDITIONAL, "vamp")
+PRIORS = ("standard_normal", *CONDITIONAL, "mixture", "vamp", "flow")
+OF_TRAINING = "training"
+"""`latent_prior` of draws that are those of the training's prior."""
 BOUNDS = ("elbo", "importance_weighted")
 COUNT_INPUTS = ("logarithms", "normalized")
 HAMILTONIAN = "hamiltonian"
@@ -87,9 +91,10 @@ class ArrayVAESettings:
         q(z | x, c): a diagonal Gaussian [1]_, one transformed by an inverse autoregressive flow [2]_, a Gaussian with
         all covariances, or a diagonal one whose samples are refined by `leapfrog_steps` on the gradient of
         log p(x, z | c) [8]_.
-    prior : {"standard_normal", "conditional", "conditional_scale", "vamp"}
+    prior : {"standard_normal", "conditional", "conditional_scale", "mixture", "vamp", "flow"}
         p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, one of mean 0 whose scales depend on c [9]_,
-        or a mixture of posteriors of `components` learned pseudo-items [4]_ (with a Gaussian posterior).
+        a mixture of `components` learned Gaussians, one of posteriors of so many learned pseudo-items [4]_ (with a
+        Gaussian posterior), or a normalizing flow of `flow_layers` layers [11]_.
     decoder_condition : bool
         Whether posterior and decoder read c. Without, c enters by a conditional prior alone, which then is never
         trained without c: the identifiable VAE, whose latents are independent sources given c [9]_.
@@ -116,10 +121,14 @@ class ArrayVAESettings:
         The values of the first property where it is a class. With `semi_supervised`, q(c | x) is then a categorical
         distribution over these values, and other missing properties stay missing. `array_recipe` takes them in the
         units of the data, `ArrayVAE` standardized.
+    latent_prior : {"flow", "diffusion", "training"}
+        p(z | c) of draws, fitted to the latents after training: a flow, or a diffusion [12]_; or that of the training.
     flow_layers, flow_width : int
-        Of the flow prior for sampling, fitted after training; with 0 layers, samples are from the training prior.
+        Of the network of a flow, or of the diffusion; with 0 layers, draws are from the training's prior.
+    latent_diffusion : mapping
+        Settings of the diffusion of latents (`diffusion.model.DiffusionSettings`), such as the schedule of its noise.
     prior_steps : int
-        Steps of the fit of this flow, and no more than the training had.
+        Steps of the fit of the prior of draws, and no more than the training had.
     decoder_noise : bool
         Whether a latent contains the decoder's noise too. If so, samples follow p(x | c) and every item is restored
         from its latent; otherwise both are the decoder's mean.
@@ -138,6 +147,9 @@ class ArrayVAESettings:
        2015, algorithm 3.
     .. [9] Khemakhem, Kingma, Monti & Hyvärinen, "Variational Autoencoders and Nonlinear ICA", AISTATS 2020, eq. 5 to 7.
     .. [10] Liang et al., "Variational Autoencoders for Collaborative Filtering", WWW 2018, section 2.1.3 and its code.
+    .. [11] Chen et al., "Variational Lossy Autoencoder", ICLR 2017, section 3.2.
+    .. [12] Vahdat, Kreis & Kautz, "Score-based Generative Modeling in Latent Space", NeurIPS 2021, with the
+       autoencoder fixed.
     """
 
     latent: int = 8
@@ -161,18 +173,21 @@ class ArrayVAESettings:
     semi_supervised: bool = False
     label_weight: float = 1.0
     label_values: tuple[float, ...] = ()
+    latent_prior: str = "flow"
     flow_layers: int = 6
     flow_width: int = 64
+    latent_diffusion: Mapping[str, object] = field(default_factory=dict)
     prior_steps: int = 2000
     decoder_noise: bool = True
 
     def __post_init__(self) -> None:
-        if self.prior == "flow":
+        if self.prior == "diffusion":
             raise ConfigError(
-                f"Expected a prior of the training ({', '.join(PRIORS)}), got 'flow'. Leave it out: a flow of "
-                "`flow_layers` layers is fitted to the latents after the training, and draws are its."
+                f"Expected a prior of the training ({', '.join(PRIORS)}), got 'diffusion', which is fitted to the "
+                "latents after the training. Set latent_prior=diffusion, and draws are its."
             )
         names = {"posterior": POSTERIOR_NAMES, "prior": PRIORS, "bound": BOUNDS, "count_inputs": COUNT_INPUTS}
+        names["latent_prior"] = (*LATENT_PRIORS, OF_TRAINING)
         for name, known in names.items():
             if (chosen := getattr(self, name)) not in known:
                 raise unknown_name(name, chosen, known)
@@ -196,6 +211,13 @@ class ArrayVAESettings:
             )
         if self.direct and (self.layers or self.semi_supervised or self.prior == "vamp"):
             raise ConfigError("Expected no layers, no semi_supervised and no prior 'vamp' with direct. Leave it out.")
+        if not self.flow_layers and (self.prior == "flow" or self.latent_prior == "diffusion"):
+            raise ConfigError("Expected flow_layers of 1 or more with a flow or a diffusion as a prior, got 0.")
+        if self.latent_diffusion and self.latent_prior != "diffusion":
+            raise ConfigError(
+                f"Expected latent_prior 'diffusion' with latent_diffusion, got '{self.latent_prior}'. Set it, or leave "
+                "latent_diffusion out."
+            )
         if self.label_values and not self.semi_supervised:
             raise ConfigError("Expected semi_supervised with label_values, which it infers. Set it, or leave them out.")
 
@@ -228,6 +250,11 @@ class ArrayVAESettings:
         return VAESettings(beta, self.free_bits, samples, dropout, self.label_weight)
 
     @property
+    def flow(self) -> FlowSettings:
+        """Of a flow as a prior."""
+        return FlowSettings(self.flow_layers, self.flow_width)
+
+    @property
     def network(self) -> LayerSettings:
         """Of the networks that map features to latents and back."""
         return LayerSettings(direct=self.direct)
@@ -238,6 +265,7 @@ class ArrayVAESettings:
 
 
 Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder
+MakePrior = Callable[[int, int], nn.Module]
 Classes = Sequence[Sequence[float]]
 NETWORKS = {**POSTERIORS, FULL_COVARIANCE: FullCovariancePosterior}
 """Names of posteriors -> networks, but for the Hamiltonian one."""
@@ -263,6 +291,9 @@ class ArrayVAE(VAE):
         A likelihood for each column; by default all are Gaussian, with a learned standard deviation.
     blocks : sequence of Block, optional
         Columns that are the numbers of a series or an image.
+    diffused : function, optional
+        (size of z, columns of the condition) -> the prior of draws where `latent_prior` is a diffusion
+        (`diffusion.vectors.DiffusionPrior`).
     parts : VAEParts, optional
         Other networks than these make, for a model of another decoder.
     classes : sequence of sequence of float, optional
@@ -291,6 +322,7 @@ class ArrayVAE(VAE):
         blocks: Sequence[ArrayBlock] = (),
         parts: VAEParts | None = None,
         classes: Classes = (),
+        diffused: MakePrior | None = None,
     ) -> None:
         super().__init__()
         s = self.settings = settings or ArrayVAESettings()
@@ -300,8 +332,13 @@ class ArrayVAE(VAE):
         parts = parts or _parts(size, property_count, s, columns, blocks, classes)
         self.vae = ConditionalVAE(parts, VALUES, s.training())
         latent = self.vae.latent_size
-        flow = FlowSettings(s.flow_layers, s.flow_width) if s.flow_layers else None
-        self.prior = None if flow is None else FlowPrior(latent, property_count, flow)
+        self.prior = None
+        if s.latent_prior == "diffusion":
+            if diffused is None:
+                raise ConfigError("Expected a function that makes the prior with latent_prior 'diffusion', got none.")
+            self.prior = diffused(latent, property_count)
+        elif s.latent_prior == "flow" and s.flow_layers:
+            self.prior = FlowPrior(latent, property_count, s.flow)
         self.sizes = [latent, size if s.decoder_noise else 0]
         self.semantic_size, self.latent_size = latent, sum(self.sizes)
 
@@ -446,7 +483,7 @@ class ArrayVAE(VAE):
         centre, own = noise.split(self.sizes, 1)
         if self.prior is None:
             return torch.cat([self.vae.prior(centre, condition), own], 1)
-        return torch.cat([self.prior.inverse(self.prior(centre, condition)), own], 1)
+        return torch.cat([self.prior.inverse(self.prior.draw(centre, condition)), own], 1)
 
 
 def _encoder(
@@ -513,4 +550,8 @@ def latents_of(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[
     if s.prior == "vamp":
         pseudo = PseudoPosterior(encoder, posterior)
         return posterior, VampPrior(s.latent, pseudo, torch.randn(s.components, encoder.inputs), properties)
+    if s.prior == "mixture":
+        return posterior, MixturePrior(s.latent, s.components, properties)
+    if s.prior == "flow":
+        return posterior, FlowPrior(s.latent, properties, s.flow)
     return posterior, StandardNormalPrior(s.latent)

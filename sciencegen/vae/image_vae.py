@@ -24,7 +24,7 @@ missing columns of c by a density of their own (`conditions.ConditionImputation`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -68,21 +68,24 @@ BROAD, DEFENCE = 3.0, 1e-12
 class ImageVAESettings:
     """Sizes and training weights.
 
-    beta: weight of the KL by step. free_bits: nats of the code, and of each map, that are not penalized. dropout: of
-    conditions; it must drop all of them at times, because `encode` uses none. misfit: error of the model, relative to
-    the peak. positive: whether images are above 0 everywhere. symmetry: orientations, of which one is drawn for the
-    batch at each step. corrections: how often `decode` adjusts a condition, if the model can measure. latent_prior:
-    p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network. wish_layers, wish_width: of the network
-    of p(c | known values of c). map_width, map_steps: of each map's prior. smoothing: nats of the penalty on the
-    image's `roughness`, so that detail that the PSF hides stays smooth; of positive images. correlated_noise: whether
-    the likelihood takes noise to be correlated where it is (`ImageVAE.correlate_noise`). profiles: number of elliptical
-    profiles in the decoder, 0 for none (`vae.image_networks`); structure: by step, nats of the penalty on the share of
-    the light that they leave to the pyramid, without which they would stay unused.
+    beta: weight of the KL by step. free_bits: nats of the code, and of each map, that are not penalized.
+    dropout: of conditions; it must drop all of them at times, because `encode` uses none. misfit: error of the
+    model, relative to the peak. positive: whether images are above 0 everywhere. symmetry: orientations, of
+    which one is drawn for the batch at each step. corrections: how often `decode` adjusts a condition, if the
+    model can measure. latent_prior: p(code | c), "flow" or "diffusion"; flow_layers, flow_width: of its network;
+    latent_diffusion: settings of the diffusion (`diffusion.model.DiffusionSettings`). wish_layers, wish_width:
+    of the network of p(c | known values of c). map_width, map_steps: of each map's prior. smoothing: nats of the
+    penalty on the image's `roughness`, so that detail that the PSF hides stays smooth; of positive images.
+    correlated_noise: whether the likelihood takes noise to be correlated where it is
+    (`ImageVAE.correlate_noise`). profiles: number of elliptical profiles in the decoder, 0 for none
+    (`vae.image_networks`); structure: by step, nats of the penalty on the share of the light that they leave to
+    the pyramid, without which they would stay unused.
     """
 
     code: int = 32
     pyramid: PyramidSettings = field(default_factory=PyramidSettings)
     latent_prior: str = "flow"
+    latent_diffusion: Mapping[str, object] = field(default_factory=dict)
     flow_layers: int = 6
     flow_width: int = 128
     wish_layers: int = 3

@@ -28,7 +28,7 @@ processors that are faster with it. The estimates are a head on z, which also ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -84,6 +84,8 @@ class LatentPriorVAESettings:
         Of encoder and decoder.
     latent_prior : {"flow", "diffusion"}
         p(z | c): a normalizing flow, or a variational diffusion.
+    latent_diffusion : mapping
+        Settings of the diffusion (`diffusion.model.DiffusionSettings`).
     prior_layers, prior_width : int
         Of the prior's network.
     transform : {"affine", "spline"}
@@ -123,6 +125,7 @@ class LatentPriorVAESettings:
     length: int = 128
     networks: SequenceSizes = field(default_factory=SequenceSizes)
     latent_prior: str = "flow"
+    latent_diffusion: Mapping[str, object] = field(default_factory=dict)
     prior_layers: int = 6
     prior_width: int = 128
     transform: str = "spline"

@@ -1,4 +1,4 @@
-"""p(z | c): standard normal, conditional Gaussian, VampPrior, and a ladder of latents; a learned flow is in `flows`.
+"""p(z | c): standard normal, conditional Gaussian, mixtures, and a ladder of latents; a learned flow is in `flows`.
 
 All share one signature: `log_prob(z, c)` and `forward(noise, c)`, which maps standard normal noise to latents of the
 prior. c is [batch property] with NaN where a value is missing, or None. Where the prior is a diagonal Gaussian,
@@ -31,6 +31,9 @@ Condition = Float[Tensor, "batch property"] | None
 LATENT_PRIORS = ("flow", "diffusion")
 """p(z | c) that is fitted to the latents of a trained model: a normalizing flow (`flows.FlowPrior`), or a diffusion
 (Vahdat et al. 2021; Rombach et al. 2022), which is passed to the model as its `prior`."""
+
+LARGEST_LOG_STD = 4.0
+"""Greatest magnitude of the logarithms of a prior's standard deviations."""
 
 
 @runtime_checkable
@@ -92,41 +95,36 @@ class ConditionalGaussianPrior(nn.Module):
         return self.gaussian(noise, condition).reparameterized(noise)[0]
 
 
-class VampPrior(nn.Module):
-    """p(z | c) = sum_k w_k(c) q(z | u_k), u_k learned pseudo-inputs. Tomczak & Welling 2018, eq. 9.
+class MixturePrior(nn.Module):
+    """p(z | c) = sum_k w_k(c) N(z; m_k, diag(s_k)^2), whose Gaussians are learned; they start as N(m_k, I) about 0.
 
-    posterior_of: pseudo-inputs to a DiagonalGaussian; the model's own encoder and posterior network. It isn't
-    registered here (its weights belong to the model), but a deep copy of model and prior together keeps the link
-    if it is a module or a bound method of one. Without properties the weights are equal, as in the paper.
-    pseudo_inputs: initial values [component ...]: items as tensors, or, if items are discrete, an encoder's embeddings
-    of them.
+    Without properties the weights are equal. generator: of the first means.
     """
 
     def __init__(
         self,
         latent_size: int,
-        posterior_of: Callable[[Tensor], DiagonalGaussian],
-        pseudo_inputs: Tensor,
+        count: int,
         property_count: int = 0,
         width: int = 64,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        self.latent_size, self.property_count = latent_size, property_count
-        self._posterior_of = (posterior_of,)
-        self.pseudo_inputs = nn.Parameter(pseudo_inputs.clone())
-        count = pseudo_inputs.shape[0]
+        self.latent_size, self.property_count, self.count = latent_size, property_count, count
+        self.means = nn.Parameter(torch.randn(count, latent_size, generator=generator))
+        self.log_stds = nn.Parameter(torch.zeros(count, latent_size))
         self.weights = MLP(2 * property_count, count, width, 2, zero_output=True) if property_count else None
 
     def gaussian(self, like: Latent, condition: Condition = None) -> None:
         return None
 
     def components(self) -> DiagonalGaussian:
-        """q(z | u_k) for every k, [component latent]."""
-        return self._posterior_of[0](self.pseudo_inputs)
+        """The Gaussians, [component latent]."""
+        return DiagonalGaussian(self.means, LARGEST_LOG_STD * torch.tanh(self.log_stds / LARGEST_LOG_STD))
 
     def log_weights(self, like: Latent, condition: Condition = None) -> Float[Tensor, "batch component"]:
         if self.weights is None:
-            logits = like.new_zeros(like.shape[0], self.pseudo_inputs.shape[0])
+            logits = like.new_zeros(like.shape[0], self.count)
         else:
             logits = self.weights(condition_features(condition, like, self.property_count))
         return torch.log_softmax(logits, -1)
@@ -152,6 +150,35 @@ class VampPrior(nn.Module):
         return components.mean[index] + components.log_std[index].exp() * noise
 
 
+class VampPrior(MixturePrior):
+    """p(z | c) = sum_k w_k(c) q(z | u_k), u_k learned pseudo-inputs. Tomczak & Welling 2018, eq. 9.
+
+    posterior_of: pseudo-inputs to a DiagonalGaussian; the model's own encoder and posterior network. It isn't
+    registered here (its weights belong to the model), but a deep copy of model and prior together keeps the link
+    if it is a module or a bound method of one. Without properties the weights are equal, as in the paper.
+    pseudo_inputs: initial values [component ...]: items as tensors, or, if items are discrete, an encoder's embeddings
+    of them.
+    """
+
+    def __init__(
+        self,
+        latent_size: int,
+        posterior_of: Callable[[Tensor], DiagonalGaussian],
+        pseudo_inputs: Tensor,
+        property_count: int = 0,
+        width: int = 64,
+    ) -> None:
+        nn.Module.__init__(self)
+        self.latent_size, self.property_count, self.count = latent_size, property_count, len(pseudo_inputs)
+        self._posterior_of = (posterior_of,)
+        self.pseudo_inputs = nn.Parameter(pseudo_inputs.clone())
+        self.weights = MLP(2 * property_count, self.count, width, 2, zero_output=True) if property_count else None
+
+    def components(self) -> DiagonalGaussian:
+        """q(z | u_k) for every k, [component latent]."""
+        return self._posterior_of[0](self.pseudo_inputs)
+
+
 # A ladder of latents: the prior goes from the top level down, the posterior merges it with the encoder's evidence.
 #
 # Sønderby et al. 2016. With levels z_L (top) to z_1, z = (z_1, ..., z_L) in the columns of one latent:
@@ -161,9 +188,6 @@ class VampPrior(nn.Module):
 #         v (m^_l / v^_l + m_l / s_l^2), where m^_l, v^_l are the encoder's                           eq. 16 to 19
 #
 # With one level it is the plain Gaussian posterior and prior.
-
-
-LARGEST_LOG_STD = 4.0
 
 
 def merged(first: DiagonalGaussian, second: DiagonalGaussian) -> DiagonalGaussian:

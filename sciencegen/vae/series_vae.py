@@ -24,7 +24,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.grids import DynamicsWriter, SeriesReader
 from sciencegen.networks.shared_noise import check_latents
 from sciencegen.vae.array_columns import ArrayBlock, BlockDecoder, BlockEncoder, Condition, LikelihoodColumn, expected
-from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings, Classes, latents_of, parts_of
+from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings, Classes, MakePrior, latents_of, parts_of
 from sciencegen.vae.model import VAEParts
 from sciencegen.vae.posteriors import LOG_STD_RANGE, DiagonalGaussian, GaussianPosterior
 from sciencegen.vae.priors import LowestLevel, StandardNormalPrior
@@ -86,7 +86,7 @@ class SeriesVAE(ArrayVAE):
 
     def __init__(
         self, size: int, property_count: int, settings: SeriesVAESettings, columns: Sequence[LikelihoodColumn],
-        blocks: Sequence[ArrayBlock], classes: Classes = (),
+        blocks: Sequence[ArrayBlock], classes: Classes = (), diffused: MakePrior | None = None,
     ) -> None:  # fmt: skip
         if [block.kind for block in blocks] != ["series"]:
             raise ConfigError(
@@ -94,7 +94,7 @@ class SeriesVAE(ArrayVAE):
                 "series as channels [time channel], and leave images out."
             )
         parts = _parts(property_count, settings, columns, blocks, classes)
-        super().__init__(size, property_count, settings, columns, blocks, parts)
+        super().__init__(size, property_count, settings, columns, blocks, parts, diffused=diffused)
         self.series = blocks[0]
 
     @torch.no_grad()

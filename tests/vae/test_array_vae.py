@@ -245,11 +245,6 @@ def test_a_scale_that_depends_on_the_condition_needs_one():
         made(properties=0, prior="conditional_scale")
 
 
-def test_a_flow_is_no_prior_of_the_training():
-    with pytest.raises(ConfigError, match=r"flow_layers. layers is fitted to the latents after"):
-        made(prior="flow")
-
-
 @pytest.mark.parametrize(("count", "stride"), [(3, 1), (4, 1), (5, 2), (8, 2), (9, 4), (40, 16)])
 def test_many_batches_are_thinned(monkeypatch, count, stride):
     """Of more than four batches every second one is left, again and again."""

@@ -35,7 +35,7 @@ LATER_OF_NETWORKS = {
     "latent_prior": "flow", "step_noise": 1.0, "self_conditioning": 0.0, "condition_bias": {},
     "excluded_volume": True, "smoothing": 0.0, "pure_noise": False, "correlated_noise": True,
     "profiles": 0, "texture": 0, "structure": {"shape": "linear", "steps": 10_000, "start": 3000.0, "end": 300.0},
-    "drawn_similarity": 1.0,
+    "drawn_similarity": 1.0, "schedule": "", "latent_diffusion": {},
 }  # fmt: skip
 """Network settings that earlier versions didn't have, with equivalent values: these are left out of the identity."""
 

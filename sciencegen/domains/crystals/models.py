@@ -15,7 +15,7 @@ import torch
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings, TypicalConditions
-from sciencegen.diffusion.schedules import Cosine
+from sciencegen.diffusion.schedules import noise_schedule
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import OrbitState, Torus
 from sciencegen.diffusion.state import Euclidean, Field, Fields, State
@@ -88,7 +88,8 @@ def crystal_diffusion(
     def norms(errors: Fields, x: Batch) -> dict[str, torch.Tensor]:
         return {name: weights[name] * value for name, value in state.squared_norms(errors, x.mask).items()}
 
-    diffusion = DiffusionModel(network, state, Cosine(*LOG_SNR_ENDS), shapes, settings.diffusion, norms)
+    schedule = noise_schedule(settings.diffusion.schedule or "cosine", *LOG_SNR_ENDS)
+    diffusion = DiffusionModel(network, state, schedule, shapes, settings.diffusion, norms)
     table = SizeTable(
         torch.tensor(list(representation.sizes)),
         torch.tensor(list(representation.sizes.values()), dtype=torch.float64),

@@ -18,7 +18,6 @@ from sciencegen.diffusion.images import (
     image_diffusion,
     psf_channels,
 )
-from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.domains.galaxies import region, restoration
 from sciencegen.domains.galaxies import representation as image_representation
 from sciencegen.domains.galaxies.items import STEPS_PER_SIGMA, EncodedStamp
@@ -26,6 +25,7 @@ from sciencegen.domains.galaxies.measurements import PROPERTIES, measure
 from sciencegen.domains.galaxies.representation import SPIN_2, ImageRepresentation, ObservedRepresentation, settled
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe
 from sciencegen.items import Refusal
+from sciencegen.latent.diffusion_vae import diffusion_prior
 from sciencegen.networks.pixels import ConditionKinds
 from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.image_networks import FluxScale, observed
@@ -62,20 +62,13 @@ def stamp_vae(representation: ImageRepresentation, settings: ImageVAESettings) -
         return torch.from_numpy(representation.scaled(values)).to(images.device)
 
     settle, kinds = partial(settled, representation), condition_kinds(representation)
-    prior = latent_diffusion(settings, kinds)
+    s, prior = settings, None
+    if s.latent_prior == "diffusion":
+        prior = diffusion_prior(s.flow_width, s.flow_layers, s.latent_diffusion, s.code, kinds.count)
     model = ImageVAE(representation.shape, kinds, settings, scale, measured, settle, prior)
     if settings.correlated_noise and representation.instrument.correlation is not None:
         model.correlate_noise(torch.from_numpy(representation.instrument.correlation))
     return model
-
-
-def latent_diffusion(settings: ImageVAESettings, kinds: ConditionKinds) -> DiffusionPrior | None:
-    """The diffusion prior of codes, if the settings choose it."""
-    if settings.latent_prior != "diffusion":
-        return None
-    network = VectorDiffusionSettings(settings.flow_width, settings.flow_layers)
-    with torch.random.fork_rng(devices=()):  # the initial autoencoder is then the same as with a flow
-        return DiffusionPrior(settings.code, kinds.count, network)
 
 
 def adapt_stamp_vae(

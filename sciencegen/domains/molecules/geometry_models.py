@@ -17,7 +17,7 @@ from rdkit import Chem
 
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionModel, DiffusionSettings
-from sciencegen.diffusion.schedules import Cosine
+from sciencegen.diffusion.schedules import noise_schedule
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.state import CategoricalSpace, Euclidean, Field, State, ZeroCentre
 from sciencegen.domains import standardization
@@ -253,7 +253,8 @@ def conformers(representation: GeometryRepresentation, settings: ConformerSettin
         "bonds": FieldShape(len(BOND_TYPES), pairs=True, noised=False),
     }
     network = EquivariantDenoiser(fields, 0, settings.network, POSITION_SCALE)
-    state, schedule = State({"positions": Field(ZeroCentre())}), Cosine(*LOG_SNR_ENDS, settings.log_snr_shift)
+    state = State({"positions": Field(ZeroCentre())})
+    schedule = noise_schedule(settings.diffusion.schedule or "cosine", *LOG_SNR_ENDS, settings.log_snr_shift)
     return DiffusionModel(network, state, schedule, {"positions": (max(representation.sizes), 3)}, settings.diffusion)
 
 
@@ -327,7 +328,7 @@ def joint(representation: GeometryRepresentation, settings: JointSettings) -> Si
         "charges": (largest, 1),
         "bonds": (largest, largest, bonds),
     }
-    schedule = Cosine(*LOG_SNR_ENDS, settings.log_snr_shift)
+    schedule = noise_schedule(settings.diffusion.schedule or "cosine", *LOG_SNR_ENDS, settings.log_snr_shift)
     diffusion = DiffusionModel(network, state, schedule, shapes, settings.diffusion)
     return SizedDiffusion(diffusion, size_table(representation))
 

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciencegen.batch import Batch, text_batch
-from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, likelihood_oracles
 from sciencegen.domains.molecules import DOMAIN as MOLECULES
@@ -31,6 +30,7 @@ from sciencegen.domains.molecules.smiles_representation import SmilesRepresentat
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Representation
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Refusal
+from sciencegen.latent.diffusion_vae import diffusion_prior
 from sciencegen.latent.space import LatentModel
 from sciencegen.vae.autoregressive import shift
 from sciencegen.vae.bounds import Warmup
@@ -279,8 +279,8 @@ def smiles_vae(representation: SmilesRepresentation, settings: LatentPriorVAESet
     """A VAE whose latent carries the whole molecule, with a flow or a diffusion as the prior of latents."""
     count, prior = len(representation.properties), None
     if settings.latent_prior == "diffusion":
-        network = VectorDiffusionSettings(settings.prior_width, settings.prior_layers)
-        prior = DiffusionPrior(settings.code, count, network)
+        s = settings
+        prior = diffusion_prior(s.prior_width, s.prior_layers, s.latent_diffusion, s.code, count)
 
     def measured(batch: Batch, columns: Sequence[int]) -> Tensor:
         """[row property], standardized; NaN where not measured, infinite where a row is no molecule."""

@@ -17,7 +17,7 @@ from torch.nn import functional
 from sciencegen.batch import Batch
 from sciencegen.diffusion.model import DiffusionSettings
 from sciencegen.diffusion.vectors import CodedDiffusion, VectorDiffusionSettings, vector_diffusion
-from sciencegen.domains.arrays import SAME_COLUMNS, with_standardized_labels
+from sciencegen.domains.arrays import SAME_COLUMNS, diffused_by, with_standardized_labels
 from sciencegen.domains.likelihoods import LOG_LIKELIHOOD, Density, LogLikelihood, likelihood_oracles
 from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
@@ -430,7 +430,8 @@ def build_series_vae(representation: TableRepresentation, settings: TableSequenc
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     settings, columns = with_conditions(representation, settings, columns)
     classes = classes_of(representation)
-    return SeriesVAE(len(columns), len(representation.properties), settings, columns, blocks, classes)
+    properties = len(representation.properties)
+    return SeriesVAE(len(columns), properties, settings, columns, blocks, classes, diffused_by(settings))
 
 
 SEQUENCE_VAE = vae_recipe(
@@ -488,7 +489,8 @@ def build_vae(representation: TableRepresentation, settings: TableVAESettings) -
     columns, blocks = columns_and_blocks(representation.columns, representation.arrays, chosen)
     settings, columns = with_conditions(representation, settings, columns)
     classes = classes_of(representation)
-    return ArrayVAE(len(columns), len(representation.properties), settings, columns, blocks, classes=classes)
+    properties, diffused = len(representation.properties), diffused_by(settings)
+    return ArrayVAE(len(columns), properties, settings, columns, blocks, classes=classes, diffused=diffused)
 
 
 RECIPES = {

@@ -29,7 +29,7 @@ from sciencegen.diffusion.objectives import Norms
 from sciencegen.diffusion.posterior import Correction, least_change, reconstructing
 from sciencegen.diffusion.process import Denoiser, Levels, symmetrized
 from sciencegen.diffusion.samplers import row_keys
-from sciencegen.diffusion.schedules import Cosine
+from sciencegen.diffusion.schedules import noise_schedule
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.state import Euclidean, Field, Fields, State, with_fields
 from sciencegen.diffusion.steering import fitted
@@ -324,9 +324,8 @@ def backbone_diffusion(representation: BackboneRepresentation, settings: Backbon
     network = ResidueDenoiser(columns, settings.network, recalls=settings.diffusion.self_conditioning > 0)
     norms = chain_norms(state, settings.placement)
     guide = without_overlaps if settings.excluded_volume else None
-    diffusion = DiffusionModel(
-        network, state, Cosine(*LOG_SNR_ENDS, settings.shift), shapes, settings.diffusion, norms, guide
-    )
+    schedule = noise_schedule(settings.diffusion.schedule or "cosine", *LOG_SNR_ENDS, settings.shift)
+    diffusion = DiffusionModel(network, state, schedule, shapes, settings.diffusion, norms, guide)
     return SizedDiffusion(
         diffusion, size_table(representation), typical_conditions(representation, settings.condition_bias)
     )
