@@ -147,7 +147,7 @@ class VariantVAE(ConditionalVAE):
         prior = ConditionalGaussianPrior(s.latent, properties)
         training = VAESettings(beta=s.beta, dropout=s.dropout)
         super().__init__(VAEParts(encoder, decoder, posterior, prior), LETTERS, training)
-        self.reference, self.changes, self.landscape = reference, changes, landscape
+        self.changes, self.landscape = changes, landscape
         self.letters, self.properties, self.recombined = letters, properties, s.recombined
         self.latent_size = self.semantic_size = s.latent + (landscape is not None)
         self.effective_items = 1.0
@@ -166,10 +166,12 @@ class VariantVAE(ConditionalVAE):
         rows, focus = batch[LETTERS].long(), self.encoder.reference
         whole = torch.ones_like(rows, dtype=torch.bool) if batch.mask is None else batch.mask
         changed = (rows != focus) & whole
-        if not self.recombined or not changed.any():
+        if not self.recombined:
             return batch
         count = changed.sum(1).repeat(self.recombined)
-        uniform = torch.rand(2, len(count), rows.shape[1], generator=generator, device=generator.device).to(focus.device)
+        uniform = torch.rand(2, len(count), rows.shape[1], generator=generator, device=generator.device).to(
+            focus.device
+        )
         order = changed.sum(0).log() - (-uniform[0].clamp(1e-7, 1 - 1e-7).log()).log()  # Gumbel: without replacement
         chosen = order.argsort(dim=1, descending=True).argsort(dim=1) < count[:, None]
         place = changed.long().argsort(dim=0, descending=True, stable=True)  # of each column, the rows that changed it
@@ -192,7 +194,9 @@ class VariantVAE(ConditionalVAE):
         kept = list(batches)
         rows = torch.cat([self._whole(batch) for batch in kept])
         if self.landscape is not None:
-            values = torch.cat([batch.condition[:, self.landscape.place] for batch in kept if batch.condition is not None])
+            values = torch.cat(
+                [batch.condition[:, self.landscape.place] for batch in kept if batch.condition is not None]
+            )
             known = ~values.isnan()
             flat = torch.zeros_like(self.landscape.effects)
             self.landscape.fit(rows[known], values[known], flat, partial(progress, "landscape"))
@@ -310,7 +314,8 @@ class VariantVAE(ConditionalVAE):
         """Rows with one change exchanged for another, or kept where none is better: as many changes, nearer to the
         wanted sum at the least cost in log p. Of the present changes, those of each rank of gain are tried."""
         assert self.landscape is not None
-        effects, focus, number = self.landscape.effects, self.encoder.reference, torch.arange(len(rows))
+        effects, focus = self.landscape.effects, self.encoder.reference
+        number = torch.arange(len(rows), device=rows.device)
         changed = rows != focus
         sums = self.landscape.value(rows)
         own_gain = gain.gather(2, rows[..., None])[..., 0]  # -inf where a column is unchanged
@@ -324,9 +329,11 @@ class VariantVAE(ConditionalVAE):
             open_ = free.clone()
             open_[number, column] = gain[number, column]  # the same column may get another letter
             after = (sums - own_effect[number, column])[:, None, None] + effects
-            score = open_ - own_gain[number, column][:, None, None] - 0.5 * (
-                (after - wanted[:, None, None]) / TOLERANCE
-            ).square()
+            score = (
+                open_
+                - own_gain[number, column][:, None, None]
+                - 0.5 * ((after - wanted[:, None, None]) / TOLERANCE).square()
+            )
             value, index = score.flatten(1).nan_to_num(-torch.inf, -torch.inf, -torch.inf).max(1)
             better = there & (value > best)
             tried = rows.clone()
@@ -336,7 +343,9 @@ class VariantVAE(ConditionalVAE):
         return result
 
 
-def _between(x: Float[Tensor, " knot"], y: Float[Tensor, " knot"], at: Float[Tensor, " item"]) -> Float[Tensor, " item"]:
+def _between(
+    x: Float[Tensor, " knot"], y: Float[Tensor, " knot"], at: Float[Tensor, " item"]
+) -> Float[Tensor, " item"]:
     """Linear interpolation, and beyond the ends straight on."""
     place = torch.searchsorted(x, at.contiguous()).clamp(1, len(x) - 1)
     return y[place - 1] + (at - x[place - 1]) / (x[place] - x[place - 1]) * (y[place] - y[place - 1])

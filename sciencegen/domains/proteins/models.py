@@ -537,7 +537,13 @@ def alignment_vae(representation: AlignmentRepresentation, settings: AlignmentVA
     return AlignmentVAE(len(focus), len(ALPHABET), settings, reference, inputs, landscape)
 
 
-VARIANT_TRAINING = {"steps": 2500, "batch_size": 40, "learning_rate": 2e-3, "largest_gradient": 100.0, "ema_decay": 0.99}
+VARIANT_TRAINING = {
+    "steps": 2500,
+    "batch_size": 40,
+    "learning_rate": 2e-3,
+    "largest_gradient": 100.0,
+    "ema_decay": 0.99,
+}
 
 
 def variant_vae(representation: AlignmentRepresentation, settings: VariantVAESettings) -> VariantVAE:
@@ -574,7 +580,9 @@ def variant_figures(
     whole = (rows != GAP).all(1)
     batch = Batch({LETTERS: rows[whole]})
     noise = torch.randn(2, 256, model.latent_size, generator=torch.Generator().manual_seed(0))
-    noise[:, :, : model.latent_size - model.prior.latent_size] = noise[0, :, : model.latent_size - model.prior.latent_size]
+    noise[:, :, : model.latent_size - model.prior.latent_size] = noise[
+        0, :, : model.latent_size - model.prior.latent_size
+    ]
     first, second = (model.decode(one)[LETTERS] for one in noise)
     found = {
         "reconstructed": float((model.decode(model.encode(batch))[LETTERS] == batch[LETTERS]).all(1).double().mean()),
@@ -671,14 +679,17 @@ RECIPES = {
         build=variant_vae,
         settings=VariantVAESettings,
         conditions=(MUTATIONS,),
-        description="Conditional VAE of measured variants of one wild type: a few numbers decide the changes, and their "
-        "letters reach a requested value.",
+        description="Conditional VAE of measured variants of one wild type: a few numbers decide the changes, and "
+        "their letters reach a requested value.",
         form="aligned",
         check=variant_figures,
         one_thread=True,
         family=FamilyTraining(scorer=lambda model, representation: None, weight=WEIGHT, columns=(WEIGHT,)),
         oracles=ModelOracles(
-            make=variant_oracles, names=(MUTATIONS, LOG_LIKELIHOOD), on_request=(LOG_LIKELIHOOD,), inform_predictors=True
+            make=variant_oracles,
+            names=(MUTATIONS, LOG_LIKELIHOOD),
+            on_request=(LOG_LIKELIHOOD,),
+            inform_predictors=True,
         ),
         training=VARIANT_TRAINING,
     ),
