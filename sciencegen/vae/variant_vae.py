@@ -5,9 +5,10 @@
 Encoder, decoder and prior read the condition c. Besides z there is no noise: a row is the mode of p(x | z, c) with the
 requested number n of changes, and with the requested value y of the additive landscape f (`alignment_fitness`),
 
-    x = argmax log p(x | z, c) - (f(x) - y)^2 / (2 TOLERANCE^2),
+    x = argmax log p(x | z, c) + tilt f(x),       with the tilt for which f(x) is nearest to y,
 
-so a decoder can't ignore z. With a small beta, z then holds nearly all that tells variants apart (Higgins et al. 2017).
+so a decoder can't ignore z. f(x) never falls along the tilt. With a small beta, z then holds nearly all that tells
+variants apart (Higgins et al. 2017).
 
 A latent is (s, e), standard normal: z = mean(c) + std(c) e is a draw of p(z | c), and s is the normal score of y among
 the training rows, for draws without a requested value. So a latent moves in value and in place (Gomez-Bombarelli et al.
@@ -41,12 +42,8 @@ from sciencegen.vae.model import Accept, Condition, ConditionalVAE, VAEParts, VA
 from sciencegen.vae.posteriors import GaussianPosterior
 from sciencegen.vae.priors import ConditionalGaussianPrior
 
-TOLERANCE = 0.1
-"""How far the landscape's value may lie from the requested one, in standard deviations of the training rows."""
 STEEPEST, BISECTIONS = 64.0, 9
 """The greatest tilt towards a value, and bisections of its cube root."""
-REPAIRS = 3
-"""Exchanges of one change for another, after the tilt."""
 QUANTILES = 33
 CALIBRATION_ROWS, CALIBRATION_STEPS, MOST_STAY = 512, 10, 20.0
 INPUT_SCALE = 3.0
@@ -297,8 +294,6 @@ class VariantVAE(ConditionalVAE):
             nearer = over.abs() < miss
             found, miss = torch.where(nearer[:, None], rows, found), torch.where(nearer, over.abs(), miss)
             low, high = torch.where(over < 0, middle, low), torch.where(over < 0, high, middle)
-        for _ in range(REPAIRS):
-            found = self._repaired(found, gain, wanted)
         return found
 
     def _changed(self, gain: Scores, changes: Float[Tensor, " batch"] | None) -> Letters:
@@ -309,38 +304,6 @@ class VariantVAE(ConditionalVAE):
             rank = best.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
             taken = torch.where(changes.isnan()[:, None], taken, rank < changes[:, None])
         return torch.where(taken, letter, self.encoder.reference)
-
-    def _repaired(self, rows: Letters, gain: Scores, wanted: Float[Tensor, " batch"]) -> Letters:
-        """Rows with one change exchanged for another, or kept where none is better: as many changes, nearer to the
-        wanted sum at the least cost in log p. Of the present changes, those of each rank of gain are tried."""
-        assert self.landscape is not None
-        effects, focus = self.landscape.effects, self.encoder.reference
-        number = torch.arange(len(rows), device=rows.device)
-        changed = rows != focus
-        sums = self.landscape.value(rows)
-        own_gain = gain.gather(2, rows[..., None])[..., 0]  # -inf where a column is unchanged
-        own_effect = effects.expand(len(rows), -1, -1).gather(2, rows[..., None])[..., 0]
-        best = -0.5 * ((sums - wanted) / TOLERANCE).square()
-        result = rows
-        free = gain.masked_fill(changed[..., None], -torch.inf)
-        for place in range(min(int(changed.sum(1).max()), 8) if len(rows) else 0):
-            column = own_gain.argsort(dim=1, descending=True, stable=True)[:, place]
-            there = changed[number, column]
-            open_ = free.clone()
-            open_[number, column] = gain[number, column]  # the same column may get another letter
-            after = (sums - own_effect[number, column])[:, None, None] + effects
-            score = (
-                open_
-                - own_gain[number, column][:, None, None]
-                - 0.5 * ((after - wanted[:, None, None]) / TOLERANCE).square()
-            )
-            value, index = score.flatten(1).nan_to_num(-torch.inf, -torch.inf, -torch.inf).max(1)
-            better = there & (value > best)
-            tried = rows.clone()
-            tried[number, column] = focus[column]
-            tried[number, index // self.letters] = index % self.letters
-            result, best = torch.where(better[:, None], tried, result), torch.where(better, value, best)
-        return result
 
 
 def _between(
