@@ -270,7 +270,8 @@ class VariantVAE(ConditionalVAE):
         like = next(self.decoder.parameters())
         given = like.new_full((len(sums), self.properties), torch.nan) if condition is None else condition.to(like)
         filled, place = given.clone(), self.landscape.place
-        value = _between(*self.landscape.link.knots, sums).to(like)
+        knots = self.landscape.link.knots
+        value = _between(knots[0], knots[1], sums).to(like)
         filled[:, place] = torch.where(given[:, place].isnan(), value, given[:, place])
         return filled
 
