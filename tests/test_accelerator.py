@@ -53,6 +53,7 @@ RECIPES: dict[str, tuple[str, str, dict[str, object]]] = {
     "conformers": ("molecules/structures", "conformers", {"network": ATOMS, "diffusion": DIFFUSION}),
     "joint": ("molecules/structures", "joint", {"network": ATOMS, "diffusion": DIFFUSION}),
     "alignment-vae": ("proteins/aligned", "alignment-vae", {"members": 2, "hidden": 8, "latent": 2}),
+    "variant-vae": ("proteins/aligned", "variant-vae", {"hidden": 8, "latent": 2}),
     "backbone-diffusion": ("proteins/structures", "backbone-diffusion", {
         "network": {"width": 16, "pair_width": 8, "layers": 1, "stages": 1, "heads": 2, "radial": 4, "context": 8},
         "diffusion": DIFFUSION}),
@@ -79,7 +80,8 @@ def made(name):
     if recipe.family:
         texts = ("AKVWC", "AKVWG", "GKVWC")
         of = Subject(of.domain, texts)
-        representation = recipe.fit(texts, np.ones((3, 1)), ["weight"], FAMILY)
+        family = {**FAMILY, "family": recipe.name != "variant-vae"}
+        representation = recipe.fit(texts, np.ones((3, 1)), ["weight"], family)
     else:
         representation = fitted(of, recipe)
     torch.manual_seed(0)

@@ -2,14 +2,14 @@
 
     python -m tests.benchmarks.galaxy_search -o searched.csv --budget 300 --seeds 0 1 2
 
-Each wish maximizes one measured property within limits of others. `evolution` is the search, `prior` draws of the
-shipped model, `hill_climb` mutations of the best; the limits are goals, or with `_where` conditions under which the
-model draws; `_typical` adds the goal of an anomaly of at most 1.4. `sersic` is GalSim's Sérsic bulge and disc (Sérsic
-1963; Rowe et al. 2015), whose twelve parameters are optimized by CMA-ES (Hansen 2016) from the middle of the simulated
-population; the bulge may lie off the disc's centre, so that it can be asymmetric. For each wish, seed and method: the
-mean of the ten best values within the limits, and the number of images within them (`best`: how many there are, if
-fewer than ten). `anomaly` is the mean of these as the shipped model judges them: of galaxies like those that it has
-learned from, one in twenty is above 1.4.
+Each wish maximizes one measured property within limits of others. `evolution` is the search, `latent_evolution` its
+moves of the latent alone, `prior` draws of the shipped model, `hill_climb` mutations of the best; the limits are
+goals, or with `_where` conditions under which the model draws; `_typical` adds the goal of an anomaly of at most 1.4.
+`sersic` is GalSim's Sérsic bulge and disc (Sérsic 1963; Rowe et al. 2015), whose twelve parameters are optimized by
+CMA-ES (Hansen 2016) from the middle of the simulated population; the bulge may lie off the disc's centre, so that it
+can be asymmetric. For each wish, seed and method: the mean of the ten best values within the limits, and the number
+of images within them (`best`: how many there are, if fewer than ten). `anomaly` is the mean of these as the shipped
+model judges them: of galaxies like those that it has learned from, one in twenty is above 1.4.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ PENALTY = 10.0
 TOLD = "_where"
 TYPICAL = "_typical"
 METHODS = (
-    "evolution", "prior", "hill_climb", "evolution_where", "prior_where", "hill_climb_where",
+    "evolution", "latent_evolution", "prior", "hill_climb", "evolution_where", "latent_evolution_where",
+    "prior_where", "hill_climb_where",
     f"evolution_where{TYPICAL}", "sersic",
 )  # fmt: skip
 POPULATION = 12

@@ -37,7 +37,7 @@ from sciencegen.scoring.oracles import FunctionOracle, Oracle
 from tests.benchmarks.rows import write_rows
 
 CONTROL = "hill_climb"
-METHODS = ("evolution", "latent_evolution", CONTROL, "prior")
+METHODS = ("evolution", "latent_evolution", "cma", CONTROL, "prior")
 BUDGETS = (100, 300, 1000)
 BEST = 10
 COLUMNS = ("method", "seed", "budget", "top_10")
@@ -90,7 +90,7 @@ def report(rows: Sequence[dict[str, str]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="folder of a trained alignment-vae")
+    parser.add_argument("--model", required=True, help="folder of a trained variant-vae")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--predictor", help="folder of a predictor of fitness")
     source.add_argument("--measured", type=Path, help="table of measured values")

@@ -37,6 +37,7 @@ from sciencegen.scoring.oracles import Oracle, Score
 from sciencegen.vae.alignment_fitness import FOLDS, LETTERS, AdditiveFitness, WildTypeRow
 from sciencegen.vae.alignment_vae import AlignmentVAE, AlignmentVAESettings
 from sciencegen.vae.potts import PottsModel, PottsSettings
+from sciencegen.vae.variant_vae import VariantVAE, VariantVAESettings
 
 # Rows of a family's alignment to tensors and back, with the family's focus and its numbering.
 
@@ -536,6 +537,60 @@ def alignment_vae(representation: AlignmentRepresentation, settings: AlignmentVA
     return AlignmentVAE(len(focus), len(ALPHABET), settings, reference, inputs, landscape)
 
 
+VARIANT_TRAINING = {
+    "steps": 2500,
+    "batch_size": 40,
+    "learning_rate": 2e-3,
+    "largest_gradient": 100.0,
+    "ema_decay": 0.99,
+}
+
+
+def variant_vae(representation: AlignmentRepresentation, settings: VariantVAESettings) -> VariantVAE:
+    """The conditional autoencoder of measured variants of one wild type."""
+    if representation.family:
+        raise ConfigError(
+            "Expected a table of variants of one wild type for variant-vae, got a family's alignment. Train an "
+            "alignment-vae with it."
+        )
+    focus = torch.from_numpy(encode_rows([representation.focus])[0].astype(np.int64))
+    names, changes = representation.properties, None
+    if MUTATIONS in names:
+        place = names.index(MUTATIONS)
+        changes = WildTypeRow(focus, place, float(representation.mean[place]), float(representation.std[place]))
+    measured = representation.measured
+    landscape = AdditiveFitness(focus, len(ALPHABET), names.index(measured)) if measured else None
+    return VariantVAE(focus, len(ALPHABET), len(names), settings, changes, landscape)
+
+
+def variant_oracles(
+    model: VariantVAE, representation: AlignmentRepresentation, remember: Remember
+) -> Mapping[str, Oracle]:
+    """`mutations`, and a lower bound of log p of a variant."""
+    bound = partial(model.bound, importance_samples=64)
+    return {MUTATIONS: Mutations(representation), **likelihood_oracles(model, representation, bound)}
+
+
+def variant_figures(
+    model: VariantVAE, representation: AlignmentRepresentation, arrays: Sequence[np.ndarray]
+) -> Mapping[str, float]:
+    """Of held-out rows: the share that the latent alone gives back, and the share of noise's draws that another z
+    changes. `EXPLAINED`."""
+    rows = torch.from_numpy(np.stack(arrays).astype(np.int64))
+    whole = (rows != GAP).all(1)
+    batch = Batch({LETTERS: rows[whole]})
+    noise = torch.randn(2, 256, model.latent_size, generator=torch.Generator().manual_seed(0))
+    noise[:, :, : model.latent_size - model.prior.latent_size] = noise[
+        0, :, : model.latent_size - model.prior.latent_size
+    ]
+    first, second = (model.decode(one)[LETTERS] for one in noise)
+    found = {
+        "reconstructed": float((model.decode(model.encode(batch))[LETTERS] == batch[LETTERS]).all(1).double().mean()),
+        "changed_with_z": float((first != second).any(1).double().mean()),
+    }
+    return found if model.landscape is None else found | {EXPLAINED: float(model.landscape.explained)}
+
+
 def model_oracles(
     model: AlignmentVAE, representation: AlignmentRepresentation, remember: Remember
 ) -> Mapping[str, Oracle]:
@@ -616,6 +671,27 @@ RECIPES = {
             inform_predictors=True,
         ),
         training=TRAINING,
+    ),
+    "variant-vae": Recipe(
+        name="variant-vae",
+        fit=fit,
+        load_representation=load,
+        build=variant_vae,
+        settings=VariantVAESettings,
+        conditions=(MUTATIONS,),
+        description="Conditional VAE of measured variants of one wild type: a few numbers decide the changes, and "
+        "their letters reach a requested value.",
+        form="aligned",
+        check=variant_figures,
+        one_thread=True,
+        family=FamilyTraining(scorer=lambda model, representation: None, weight=WEIGHT, columns=(WEIGHT,)),
+        oracles=ModelOracles(
+            make=variant_oracles,
+            names=(MUTATIONS, LOG_LIKELIHOOD),
+            on_request=(LOG_LIKELIHOOD,),
+            inform_predictors=True,
+        ),
+        training=VARIANT_TRAINING,
     ),
     "alignment-potts": Recipe(
         name="alignment-potts",
