@@ -31,7 +31,7 @@ from sciencegen.cli.process import (
     watched_readers,
     write_any_character,
 )
-from sciencegen.errors import ConfigError, SciencegenError, Stopped
+from sciencegen.errors import ConfigError, SciencegenError, Stopped, named_extras
 from sciencegen.plugins import NO_PLUGINS
 
 app = typer.Typer(
@@ -133,7 +133,7 @@ def _exit_code() -> int:
     """Run the command, write what is left on stdout, and return the exit code."""
     try:
         try:
-            with stops_raise(), released_outputs(), warnings.catch_warnings():
+            with named_extras(), stops_raise(), released_outputs(), warnings.catch_warnings():
                 warnings.showwarning = _show_warning
                 app()
             code = 0

@@ -16,7 +16,7 @@ import numpy as np
 
 from sciencegen.data.damage import check_claim, check_part, reading
 from sciencegen.data.workers import Failure, map_killable
-from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, MissingLibrary
 from sciencegen.files import STORE, files_below, found_at
 from sciencegen.yaml_text import parse_json
 
@@ -143,10 +143,10 @@ def _library(purpose: str) -> Any:
 
         if tuple(map(int, re.findall(r"\d+", zarr.__version__)[:3])) >= OLDEST:
             return zarr
+        found = zarr.__version__
     except ImportError:
-        pass
-    oldest = ".".join(map(str, OLDEST))
-    raise ConfigError(f"Expected zarr {oldest} or newer to {purpose}. Install it: pip install 'zarr>={oldest}'.")
+        found = "none"
+    raise MissingLibrary("zarr", f"{'.'.join(map(str, OLDEST))} or newer to {purpose}", found)
 
 
 @cache
