@@ -26,9 +26,9 @@ def annotated_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]
     with h5py.File(path, "r") as file:
         found = {} if "obs" not in file else _frame(file["obs"], path)
         if "X" in file:
-            names = _frame(file["var"], path)["id"] if "var" in file else ()
+            variables = _frame(file["var"], path)["id"] if "var" in file else ()
             matrix = _matrix(file["X"], path)
-            names = [str(name) for name in names] or [f"x{at}" for at in range(matrix.shape[1])]
+            names = [str(name) for name in variables] or [f"x{at}" for at in range(matrix.shape[1])]
             if len(names) != matrix.shape[1]:
                 raise DataError(f"Expected {matrix.shape[1]} names of variables in {path}, found {len(names)}.")
             if twice := sorted(found.keys() & set(names)):
