@@ -18,7 +18,7 @@ RUN sed -n '/^torch==/p' constraints.txt > torch.txt \
     && pip install --no-cache-dir --index-url "https://download.pytorch.org/whl/${TORCH}" --requirement torch.txt
 # The constraints pin every library.
 # hadolint ignore=DL3013
-RUN pip install --no-cache-dir --constraint constraints.txt '.[kubernetes,slurm,zarr]'
+RUN pip install --no-cache-dir --constraint constraints.txt '.[all,kubernetes,slurm]'
 
 FROM python:${PYTHON}-slim
 # Libraries of rdkit's drawings, and rsync for Snakemake's storage. Debian keeps one version of each, that of the release.

@@ -69,6 +69,61 @@ class DataError(SciencegenError):
     exit_code = 3
 
 
+EXTRAS = {
+    "molecules": ("rdkit", "selfies", "fcd", "posebusters"),
+    "proteins": ("Bio",),
+    "design": ("tmtools",),
+    "orders": ("dnachisel",),
+    "galaxies": ("astropy", "galsim"),
+    "crystals": ("spglib", "ase", "pymatgen"),
+    "workflow": ("snakemake",),
+    "docking": ("dockstring", "openbabel", "vina"),
+    "map": ("umap",),
+    "optimizers": ("pytorch_optimizer",),
+    "serve": ("starlette", "uvicorn"),
+    "mcp": ("mcp", "anyio"),
+    "xlsx": ("openpyxl",),
+    "zarr": ("zarr",),
+}
+"""Extra of the package -> the modules that it brings."""
+
+
+class MissingLibrary(ConfigError):
+    """A library that an extra of the package brings, or a newer one of it, isn't installed.
+
+    Parameters
+    ----------
+    module : str
+        As it is imported; the extra that brings it is in `EXTRAS`.
+    purpose : str
+        What it is for, such as "to read .xlsx".
+    found : str
+        What is there in its place.
+
+    Examples
+    --------
+    >>> print(MissingLibrary("openpyxl", "to read .xlsx"))
+    Expected the library openpyxl to read .xlsx, got none. Install it: pip install 'sciencegen[xlsx]'.
+    """
+
+    def __init__(self, module: str, purpose: str = "", found: str = "none") -> None:
+        self.extra = next(name for name, modules in EXTRAS.items() if module in modules)
+        needed = f"the library {module} {purpose}".rstrip()
+        super().__init__(f"Expected {needed}, got {found}. Install it: pip install 'sciencegen[{self.extra}]'.")
+
+
+@contextmanager
+def named_extras(purpose: str = "") -> Iterator[None]:
+    """Raise a `MissingLibrary` for an import in the block that fails since such a library isn't installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        module = str(error.name).partition(".")[0]
+        if not any(module in modules for modules in EXTRAS.values()):
+            raise
+        raise MissingLibrary(module, purpose) from error
+
+
 class ShapeError(SciencegenError):
     """An array has another shape or type than the function requires."""
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from sciencegen.config import Further, flags_of_field, kind_of, moved, own_first
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, named_extras
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 ONLY_IN_COMMANDS = {
@@ -75,7 +75,8 @@ def takes(
                 told = f"pass settings={old} in place of {', '.join(old)}: version 0.5 won't accept the old spelling"
                 warnings.warn(told, FutureWarning, stacklevel=2)
             taken = [*own.parameters][: len(positional)]  # fields of the record that are given by position too
-            return verb(*positional, **{name: value for name, value in expanded.items() if name not in taken})
+            with named_extras():
+                return verb(*positional, **{name: value for name, value in expanded.items() if name not in taken})
 
         own = inspect.signature(verb)
         shown = [one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD]

@@ -166,7 +166,7 @@ def required_by(package: Distribution, extra: str = "") -> list[str]:
 def rows_of_libraries() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Names and licences of the direct dependencies, and of those that these need."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
-    lines = requirements(project, ["zarr", "design", "crystals", "map", "optimizers", "xlsx", "orders", "serve", "mcp"])
+    lines = requirements(project, ["all"])
     direct = {normalized(Requirement(line).name) for line in lines}
     rows = [(name, stated_licence(package)) for name, package in sorted(needed(lines).items())]
     return [row for row in rows if row[0] in direct], [row for row in rows if row[0] not in direct]

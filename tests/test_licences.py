@@ -15,14 +15,7 @@ PACKAGE = PYPROJECT.parent / "sciencegen"
 PAGE = (PYPROJECT.parent / "docs" / "licences.md").read_text()
 OURS = {".py", ".pyi", ".md", ".typed", ".css"}
 PROJECT = tomllib.loads(PYPROJECT.read_text())["project"]
-DIRECT = sorted(
-    {
-        normalized(name_of(line))
-        for line in requirements(
-            PROJECT, ["zarr", "design", "crystals", "map", "optimizers", "xlsx", "orders", "serve", "mcp"]
-        )
-    }
-)
+DIRECT = sorted({normalized(name_of(line)) for line in requirements(PROJECT, ["all"])})
 
 
 def test_direct_dependencies_and_nothing_else_are_listed_as_such():

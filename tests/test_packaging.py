@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import sciencegen
+from tests.versions import requirements
 
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
@@ -53,8 +54,9 @@ def test_the_citation_has_what_its_format_requires():
 
 
 def test_the_conda_recipe_asks_for_the_same_libraries():
+    """Conda knows no extras, so that the package asks for those of the README's and the gallery's domains."""
     asked = {"python": f">={RECIPE['context']['python_min']}"}
-    for entry in PROJECT["dependencies"]:
+    for entry in requirements(PROJECT, ["molecules", "galaxies", "workflow"]):
         name, bound = re.fullmatch(r"([\w-]+)(.*)", entry).groups()
         asked[CONDA_NAMES.get(name, name)] = bound
     found = dict(entry.replace("${{ python_min }}", "3.11").split() for entry in RECIPE["requirements"]["run"])

@@ -31,9 +31,17 @@ def normalized(name: str) -> str:
 
 
 def requirements(project: Mapping, extras: Iterable[str] = ()) -> list[str]:
-    """The direct dependencies of `[project]`, and those of the named extras."""
-    lines = [*project["dependencies"], *(line for extra in extras for line in project["optional-dependencies"][extra])]
-    return [line for line in lines if not line.startswith(f"{project['name']}[")]
+    """The direct dependencies of `[project]`, and those of the named extras, which may name others."""
+    lines, waiting, done = list(project["dependencies"]), list(extras), set[str]()
+    while waiting:
+        extra = waiting.pop(0)
+        for line in () if extra in done else project["optional-dependencies"][extra]:
+            if line.startswith(f"{project['name']}["):
+                waiting += re.findall(r"[\w-]+", line)[1:]
+            else:
+                lines.append(line)
+        done.add(extra)
+    return list(dict.fromkeys(lines))
 
 
 def name_of(requirement: str) -> str:

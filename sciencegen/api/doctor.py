@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+from contextlib import suppress
 from importlib.metadata import EntryPoint, PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from sciencegen.api.predictors.folder import find_predictor, load_predictor, shi
 from sciencegen.data.fetch import cache_root, is_offline
 from sciencegen.data.threads import worker_count
 from sciencegen.domains import DOMAINS, domain_names, load_domain
-from sciencegen.errors import SciencegenError
+from sciencegen.errors import EXTRAS, MissingLibrary, SciencegenError
 from sciencegen.plugins import broken_part, entry_points, package_of, plugins_refused
 from sciencegen.runs import RunFolder
 from sciencegen.scoring.plugins import load_plugged
@@ -25,6 +27,9 @@ GROUPS = {
     "acquisition": "sciencegen.acquisitions",
 }  # fmt: skip
 """Kind of part -> group of entry points by which packages add it."""
+
+REQUIREMENT = re.compile(r"(?!sciencegen\b)([\w.-]+)[^;]*(?:;.*\bextra == ['\"]([\w-]+)['\"])?")
+"""The name of a library in a requirement of the package's, and the extra that asks for it."""
 
 FAULTS = (SciencegenError, ImportError, OSError)
 """What a broken installation raises; OSError is that of a library of torch's that can't be opened."""
@@ -60,8 +65,13 @@ def _system() -> dict[str, str]:
 
 
 def _domain(name: str) -> str:
-    """The name, with a note if it is an installed package's and can't be loaded; why is said under plugins."""
+    """The name, with a note if it can't be loaded: of an extra that it needs; why an installed package's can't is said
+    under plugins."""
     if name in DOMAINS:
+        try:
+            load_domain(name)
+        except MissingLibrary as error:
+            return f"{name} (needs sciencegen[{error.extra}])"
         return name
     (entry, *_) = entry_points(group=GROUPS["domain"], name=name)
     return f"{name} (can't be loaded)" if _fault("domain", entry) else name
@@ -96,22 +106,29 @@ def _fault(kind: str, entry: EntryPoint) -> str:
 
 
 def _libraries() -> dict[str, str]:
-    """The declared dependencies of this package, with their installed versions."""
+    """The declared dependencies of this package, with their installed versions; those of an extra may be absent."""
     try:
         stated = requires("sciencegen") or []
     except PackageNotFoundError:
         stated = []
-    names = [text.split(";")[0].split(">")[0].split("=")[0].strip() for text in stated if "extra ==" not in text]
-    return {name: _version(name) for name in names}
+    found: dict[str, str] = {}
+    for name, extra in (match.groups() for text in stated if (match := REQUIREMENT.match(text))):
+        if name not in found and (extra is None or extra in EXTRAS):
+            state = _version(name)
+            is_absent = extra and state == "missing"
+            found[name] = f"not installed (optional: pip install 'sciencegen[{extra}]')" if is_absent else state
+    return found
 
 
 def _optional() -> dict[str, str]:
     """The optional libraries of the included domains: their versions, or what they are for."""
-    return {
-        name: found if (found := _version(name)) != "missing" else f"not installed (optional: {purpose})"
-        for domain in DOMAINS
-        for name, purpose in load_domain(domain).optional_libraries.items()
-    }
+    found = {}
+    for domain in DOMAINS:
+        with suppress(MissingLibrary):
+            for name, purpose in load_domain(domain).optional_libraries.items():
+                state = _version(name)
+                found[name] = state if state != "missing" else f"not installed (optional: {purpose})"
+    return found
 
 
 def _version(name: str) -> str:

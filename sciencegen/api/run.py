@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from sciencegen.data.tables import read_table
 from sciencegen.data.threads import worker_count
 from sciencegen.domains import domain_names
 from sciencegen.domains.base import Domain
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError, MissingLibrary, unknown_name
 from sciencegen.files import check_writable
 from sciencegen.runs import RunFolder
 
@@ -92,6 +93,8 @@ def run(
     """
     if domain not in domain_names():
         raise unknown_name("domain", domain, domain_names())
+    if find_spec("snakemake") is None:
+        raise MissingLibrary("snakemake", "for workflows")
     root = workflow_root()
     settings, raw = read_config(domain, Path(config) if config else default_config(root, domain), results)
     check_writable(Path(settings.folder) / WORKFLOW, "`results`")

@@ -107,7 +107,9 @@ def start_items(
     """Parse items to start from; the name of a file stands for its items. reference: names (`A42G`) refer to it, and
     every item must have a name relative to it. encode: of the model; items that it can't encode are an error. flag: the
     setting, for messages."""
-    texts = [item for text in texts for item in domain.items.texts_in(text)]
+    texts = [
+        item for text in texts for item in domain.items.texts_given(text, f"an item or a file of items for {flag}")
+    ]
     items = parse_texts(domain, texts, reference)
     if encode is not None:
         items = [_refused(item, encode) for item in items]

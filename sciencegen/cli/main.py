@@ -21,7 +21,7 @@ import typer
 from sciencegen import progress as notes
 from sciencegen.cli.commands import MARKUP, Verbs, same_name
 from sciencegen.cli.console import failed, leave, say, take_further, take_names
-from sciencegen.cli.output import released_outputs
+from sciencegen.cli.output import released_outputs, stopped
 from sciencegen.cli.process import (
     READER_GONE,
     drop_unwritten,
@@ -31,7 +31,7 @@ from sciencegen.cli.process import (
     watched_readers,
     write_any_character,
 )
-from sciencegen.errors import ConfigError, SciencegenError, Stopped
+from sciencegen.errors import ConfigError, SciencegenError, Stopped, named_extras
 from sciencegen.plugins import NO_PLUGINS
 
 app = typer.Typer(
@@ -133,24 +133,24 @@ def _exit_code() -> int:
     """Run the command, write what is left on stdout, and return the exit code."""
     try:
         try:
-            with stops_raise(), released_outputs(), warnings.catch_warnings():
+            with named_extras(), stops_raise(), released_outputs(), warnings.catch_warnings():
                 warnings.showwarning = _show_warning
                 app()
             code = 0
         except SystemExit as ended:
             code = _number(ended)
             if code == INTERRUPTED:  # typer's own answer to a KeyboardInterrupt
-                say("stopped", style="yellow")
+                stopped()
         sys.stdout.flush()
     except SciencegenError as error:
         failed(str(error))
         say(f"error: {error}", style="red", names_keys=error.names_keys)
         return error.exit_code
     except Stopped as stop:
-        say(f"stopped {stop}".rstrip(), style="yellow")
+        stopped(str(stop))
         return stop.exit_code
     except KeyboardInterrupt:
-        say("stopped", style="yellow")
+        stopped()
         return INTERRUPTED
     except BrokenPipeError:
         drop_unwritten()

@@ -4,6 +4,8 @@ file of rejects.
 
 from __future__ import annotations
 
+import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sciencegen import files
-from sciencegen.cli.console import progress, summarize, tell
+from sciencegen.cli.console import progress, say, summarize, tell
 from sciencegen.errors import DataError, SciencegenError
 from sciencegen.files import reserved
 
@@ -31,17 +33,42 @@ class FewerResults(SciencegenError):
 
 
 _RESERVED = ExitStack()
-"""The outputs of the command that runs."""
+_BEFORE: dict[str, int | None] = {}
+"""The outputs of the command that runs, and when they changed last, None for one that isn't there."""
+
+RESUMED = ("train", "run", "backtest", "datasets")
+"""Commands that the same words continue after a stop."""
 
 
 def reserve(*outputs: str) -> None:
     """Keep outputs for this command until it ends, or raise an error if another process writes one of them."""
     _RESERVED.enter_context(reserved(*outputs))
+    _BEFORE.update({one: _changed(one) for one in outputs if one != "-"})
+
+
+def _changed(path: str) -> int | None:
+    return os.stat(path).st_mtime_ns if os.path.isfile(path) else None
+
+
+def stopped(message: str = "") -> None:
+    """Say that the command was stopped, what it has written, and how to go on."""
+    words = sys.argv[1:]
+    kept = [one for one, before in _BEFORE.items() if _changed(one) not in (None, before)]
+    if next((word for word in words if not word.startswith("-")), "") in RESUMED:
+        remedy = f"To go on, run the same command: {shlex.join(['sciencegen', *words])}"
+    elif kept:
+        remedy = f"{', '.join(kept)} has what was finished. The same command with --force starts anew."
+    elif _BEFORE:
+        remedy = f"{', '.join(_BEFORE)} was not written. The same command starts anew."
+    else:
+        remedy = ""
+    say("\n".join(filter(None, (f"stopped {message}".rstrip(), remedy))), style="yellow")
 
 
 @contextmanager
 def released_outputs() -> Iterator[None]:
     """Release outputs that a command has reserved when the block ends."""
+    _BEFORE.clear()
     with _RESERVED:
         yield
 

@@ -25,7 +25,7 @@ from sciencegen.cli.commands import COMMANDS, GROUP, command
 from sciencegen.cli.console import say
 from sciencegen.cli.options import CheckedOnly, only_checking, settings_of
 from sciencegen.config import Settings, further_of
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, named_extras
 from sciencegen.plugins import part_names
 from sciencegen.serving.requests import Place, ServedVerb
 
@@ -75,7 +75,7 @@ def serve(
     A request makes a job, a process of its own. Jobs and their results are files in the folder. After a stop, the same
     command lists them again; a job that was cut off can be started again.
     """
-    with _extra("serve"):
+    with named_extras("for `sciencegen serve`"):
         from sciencegen.serving.http import application, http_server, listen, token_of_server
     if openapi:
         from sciencegen import __version__
@@ -112,7 +112,7 @@ def mcp(
     It is meant to be started by a client, such as the desktop program of a language model. With dry_run a tool only
     says what it would do and what it would take. It ends with its input; jobs that run then can be started again.
     """
-    with _extra("mcp"):
+    with named_extras("for `sciencegen mcp`"):
         from sciencegen.serving.mcp_server import Tools, serve_stdio
     if tools:
         from sciencegen.serving.mcp_server import tools_of
@@ -123,20 +123,6 @@ def mcp(
         say("Waiting for the messages of a client on standard input, which starts this command itself. Ctrl-C ends it.")
     with _service(folder, allow, oracle, jobs, calls, seconds) as service, suppress(KeyboardInterrupt):
         serve_stdio(Tools(service, wait))
-
-
-@contextmanager
-def _extra(verb: str) -> Iterator[None]:
-    """Name the extra if a library of the block is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if str(error.name).startswith("sciencegen"):
-            raise
-        raise ConfigError(
-            f"Expected the package {error.name} for `sciencegen {verb}`, got none. Install it: pip install "
-            f"'sciencegen[{verb}]'."
-        ) from None
 
 
 @contextmanager

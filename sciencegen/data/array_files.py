@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from sciencegen.data.annotated import H5AD, annotated_arrays
 from sciencegen.data.damage import check_claim, check_part, reading
 from sciencegen.data.workers import Failure, map_killable
-from sciencegen.errors import ConfigError, DataError, IncompatibleError
+from sciencegen.errors import ConfigError, DataError, IncompatibleError, MissingLibrary
 from sciencegen.files import STORE, files_below, found_at
 from sciencegen.yaml_text import parse_json
 
@@ -143,10 +144,10 @@ def _library(purpose: str) -> Any:
 
         if tuple(map(int, re.findall(r"\d+", zarr.__version__)[:3])) >= OLDEST:
             return zarr
+        found = zarr.__version__
     except ImportError:
-        pass
-    oldest = ".".join(map(str, OLDEST))
-    raise ConfigError(f"Expected zarr {oldest} or newer to {purpose}. Install it: pip install 'zarr>={oldest}'.")
+        found = "none"
+    raise MissingLibrary("zarr", f"{'.'.join(map(str, OLDEST))} or newer to {purpose}", found)
 
 
 @cache
@@ -231,7 +232,7 @@ def check_returns(path: Path, attempt: Callable[[Path], None]) -> None:
 
     attempt: opens the file and reads a part of it in a process that can be killed; its exceptions don't count.
     """
-    if path.suffix.lower() not in HDF5:
+    if path.suffix.lower() not in (*HDF5, H5AD):
         return
     for _, failed in map_killable(attempt, [path], processes=1, timeout_s=OPENING_TIMEOUT_S):
         if isinstance(failed, Failure):
@@ -254,6 +255,8 @@ def open_arrays(path: Path, alone: str) -> tuple[dict[str, Any], dict[str, Any]]
     with reading("a file of arrays", path):
         if path.suffix.lower() in HDF5:
             return _hdf5(path)
+        if path.suffix.lower() == H5AD:
+            return annotated_arrays(path)
         if path.suffix.lower() == ".npz":
             arrays = _npz(path)
             return arrays, {name: array.item() for name, array in arrays.items() if array.ndim == 0}

@@ -27,7 +27,7 @@ from xml.parsers import expat
 
 import numpy as np
 
-from sciencegen.errors import ConfigError, DataError, converted
+from sciencegen.errors import ConfigError, DataError, converted, named_extras
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer
@@ -100,12 +100,8 @@ def file_of(path: str | Path) -> Path:
 
 def _openpyxl() -> ModuleType:
     """The library, which is optional."""
-    try:
+    with named_extras("for .xlsx (.csv needs none)"):
         import openpyxl
-    except ImportError:
-        raise ConfigError(
-            "Expected the package openpyxl for .xlsx. Install it: pip install 'sciencegen[xlsx]'. Or use .csv."
-        ) from None
     return openpyxl
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint
 from typing import Any, Generic, TypeVar
 
+from sciencegen.errors import named_extras
 from sciencegen.plugins import broken_part
 
 Value = TypeVar("Value")
@@ -16,7 +17,8 @@ Value = TypeVar("Value")
 def imported(target: str, default: str = "") -> object:
     """Import `module:attribute`; None if it doesn't exist. default: the attribute if only a module is given."""
     module, _, attribute = target.partition(":")
-    return vars(import_module(module)).get(attribute or default)
+    with named_extras():
+        return vars(import_module(module)).get(attribute or default)
 
 
 def later(target: str) -> Callable[..., Any]:

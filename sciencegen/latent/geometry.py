@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from sciencegen.config import COMPUTE_CHUNK
 from sciencegen.data.statistics import evenly_spaced
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, MissingLibrary
 from sciencegen.files import NUMBA_CONFIG
 from sciencegen.progress import Report, silent
 
@@ -293,10 +293,7 @@ def check_umap() -> None:
             "Remove it, or start in another folder. Set NUMBA_... as environment variables instead."
         )
     if find_spec("umap") is None:
-        raise ConfigError(
-            "Expected the package umap-learn for `projection` umap, it isn't installed. Install it: "
-            "pip install 'sciencegen[map]'"
-        )
+        raise MissingLibrary("umap", "for `projection` umap")
 
 
 class _Epochs(StringIO):

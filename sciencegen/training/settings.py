@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Literal, get_args
 
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError, MissingLibrary, unknown_name
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "float32": "32-true",
@@ -111,10 +111,7 @@ class TrainingSettings:
 def _check_installed(optimizer: str) -> None:
     """Raise an error for an optimizer whose library isn't here."""
     if optimizer in ("soap", "shampoo") and find_spec("pytorch_optimizer") is None:
-        raise ConfigError(
-            f"Expected the package pytorch-optimizer for optimizer '{optimizer}'. Install it: "
-            "pip install 'sciencegen[optimizers]'"
-        )
+        raise MissingLibrary("pytorch_optimizer", f"for optimizer '{optimizer}'")
     if optimizer == "muon" and _torch_version() < (2, 9):
         raise ConfigError(
             f"Expected torch 2.9 or newer for optimizer 'muon', found {version('torch')}. Upgrade it: "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -30,7 +31,9 @@ def test_a_stop_keeps_what_is_finished(workspace, toy_folder, tmp_path, number):
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
         assert process.returncode == 128 + number
-        assert said.decode().endswith("stopped\n")
+        kept = "big.csv has what was finished. The same command with --force starts anew."
+        assert said.decode().endswith(f"stopped\n{kept}\n")
+        assert b"Traceback" not in said
     finally:
         process.kill()
     lines = (tmp_path / "big.csv").read_text().splitlines()
@@ -38,6 +41,27 @@ def test_a_stop_keeps_what_is_finished(workspace, toy_folder, tmp_path, number):
     assert all(line.count(";") == 4 for line in lines[1:])
     assert len(lines) > 1
     assert not list(tmp_path.glob(".big.csv.*"))
+
+
+@pytest.mark.long
+def test_a_stopped_training_names_the_command_that_goes_on(workspace, toy_folder, tmp_path):
+    flags = ["train", "pointclouds", "--data", str(workspace.folder / "data"), "-o", "m", "--training", "steps=1000000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sciencegen.cli.main", *flags], cwd=tmp_path, env=environment(toy_folder),
+        stderr=subprocess.PIPE, text=True, preexec_fn=hear,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "m" / "log.csv").exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert said.endswith(f"\nTo go on, run the same command: sciencegen {shlex.join(flags)}\n")
+    assert "Traceback" not in said
+    assert list((tmp_path / "m" / "checkpoints").iterdir())
 
 
 PROGRAM = """
@@ -74,7 +98,7 @@ def test_a_stopped_search_ends_its_oracle_and_leaves_no_file(
     words = [sys.executable, *started, "optimize", "pointclouds", "--model", str(workspace.model)]
     more = ["--settings", settings, "--goal", "maximize dock", "--training", str(workspace.folder / "data")]
     process = subprocess.Popen(
-        [*words, *more, "-o", "x.csv"], cwd=tmp_path, stderr=subprocess.DEVNULL,
+        [*words, *more, "-o", "x.csv"], cwd=tmp_path, stderr=subprocess.PIPE,
         env=environment(toy_folder) | {"TMPDIR": str(tmp_path / "tmp")},
         preexec_fn=hear,
     )  # fmt: skip
@@ -84,7 +108,10 @@ def test_a_stopped_search_ends_its_oracle_and_leaves_no_file(
             assert process.poll() is None
             time.sleep(0.1)
         process.send_signal(number)
-        assert process.wait(60) == 128 + number
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 128 + number
+        assert said.decode().endswith("stopped\nx.csv was not written. The same command starts anew.\n")
+        assert b"Traceback" not in said
     finally:
         process.kill()
     assert not process_is_alive(int(note.read_text().split()[0]))

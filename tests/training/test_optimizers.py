@@ -122,7 +122,7 @@ def test_adamw_needs_no_other_library(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
     assert make_optimizer(nn.Linear(2, 2), chosen("adamw")).param_groups
-    with pytest.raises(ConfigError, match="pytorch-optimizer"):
+    with pytest.raises(ConfigError, match="pytorch_optimizer"):
         chosen("soap")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.domains.crystals.items import Crystal, crystal, shortest_basis
-from sciencegen.errors import ConfigError
+from sciencegen.errors import MissingLibrary
 from sciencegen.items import Refusal
 
 INSTALL = 'pip install "sciencegen[crystals]"'
@@ -33,7 +33,7 @@ os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it prints what it tried before
 def require(library: str, purpose: str) -> None:
     """Raise a ConfigError that says how to install an optional library if it is missing."""
     if find_spec(library) is None:
-        raise ConfigError(f"Expected the package {library} for {purpose}, found none. {INSTALL}")
+        raise MissingLibrary(library, f"for {purpose}")
 
 
 def neighbours(

@@ -16,7 +16,7 @@ from rdkit import Chem
 from sciencegen.data.threads import worker_count
 from sciencegen.domains.molecules import files, vina
 from sciencegen.domains.molecules.items import text
-from sciencegen.errors import ConfigError, converted, nearest_names
+from sciencegen.errors import ConfigError, MissingLibrary, converted, nearest_names
 from sciencegen.files import sha256_of
 from sciencegen.scoring.oracles import Score
 from sciencegen.scoring.programs import CommandOracle
@@ -96,10 +96,7 @@ def found_target(target: str) -> tuple[Path, str]:
     """Folder and name of a target of dockstring's, or of a user's `FOLDER/NAME`; an error if there is none."""
     shipped = vina.targets_folder()
     if shipped is None or find_spec("openbabel") is None:
-        raise ConfigError(
-            "Expected the packages dockstring and openbabel for docking. "
-            "Install them: pip install 'sciencegen[docking]'"
-        )
+        raise MissingLibrary("dockstring" if shipped is None else "openbabel", "for docking")
     folder = Path(target).parent.resolve() if "/" in target else shipped
     name, known = Path(target).name, vina.target_names(folder)
     if name not in known:

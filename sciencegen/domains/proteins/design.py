@@ -35,7 +35,7 @@ from sciencegen.domains.proteins.structures import (
 )
 from sciencegen.domains.proteins.variant_tables import read_reference
 from sciencegen.domains.proteins.variants import MOST_SITES, Reference
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError, named_extras, unknown_name
 from sciencegen.items import Refusal
 from sciencegen.optimization.feature_rows import SiteRows
 from sciencegen.records import to_record
@@ -499,12 +499,8 @@ def _seeded() -> Iterator[None]:
 
 def _library() -> ModuleType:
     """DNA Chisel, which is optional."""
-    try:
+    with named_extras("for order sheets of DNA"):
         import dnachisel
-    except ImportError:
-        raise ConfigError(
-            "Expected the package dnachisel for order sheets of DNA. Install it: pip install 'sciencegen[orders]'."
-        ) from None
     return dnachisel
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from sciencegen.data import array_files
+from sciencegen.data.annotated import H5AD
 from sciencegen.data.array_files import HDF5, check_returns, open_arrays
 from sciencegen.data.damage import reading
 from sciencegen.data.tables import is_parquet, open_parquet, parquet_batches, parquet_texts, read_records
@@ -100,7 +101,7 @@ def number_cell(value: object) -> TableCell | ValueError:
 # array of more dimensions is a column of arrays. HDF5 and Zarr are read in blocks of rows; arrays of numpy are read
 # whole.
 
-ARRAYS = (".npy", ".npz", *HDF5, *array_files.ENDINGS)
+ARRAYS = (".npy", ".npz", *HDF5, H5AD, *array_files.ENDINGS)
 ALONE = "x"
 """The name of an array without one."""
 ID = "id"

@@ -6,9 +6,10 @@ from pointclouds import DOMAIN as CLOUDS
 
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.search import search_space, start_items
+from sciencegen.domains import load_domain
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 from sciencegen.latent.explorer import LatentSpace
 
@@ -74,5 +75,17 @@ def test_a_file_stands_for_its_items(tmp_path):
     path = tmp_path / "leads.csv"
     path.write_text("item\n0 0;1 0;0 1;1 1;2 2\n0 0;1 0;0 1;1 1;3 3\n")
     assert len(start_items(CLOUDS, [str(path), "0 0;1 0;0 1;1 1;4 4"])) == 3
-    with pytest.raises(ConfigError, match=r"got '.*missing\.csv'"):
-        start_items(CLOUDS, [str(tmp_path / "missing.csv")])
+
+
+@pytest.mark.parametrize(
+    ("domain", "file"),
+    [
+        ("molecules", "missing.smi"),
+        ("proteins", "missing.fasta"),
+        ("crystals", "missing.cif"),
+        ("arrays", "missing.csv"),
+    ],
+)
+def test_a_file_that_is_not_there_is_no_item(domain, file):
+    with pytest.raises(DataError, match=f"Expected an item or a file of items for `start`, found no file '{file}'"):
+        start_items(load_domain(domain), [file])

@@ -17,7 +17,7 @@ from sciencegen.domains.base import Similarity
 from sciencegen.domains.proteins.backbones.geometry import Coordinates
 from sciencegen.domains.proteins.backbones.items import Backbone
 from sciencegen.domains.superposition import proper_rotation, squared_distances
-from sciencegen.errors import ConfigError, DataError
+from sciencegen.errors import DataError, named_extras
 from sciencegen.progress import Report, silent
 
 # Similarity of folds by TM-score: diversity of a set, and the nearest chain of a training set.
@@ -168,12 +168,8 @@ def _trace(coordinates: Coordinates) -> Trace:
 
 def _aligner() -> Callable[[Trace, Trace], tuple[float, float]]:
     """TM-align of two traces: the score normalized by the length of the first, and of the second."""
-    try:
+    with named_extras("for TM-scores"):
         import tmtools
-    except ImportError:
-        raise ConfigError(
-            "Expected the package tmtools for TM-scores. Install it: pip install 'sciencegen[design]'"
-        ) from None
 
     def align(first: Trace, second: Trace) -> tuple[float, float]:
         found = tmtools.tm_align(first, second, "A" * len(first), "A" * len(second))
