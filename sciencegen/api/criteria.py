@@ -359,7 +359,11 @@ def with_networks(domain: str, predictors: Mapping[str, str], device: str) -> tu
     alone are computed on it. `auto` is the CPU for others."""
     from sciencegen.api.models.folder import resolve_device  # on use: it imports torch
 
-    found = [name for name, folder in predictors.items() if device != "cpu" and trained_predictor(domain, folder).has_networks]
+    found = [
+        name
+        for name, folder in predictors.items()
+        if device != "cpu" and trained_predictor(domain, folder).has_networks
+    ]
     return resolve_device(device) if found or device not in ("auto", "cpu") else "cpu", found
 
 
