@@ -94,7 +94,8 @@ class TrainingSettings:
             raise unknown_name("logger", self.logger, LOGGERS)
         if self.logger not in ("none", "csv") and find_spec(self.logger) is None:
             raise ConfigError(
-                f"Expected the package {self.logger} for its logger. Install it: pip install 'sciencegen[{self.logger}]'"
+                f"Expected the package {self.logger} for its logger. Install it: "
+                f"pip install 'sciencegen[{self.logger}]'"
             )
         _check_installed(self.optimizer)
 
