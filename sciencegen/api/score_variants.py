@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sciencegen.api.criteria import OracleBook
+from sciencegen.api.criteria import OracleBook, with_networks
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.api.science import Numbering, columns_of, domain_of, in_form, plain_of, reference_of, variants_of
 from sciencegen.api.scores import ScoredChunk, own_columns

@@ -94,8 +94,8 @@ class ScoringTask:
     """A checked scoring task.
 
     domain: name of the items' domain or form. names: of all columns of scores. predictors: name -> folder. here:
-    oracles that run in this process: a model's own, networks on an accelerator, and programs, which have their own limit
-    of time. wild_type: the reference that names in rows refer to, or "".
+    oracles that run in this process: a model's own, networks on an accelerator, and programs, which have their own
+    limit of time. wild_type: the reference that names in rows refer to, or "".
     whole: items are written as texts of the form, for its files; else as those of the plain domain, for tables.
     threads, timeout_s, chunk: of the workers. notes: on ignored settings. measured: predictor -> the range of its
     training values. region: of the model whose oracles are here.
