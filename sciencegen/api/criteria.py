@@ -256,7 +256,8 @@ Plugged = TypeVar("Plugged", Oracle, None)
 class OracleBook:
     """Resolves names to oracles. predictors: name -> folder. commands: name -> settings of an external program. own:
     the oracles of the loaded model (`Recipe.oracles`). conditions: names that the model is conditioned on, as
-    suggestions for an unknown name. threads: cores that an oracle may use which uses several; 0 is all.
+    suggestions for an unknown name. threads: cores that an oracle may use which uses several; 0 is all. device: of the
+    networks of predictors; workers have the CPU.
     """
 
     domain: str
@@ -265,6 +266,7 @@ class OracleBook:
     own: Mapping[str, Oracle] = field(default_factory=dict)
     conditions: Sequence[str] = ()
     threads: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         both = sorted(set(self.predictors) & set(self.commands))
@@ -282,7 +284,7 @@ class OracleBook:
 
     def _resolve(self, name: str, plugged: Callable[[str], Plugged]) -> Oracle | Plugged:
         if name in self.predictors:
-            return trained_oracle(self.domain, name, self.predictors[name])
+            return trained_oracle(self.domain, name, self.predictors[name], self.device)
         if name in self.commands:
             return command_oracle(self.domain, name, self.commands[name])
         if name in self.own:
@@ -335,9 +337,9 @@ class OracleBook:
         return (near[0], targets[near[0]]) if near else None
 
 
-def trained_oracle(domain: str, name: str, folder: str) -> Oracle:
-    """A trained predictor; it is loaded again only if its folder has changed."""
-    oracle = _oracle_of(domain, name, *_place(folder))
+def trained_oracle(domain: str, name: str, folder: str, device: str = "cpu") -> Oracle:
+    """A trained predictor; it is loaded again only if its folder has changed. device: of its networks."""
+    oracle = _oracle_of(domain, name, *_place(folder), device)
     return _classifier(oracle, folder) if name in domain_of(domain).oracles.classifiers else oracle
 
 
@@ -350,6 +352,19 @@ def _classifier(oracle: Oracle, folder: str) -> Oracle:
             f"from {low:g} to {high:g}. Train it on a column of labels."
         )
     return ProbabilityOracle(oracle)
+
+
+def with_networks(domain: str, predictors: Mapping[str, str], device: str) -> tuple[str, list[str]]:
+    """The device, which is an error if it isn't available, and the names of those predictors that have networks, which
+    alone are computed on it. `auto` is the CPU for others."""
+    from sciencegen.api.models.folder import resolve_device  # on use: it imports torch
+
+    found = [
+        name
+        for name, folder in predictors.items()
+        if device != "cpu" and trained_predictor(domain, folder).has_networks
+    ]
+    return resolve_device(device) if found or device not in ("auto", "cpu") else "cpu", found
 
 
 def trained_predictor(domain: str, folder: str | Path) -> TrainedPredictor:
@@ -376,9 +391,9 @@ def _loaded(domain: str, folder: str, as_written: str) -> TrainedPredictor:
 
 
 @cache
-def _oracle_of(domain: str, name: str, folder: str, as_written: str) -> Oracle:
+def _oracle_of(domain: str, name: str, folder: str, as_written: str, device: str) -> Oracle:
     """If the predictor uses latents, they come from the model that it was trained with."""
-    return _loaded(domain, folder, as_written).oracle(name)
+    return _loaded(domain, folder, as_written).oracle(name, device)
 
 
 def command_oracle(domain: str, name: str, settings: OracleSettings) -> CommandOracle:

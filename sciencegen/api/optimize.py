@@ -183,7 +183,9 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
     if settings.where and settings.blocks is not None:
         notes.append("items from building blocks aren't drawn under the conditions of `where`, which only filter")
 
-    book = OracleBook(found.results, settings.predictors, settings.oracles, model.oracles, threads=settings.threads)
+    book = OracleBook(
+        found.results, settings.predictors, settings.oracles, model.oracles, (), settings.threads, model.device
+    )
     key = science.items.key
     oracles, further, cached = search_oracles(book, goals, settings, key)
     known, unknown = _known(found.results, settings, model, log)

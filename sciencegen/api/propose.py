@@ -70,7 +70,7 @@ from sciencegen.api.campaign.notes import (
     without_value,
 )
 from sciencegen.api.campaign.proposal import Proposal, Proposed, layout_of, origin_of_plate
-from sciencegen.api.criteria import OracleBook, constraint_test, read_constraints, trained_oracle
+from sciencegen.api.criteria import OracleBook, constraint_test, read_constraints, trained_oracle, with_networks
 from sciencegen.api.models.folder import open_model, resolve_device
 from sciencegen.api.science import check_kept, constraint_of, domain_of, exempt_motifs, name_column, variants_of
 from sciencegen.api.search import left_open_columns, left_open_counts, left_open_notes, score_columns, start_items
@@ -218,7 +218,8 @@ class Bench:
         controls = start_items(science, settings.controls, self.reference, flag="`controls`")
         self.layout = layout_of(science, settings, controls, self.reference)
         self.controls = controls if self.layout is None else list(self.layout.controls)
-        self.predictors = {name: trained_oracle(domain, name, one) for name, one in settings.predictors.items()}
+        device, _ = with_networks(domain, settings.predictors, settings.device)
+        self.predictors = {name: trained_oracle(domain, name, one, device) for name, one in settings.predictors.items()}
         self.named_start = start_items(science, settings.start, self.reference)
         self.batch, self.campaign = self._plate_settings()
         self.blocks = blocks_of(science, settings)

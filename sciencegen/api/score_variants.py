@@ -9,7 +9,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sciencegen.api.criteria import OracleBook
+from sciencegen.api.criteria import OracleBook, with_networks
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.api.science import Numbering, columns_of, domain_of, in_form, plain_of, reference_of, variants_of
 from sciencegen.api.scores import ScoredChunk, own_columns
@@ -167,7 +167,10 @@ def resolve_score_variants(
         log("scoring all single substitutions, among which the others are ranked")
     folder = None if loaded is None else str(loaded.folder)
     structure = None if loaded is None else _structure(science, loaded, settings.structure)
-    return VariantRequest(domain, scorer, names, variants, settings.column, settings.predictors, structure, folder)
+    device, _ = with_networks(domain, settings.predictors, settings.device)
+    return VariantRequest(
+        domain, scorer, names, variants, settings.column, settings.predictors, structure, folder, device
+    )
 
 
 def _family(domain: str, settings: VariantScoringSettings, log: Log) -> tuple[LoadedModel, VariantScorer | None]:
@@ -224,7 +227,7 @@ class VariantRequest:
 
     scorer: of the family, or None. names: how the domain names variants. variants: all, a file, or names; column: of
     names in a file. predictors: name -> folder. structure: (all single mutations, their scores) -> scores with a
-    structure. model: the family's folder.
+    structure. model: the family's folder. device: of the predictors' networks.
     """
 
     domain: str
@@ -235,6 +238,7 @@ class VariantRequest:
     predictors: Mapping[str, str] = field(default_factory=dict)
     structure: Callable[[Sequence[str], Sequence[float]], VariantStructure] | None = None
     model: str | None = None
+    device: str = "cpu"
 
     def scoring(self) -> VariantScoring:
         """The scores, chunk by chunk."""
@@ -259,7 +263,7 @@ class VariantScoring:
         self.domain, self.scorer, self.names, self.model = plain_of(asked.domain), scorer, asked.names, asked.model
         self.total = len((scorer or asked.names).all_singles()) if asked.variants == ALL_SINGLES else None
         self.doubts = [] if scorer is None else scorer.doubts()
-        book = OracleBook(asked.domain, dict(asked.predictors))
+        book = OracleBook(asked.domain, dict(asked.predictors), device=asked.device)
         self.oracles = {name: book.resolve(name) for name in asked.predictors}
         self.tallies = {name: PredictionTally(name, measured_range(one)) for name, one in self.oracles.items()}
         self.scored = self.refused = self.predicted = 0

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain, islice
 from typing import Any
 
-from sciencegen.api.criteria import OracleBook
+from sciencegen.api.criteria import OracleBook, with_networks
 from sciencegen.api.models.folder import LoadedModel
 from sciencegen.api.models.region import Region, columns_of, notes_of
 from sciencegen.api.science import InDomain, LeftOut, Numbering, domain_of, names_of, parse_texts, plain_text
@@ -94,8 +94,8 @@ class ScoringTask:
     """A checked scoring task.
 
     domain: name of the items' domain or form. names: of all columns of scores. predictors: name -> folder. here:
-    oracles that run in this process: a model's own, and programs, which have their own limit of time. wild_type: the
-    reference that names in rows refer to, or "".
+    oracles that run in this process: a model's own, networks on an accelerator, and programs, which have their own
+    limit of time. wild_type: the reference that names in rows refer to, or "".
     whole: items are written as texts of the form, for its files; else as those of the plain domain, for tables.
     threads, timeout_s, chunk: of the workers. notes: on ignored settings. measured: predictor -> the range of its
     training values. region: of the model whose oracles are here.
@@ -122,18 +122,24 @@ def scoring_task(
     further, predictors = further or {}, settings.predictors
     chosen = [*(settings.names or further), *predictors] or list(domain_of(domain).properties)
     names = tuple(dict.fromkeys(chosen))
-    book = OracleBook(domain, dict(predictors), own=further, threads=settings.threads)
+    device, networks = with_networks(domain, predictors, settings.device)
+    book = OracleBook(domain, dict(predictors), own=further, threads=settings.threads, device=device)
     resolved = {name: book.resolve(name) for name in names}
     programs = {name: one for name, one in resolved.items() if isinstance(one, ProgramOracle)}
     key = domain_of(domain).items.key
     here = {name: further[name] for name in names if name in further and name not in predictors}
     here |= {name: cached(one, key, settings.cache) for name, one in programs.items()}
+    here |= {name: resolved[name] for name in networks if device != "cpu"}  # workers have no accelerator
+    notes = cache_notes(resolved.values(), settings.cache)
+    if device != "cpu" and not networks and settings.model is None:
+        notes = (*notes, f"nothing here is computed on `device` {device}: properties, and predictors without networks, "
+                 "take the CPU")  # fmt: skip
     form = domain_of(domain).form
     whole = whole or (form is not None and form.own_key)  # a plain item may be empty
     chunk = max((one.wave for one in programs.values()), default=ROWS_PER_TASK)
     return ScoringTask(
         domain, names, predictors, here, settings.wild_type or "", whole, settings.threads, settings.timeout_s, chunk,
-        cache_notes(resolved.values(), settings.cache), {name: measured_range(resolved[name]) for name in predictors},
+        notes, {name: measured_range(resolved[name]) for name in predictors},
     )  # fmt: skip
 
 
@@ -196,7 +202,8 @@ class Scoring:
         asked = self.task
         elsewhere = tuple(name for name in asked.names if name not in asked.here)
         predictors = tuple(sorted(asked.predictors.items()))
-        task = ScoreTexts(asked.domain, elsewhere, predictors, asked.whole, asked.wild_type)
+        whole = asked.whole or bool(asked.here)  # what is scored here needs coordinates, too
+        task = ScoreTexts(asked.domain, elsewhere, predictors, whole, asked.wild_type)
         workers = worker_count(asked.threads)
         size = 1 if domain_of(asked.domain).oracles.slow.intersection(elsewhere) else asked.chunk
         chunks = map_chunks_killable(task, texts(), processes=workers, chunk=size, timeout_s=asked.timeout_s)
@@ -215,7 +222,8 @@ class Scoring:
         def whole(scores: Iterator[Score]) -> list[Score]:
             return [next(own.get(name, scores)) for name in self.task.names]
 
-        return [(one[0], whole(iter(one[1]))) if isinstance(one, tuple) else one for one in results]
+        written = iter(texts if self.task.whole else [plain_text(self.task.domain, item) for item in items])
+        return [(next(written), whole(iter(one[1]))) if isinstance(one, tuple) else one for one in results]
 
     def _chunk(self, rows: Sequence[Row], results: Sequence[Any]) -> ScoredChunk:
         values: dict[str, list[Any]] = {name: [] for name in self.columns}

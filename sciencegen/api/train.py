@@ -33,7 +33,7 @@ from sciencegen.domains.base import Domain
 from sciencegen.domains.recipes import Recipe, Representation
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import atomic_write, check_writable, sha256_of
-from sciencegen.latent.space import LatentModel, WeightedModel
+from sciencegen.latent.space import FitsPriors, LatentModel, WeightedModel
 from sciencegen.options import takes
 from sciencegen.records import to_plain
 from sciencegen.runs import FORMAT_VERSION, RunFolder, run_name
@@ -225,8 +225,12 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
             log(f"note: the items count as {worth:.0f} independent ones; a model of so few is unreliable")
     if not plan.recipe.fitted_at_once:
         _descend(plan, run, model, held, log)
+    from sciencegen.training.train import fits_later
+
     adaptation = plan.recipe.adaptation
     if plan.start is None or adaptation is None or len(held.arrays) >= adaptation.fewest:
+        if isinstance(model, FitsPriors) and fits_later(model):
+            log(f"fitting what follows the weights, on {len(held.arrays)} items")
         fit_priors(model, held, plan.settings, log, plan.training.steps, plan.device)
     return _save(run, model, held, plan, log)
 
@@ -301,15 +305,15 @@ def _measure(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan,
     figures = models.measured(lambda: _figures(model, held, plan, log), run, log)
     metrics = {"items": len(held.arrays), "refused": held.refused, **figures}
     models.write_metrics(run, metrics, domain_of(plan.formed).name)
-    _write_region(run, model, held, plan)
+    if plan.recipe.region is not None and not plan.halvings:
+        log("finding what the model was trained on")
+        _write_region(run, model, held, plan)
     log(f"model in {run.path}")
     return Trained(run.path, metrics)
 
 
 def _write_region(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan) -> None:
     """Write what the model was trained on, by its numbers of held-out items."""
-    if plan.recipe.region is None or plan.halvings:
-        return
     science, (_, texts, _) = domain_of(plan.formed), held.sample_for_check(MOST_JUDGED)
     items = [item for item in map(science.items.parse, texts) if not is_refusal(item)]
     weights = sha256_of(run / models.WEIGHTS)
@@ -321,6 +325,7 @@ def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> di
     from sciencegen.api.models.data import CHUNKS, DRAWS, draws_near
 
     science = domain_of(plan.formed)
+    log("measuring the model on held-out items")
     figures = check(model, held, science, plan.recipe)
     if plan.start is not None and not plan.halvings:
         count = min(DRAWS, CHUNKS * plan.recipe.cpu_rows)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciencegen.api.models.folder import CONFIG, METRICS, NOT_YET, is_measured, measured, reference_to
+from sciencegen.api.models.folder import CONFIG, METRICS, NOT_YET, is_measured, measured, reference_to, resolve_device
 from sciencegen.api.models.identity import IDENTITY, is_same, refuse_taken, weights_of
 from sciencegen.api.predictors.folder import (
     HELD_OUT,
@@ -138,6 +138,8 @@ def _fit_tabular(
     model = ModelInputs(domain, chosen.model, chosen.threads, chosen.device)
     scores = model.loaded.recipe.oracles if chosen.model else None
     inputs = chosen.settings.get("inputs", "scored" if scores and scores.inform_predictors else "features")
+    if (device := "cpu" if chosen.device == "auto" else resolve_device(chosen.device)) != "cpu" and not chosen.model:
+        log(f"note: nothing here is computed on `device` {device}: regressions of features take the CPU")
     usable = usable_rows(domain, rows, chosen)
     for note in [*notes_of_splits(table), *usable.notes]:
         log(f"note: {note}")

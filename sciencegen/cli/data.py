@@ -196,6 +196,9 @@ def model(
     strategy: Annotated[
         str | None, typer.Option(help="How devices work together: ddp, or auto. [default: auto]")
     ] = None,
+    logger: Annotated[
+        str | None, typer.Option(help="Gets the rows of log.csv: csv, tensorboard, wandb or mlflow. [default: none]")
+    ] = None,
     column: options.Column = None,
     output: Annotated[
         str | None, typer.Option("-o", "--output", help="The model's folder. [default: runs/ and a hash]")
@@ -208,6 +211,7 @@ def model(
     The same command resumes a training that was stopped.
     """
     own: dict[str, Any] = {"optimizer": optimizer, "schedule": schedule, "nodes": nodes, "strategy": strategy}
+    own |= {"logger": logger}
     own |= {} if devices is None else options.pairs([f"devices={devices}"], "--devices")
     given = {name: value for name, value in own.items() if value is not None}
     if given:

@@ -144,7 +144,7 @@ def _score_variants(
 
 @options.flags_of(
     ScoreSettings,
-    only=("predictors", "wild_type", "column", "threads"),
+    only=("predictors", "wild_type", "column", "device", "threads"),
     required=("predictors",),
     text=False,
 )

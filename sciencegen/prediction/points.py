@@ -11,7 +11,8 @@ a and b are fitted on the same items, so the level holds up to the choice of the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -123,6 +124,12 @@ class PointPredictor:
     level: float
     charges: tuple[int, ...] | None = None
 
+    def on(self, device: str) -> PointPredictor:
+        """With its networks, or copies of them, on a device."""
+        if all(value.device.type == device for network in self.networks for value in network.parameters()):
+            return self
+        return replace(self, networks=tuple(deepcopy(network).to(device) for network in self.networks))
+
     def predict(self, items: Sequence[Points]) -> dict[str, Prediction]:
         """By target, thousands of items a minute on one core. The distance compares sizes with those in training."""
         present = np.array([self.why_unknown(one) is None for one in items], bool)
@@ -166,7 +173,7 @@ def opinions(
     for rows in chunks_by_size(np.array([len(one.numbers) for one in items], np.int64)):
         batch = point_batch([items[row] for row in rows], types).to(device)
         for member, network in enumerate(networks):
-            answers[member, rows] = network(batch).double().cpu().numpy()
+            answers[member, rows] = network(batch).cpu().double().numpy()
     restored = baseline.restored(type_counts(items, types), answers)
     return restored.mean(0), restored.std(0)
 

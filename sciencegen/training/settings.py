@@ -20,13 +20,15 @@ PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 OptimizerName = Literal["adamw", "muon", "soap", "shampoo"]
 ScheduleName = Literal["cosine", "constant", "linear", "wsd"]
 StrategyName = Literal["auto", "ddp"]
+LoggerName = Literal["none", "csv", "tensorboard", "wandb", "mlflow"]
 
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
 STRATEGIES: tuple[str, ...] = get_args(StrategyName)
+LOGGERS: tuple[str, ...] = get_args(LoggerName)
 
-PROCESSES = ("devices", "nodes", "strategy")
-"""Settings of where a training runs; weights depend on them by rounding only."""
+PROCESSES = ("devices", "nodes", "strategy", "logger")
+"""Settings of where a training runs and what is told; weights depend on them by rounding only."""
 
 CHECKPOINT = "checkpoints/last.pt"
 """Path of the checkpoint in a training's folder."""
@@ -45,6 +47,7 @@ class TrainingSettings:
     copies of the model whose gradients are averaged; "auto" is ddp where there are several devices.
     compile: compile each network by torch.compile, which needs a C++ compiler and up to minutes, for long runs.
     sparsity: share of zeros at the end in each layer of at least `smallest_pruned` weights (0: none are pruned).
+    logger: one of Lightning's that gets the rows of log.csv too, in the training's folder.
     """
 
     steps: int = 10_000
@@ -67,6 +70,7 @@ class TrainingSettings:
     compile: bool = False
     sparsity: float = 0.0
     smallest_pruned: int = 4096
+    logger: LoggerName = "none"
 
     def __post_init__(self) -> None:
         is_number = isinstance(self.devices, int) and not isinstance(self.devices, bool)
@@ -86,6 +90,13 @@ class TrainingSettings:
         for name in ("ema_decay", "sparsity"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"Expected {name} in [0, 1), got {getattr(self, name)}.")
+        if self.logger not in LOGGERS:
+            raise unknown_name("logger", self.logger, LOGGERS)
+        if self.logger not in ("none", "csv") and find_spec(self.logger) is None:
+            raise ConfigError(
+                f"Expected the package {self.logger} for its logger. Install it: "
+                f"pip install 'sciencegen[{self.logger}]'"
+            )
         _check_installed(self.optimizer)
 
     @property

@@ -18,6 +18,8 @@ import lightning
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from lightning.pytorch import loggers
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 from torch import Tensor, nn
@@ -226,8 +228,10 @@ class Log(lightning.Callback):
     """
 
     def __init__(
-        self, path: Path, every: int, total: int, progress: Progress | None, before: LogState | None = None
-    ) -> None:
+        self, path: Path, every: int, total: int, progress: Progress | None, before: LogState | None = None,
+        logger: Logger | None = None,
+    ) -> None:  # fmt: skip
+        self.logger = logger
         self.path, self.every, self.total, self.progress = path, every, total, progress
         self.sums: dict[str, float] = dict(before["sums"]) if before else {}
         self.count, self.items, self.began = before["count"] if before else 0, 0, time.monotonic()
@@ -293,6 +297,9 @@ class Log(lightning.Callback):
             if new:
                 writer.writerow(["step", *means, "items_per_second"])
             writer.writerow([step, *(f"{value:.6g}" for value in means.values()), f"{rate:.1f}"])
+        if self.logger is not None:
+            self.logger.log_metrics({**means, "items_per_second": rate}, step)
+            self.logger.save()
         self._report(step, means, rate)
         self.sums, self.count, self.items, self.began = {}, 0, 0, time.monotonic()
 
@@ -438,12 +445,31 @@ def train(
                 if progress is not None and stop_request.signal is None:
                     progress(step, total, terms)
 
-            log = Log(Path(folder) / "log.csv", settings.log_every, settings.steps, heard, logged)
+            logger = _logger(settings, Path(folder))
+            log = Log(Path(folder) / "log.csv", settings.log_every, settings.steps, heard, logged, logger)
             callbacks = [Averaging(), log, Checkpoints(checkpoint, settings, stop_request, log)]
             pruning = [Pruning()] if settings.sparsity else []
-            _fit(module, batches, settings, folder, device, [*pruning, *callbacks])
+            try:
+                _fit(module, batches, settings, folder, device, [*pruning, *callbacks])
+            finally:
+                if logger is not None:
+                    logger.finalize("success" if module.step == settings.steps else "aborted")
     model.load_state_dict(module.average)
     model.eval()
+
+
+def _logger(settings: TrainingSettings, folder: Path) -> Logger | None:
+    """The logger of the settings; of csv and mlflow, a call that resumes a training makes another run."""
+    run = folder.absolute().name
+    if settings.logger == "csv":
+        return loggers.CSVLogger(folder, "csv")
+    if settings.logger == "tensorboard":
+        return loggers.TensorBoardLogger(folder, "tensorboard", "")
+    if settings.logger == "wandb":
+        return loggers.WandbLogger(run, folder, project="sciencegen", resume="allow")
+    if settings.logger == "mlflow":
+        return loggers.MLFlowLogger("sciencegen", run, save_dir=str(folder / "mlruns"))
+    return None
 
 
 def _fit(

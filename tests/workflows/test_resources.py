@@ -38,10 +38,16 @@ def test_every_step_asks_for_memory_and_time(place):
 def test_gpus_reach_the_training_and_other_steps_use_one(place):
     found = steps(place, "--resources", "gpu=4", config=WHOLE | {"gpus": 4})
     gpus = {name: asked(text).get("gpu", "0") for name, text in found.items()}
-    trainings, none = {"train", "complete"}, {"prepare", "report"}
+    trainings, none = {"train", "complete"}, {"prepare", "predict", "report"}  # the predictor is a regression
     assert gpus == {name: "4" if name in trainings else "0" if name in none else "1" for name in RULES}
     for name, text in found.items():
         assert ("--training devices=4" in text) == (name in trainings)
+
+
+def test_a_predictor_gets_a_gpu_where_it_reads_a_model(place):
+    config = edited("predict", "stain", "settings", value={"inputs": "both"}) | {"device": "cuda"}
+    found = asked(steps(place, config=config)["predict"])
+    assert (found["gpu"], found["device"]) == ("1", "cuda")
 
 
 @pytest.mark.parametrize(("gpus", "flags"), [(1, ["--resources", "gpu=4"]), (4, ["--resources", "gpu=1"])])

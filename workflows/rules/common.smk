@@ -258,6 +258,12 @@ def reads_latents(wildcards):
     return inputs != "features" and not own.get("model")
 
 
+def trains_networks(wildcards):
+    """Whether a predictor has networks, or inputs of a model, which a GPU computes; regressions of features don't."""
+    own = PREDICTORS[wildcards.predictor]
+    return bool(own.get("form") or own.get("model")) or reads_latents(wildcards)
+
+
 def predictor_settings(wildcards):
     """The section of one predictor. It uses no `input` or `output`, because Snakemake does not compare params that do."""
     own = PREDICTORS[wildcards.predictor]

@@ -18,8 +18,8 @@ rule predict:
     resources:
         mem_mb=memory_of(4000),
         runtime=720,
-        gpu=GPU,
-        device=DEVICE,
+        gpu=lambda wildcards: GPU if trains_networks(wildcards) else 0,
+        device=lambda wildcards: DEVICE if trains_networks(wildcards) else "cpu",
     params:
         settings=predictor_settings,
         domain=DOMAIN,

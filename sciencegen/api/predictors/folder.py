@@ -131,25 +131,27 @@ class TrainedPredictor:
         level = self.metrics.get(split, {}).get("level", 0.9)
         return predictions_figure(read_held_out(self.folder, split, level), self.target)
 
-    def oracle(self, name: str) -> Oracle:
-        """The predictor as an oracle with any name; if it has several targets, the name chooses the target."""
+    @property
+    def has_networks(self) -> bool:
+        """Whether it, or the model of its inputs, is a neural network; else it is computed on the CPU alone."""
+        return bool(self.form) or bool({"latents", "scores"}.intersection(cast("Predictor", self.predictor).columns))
+
+    def oracle(self, name: str, device: str = "cpu") -> Oracle:
+        """The predictor as an oracle with any name; if it has several targets, the name chooses the target. device: of
+        its networks."""
         if self.form:
-            return self._point_oracle(name)
-        predictor = cast("Predictor", self.predictor)
-        oracle = adapted(self.domain, predictor_oracle(self.domain, name, predictor, self._model))
+            return self._point_oracle(name, device)
+        predictor, model = cast("Predictor", self.predictor), ModelInputs(self.domain, self.model, device=device)
+        oracle = adapted(self.domain, predictor_oracle(self.domain, name, predictor, model))
         return oracle if self.observing is None else ForwardModelOracle(oracle, self.observing)
 
-    def _point_oracle(self, name: str) -> Oracle:
+    def _point_oracle(self, name: str, device: str) -> Oracle:
         from sciencegen.prediction.points import PointOracle
 
         target = target_called(name, self.targets, self.folder.name)
         inference_threads(1)  # rounding depends on it
         points = points_of(in_form(plain_name(self.domain), self.form))
-        return PointOracle(name, cast("PointPredictor", self.predictor), target, points)
-
-    @property
-    def _model(self) -> ModelInputs:
-        return ModelInputs(self.domain, self.model)
+        return PointOracle(name, cast("PointPredictor", self.predictor).on(device), target, points)
 
 
 def split_targets(target: str) -> tuple[str, ...]:

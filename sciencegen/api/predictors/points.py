@@ -210,7 +210,8 @@ def train_point_predictor(
         _drop_members(run)
         from sciencegen.prediction.points import load_points
 
-        figures = measured(lambda: _figures(load_points(run.path), data), run, log)
+        fitted = load_points(run.path).on(resolve_device(chosen.device))
+        figures = measured(lambda: _figures(fitted, data), run, log)
         run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), **figures})
         return load_point_predictor(domain, run)
 
@@ -332,12 +333,11 @@ def _member(
     weights = run / f"{MEMBERS}/{number}/{WEIGHTS}"
     if weights.exists():
         network.load_state_dict(load_file(weights))
-        return network.eval()
-    progress = Steps(log, f"network {number + 1}, ")
-    fit(network, batches.of(training), training, weights.parent, resolve_device(chosen.device), progress)
-    network.to("cpu")
-    write_weights(weights, network.state_dict())
-    return network.eval()
+        return network.to(resolve_device(chosen.device)).eval()
+    progress, device = Steps(log, f"network {number + 1}, "), resolve_device(chosen.device)
+    fit(network, batches.of(training), training, weights.parent, device, progress)
+    write_weights(weights, network.to("cpu").state_dict())
+    return network.to(device).eval()
 
 
 def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings, fitted: PointPredictor) -> None:
