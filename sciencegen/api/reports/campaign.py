@@ -274,7 +274,7 @@ def report_pareto(found: ParetoCampaign, page: str | Path) -> dict[str, Any]:
     write_page(pareto_page(found), Path(page))
     volumes = found.volumes()
     return {
-        "measured": len(set(found.campaign.keys[one.item] for one in found.campaign.journal.measured)),
+        "measured": len(set(one.run(found.campaign.keys) for one in found.campaign.journal.measured)),
         "complete": len(found.complete),
         "front": found.front,
         "rounds": found.campaign.journal.last_round,
@@ -358,9 +358,9 @@ def _plate(found: ParetoCampaign) -> CandidateContent | None:
     if not waiting:
         return None
     table: dict[str, list[Any]] = {"item": [one.item for one in waiting], "round": [one.round for one in waiting]}
-    foreseen = {(campaign.keys[one.item], one.target): one.predicted for one in campaign.journal.proposed}
+    foreseen = {(one.run(campaign.keys), one.target): one.predicted for one in campaign.journal.proposed}
     for name in found.targets:
-        table[f"predicted_{name}"] = [foreseen.get((campaign.keys[one.item], name)) for one in waiting]
+        table[f"predicted_{name}"] = [foreseen.get((one.run(campaign.keys), name)) for one in waiting]
     table["source"] = [one.source for one in waiting]
     return plate_of(campaign.science, table, campaign.frame, campaign.settings.shown)
 
