@@ -163,8 +163,8 @@ def next_plate(
         space.report(f"picking {settings.count:,} of {len(candidates.items):,} candidates", 0, None)
         if space.common is not None:
             found = _under_common(space, candidates, maker.excluded, picks, settings, generator)
-            candidates, places, picked = found
-            origins = [origins[place] for place in places]
+            candidates, open_places, picked = found
+            origins = [origins[place] for place in open_places]
         else:
             picked = picks.pick(candidates, settings.count, settings.plate, generator, space.similarity)
         chosen = candidates.rows[picked]
