@@ -3,16 +3,16 @@ predicts, beside a model of each value alone and one that ignores the parameter.
 
     python tests/benchmarks/process_parameters.py ubiquitin.csv --wild-type MQIF... --parameter scan -o process.csv
 
-The table has columns `mutant`, the parameter, and `value`. The first plate is random, later ones are picked by the joint
-model. After each plate all three models are fitted to what was measured, and predict everything else: rank correlation
-and root mean squared error at each value of the parameter (in standard deviations there), their means, the mean log
-density and the coverage of 90% intervals.
+The table has columns `mutant`, the parameter, and `value`. Values are brought to one unit: 0 is the 5% quantile of each
+value of the parameter, 1 its 90% quantile. The first plate is random, later ones are picked by the joint model. After
+each plate all three models are fitted to what was measured, and predict everything else: rank correlation and root mean
+squared error at each value of the parameter (in standard deviations there), their means, the mean log density and the
+coverage of 90% intervals.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,13 +46,16 @@ def main() -> None:
     items = [science.items.parse(names.read(text)[1]) for text in table["mutant"]]
     distinct = {science.items.key(item): item for item in items}
     origin = science.items.parse(given.wild_type)
-    values, settings = table["value"].to_numpy(float), table[given.parameter].astype(str).to_numpy(object)
+    values, settings = table["value"].to_numpy(float, copy=True), table[given.parameter].astype(str).to_numpy(object)
     levels = tuple(sorted(set(settings)))
     for level in levels:  # one unit for all: 0 is the 5% quantile of each value of the parameter, 1 its 90% quantile
         low, high = np.quantile(values[settings == level], [0.05, 0.9])
         values[settings == level] = (values[settings == level] - low) / (high - low)
     process = Process((Parameter(given.parameter, levels),))
-    features: Callable[..., FeatureRows] = lambda some: science.design.features(some, origin)
+
+    def features(some) -> FeatureRows:
+        return science.design.features(some, origin)
+
     runs = [Run(distinct[science.items.key(item)], (one,)) for item, one in zip(items, settings, strict=True)]
     space = lifted_space(CampaignSpace(science.items.key, features, science.similarity.matrix), process)
     measured = [
@@ -69,7 +72,7 @@ def main() -> None:
             known += landscape.next_plate(before, CampaignSettings(given.batch), generator, number == 1).items
             rest = np.setdiff1d(np.arange(len(items)), known)
             for name in MODELS:
-                mean, deviation, inside = np.full(len(items), np.nan), np.full(len(items), np.nan), []
+                mean, deviation, _inside = np.full(len(items), np.nan), np.full(len(items), np.nan), []
                 parts = levels if name == "each alone" else [None]
                 for part in parts:
                     own = [place for place in known if part is None or settings[place] == part]
