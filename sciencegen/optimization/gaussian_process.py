@@ -313,6 +313,7 @@ class GaussianProcess:
             residual = torch.as_tensor(targets) - self.constant
             self._weights = torch.cholesky_solve(residual[:, None], self._factor)[:, 0]
             self._targets = np.asarray(targets, float)
+            self._inverse: Tensor | None = None
 
     def _learned_noise(self) -> Tensor:
         likelihood = self.model.likelihood
@@ -327,9 +328,10 @@ class GaussianProcess:
             return self._blocks(kernel, points)
 
     def _blocks(self, kernel: Kernel, points: Points) -> Marginals:
-        inverse = torch.linalg.solve_triangular(
-            self._factor, torch.eye(len(self._factor)).to(self._factor), upper=False
-        ).float()
+        if self._inverse is None:
+            identity = torch.eye(len(self._factor)).to(self._factor)
+            self._inverse = torch.linalg.solve_triangular(self._factor, identity, upper=False).float()
+        inverse = self._inverse
         weights, training_points = self._weights.float(), self._points.float()
         means, deviations = np.empty(len(points)), np.empty(len(points))
         for start in range(0, len(points), BLOCK):

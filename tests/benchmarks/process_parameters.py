@@ -3,11 +3,10 @@ predicts, beside a model of each value alone and one that ignores the parameter.
 
     python tests/benchmarks/process_parameters.py ubiquitin.csv --wild-type MQIF... --parameter scan -o process.csv
 
-The table has columns `mutant`, the parameter, and `value`. Values are brought to one unit: 0 is the 5% quantile of each
-value of the parameter, 1 its 90% quantile. The first plate is random, later ones are picked by the joint model. After
-each plate all three models are fitted to what was measured, and predict everything else: rank correlation and root mean
-squared error at each value of the parameter (in standard deviations there), their means, the mean log density and the
-coverage of 90% intervals.
+The table has columns `mutant` or `smiles`, the parameter, and `value`. The first plate is random, later ones are picked
+by the joint model. After each plate all three models are fitted to what was measured, and predict everything else: rank
+correlation and root mean squared error at each value of the parameter (in standard deviations there), their means, the
+mean log density and the coverage of 90% intervals.
 """
 
 from __future__ import annotations
@@ -34,27 +33,33 @@ MODELS = ("joint", "each alone", "ignored")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path)
-    parser.add_argument("--wild-type", required=True)
+    parser.add_argument("--wild-type", help="without it the table holds SMILES in `smiles`")
+    parser.add_argument("--one-unit", action="store_true", help="values from the 5%% (0) to the 90%% quantile (1)")
     parser.add_argument("--parameter", required=True)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("-o", "--output", type=Path, required=True)
     given = parser.parse_args()
-    science, reference = domain_of("proteins"), reference_of(domain_of("proteins"), given.wild_type)
-    names, table = variants_of(science).names(reference), pd.read_csv(given.table)
-    items = [science.items.parse(names.read(text)[1]) for text in table["mutant"]]
+    table, science = pd.read_csv(given.table), domain_of("proteins" if given.wild_type else "molecules")
+    if given.wild_type:
+        names = variants_of(science).names(reference_of(science, given.wild_type))
+        texts = [names.read(text)[1] for text in table["mutant"]]
+    else:
+        texts = table["smiles"]
+    items = [science.items.parse(text) for text in texts]
     distinct = {science.items.key(item): item for item in items}
-    origin = science.items.parse(given.wild_type)
     values, settings = table["value"].to_numpy(float, copy=True), table[given.parameter].astype(str).to_numpy(object)
     levels = tuple(sorted(set(settings)))
-    for level in levels:  # one unit for all: 0 is the 5% quantile of each value of the parameter, 1 its 90% quantile
+    for level in levels if given.one_unit else ():
         low, high = np.quantile(values[settings == level], [0.05, 0.9])
         values[settings == level] = (values[settings == level] - low) / (high - low)
     process = Process((Parameter(given.parameter, levels),))
 
     def features(some) -> FeatureRows:
-        return science.design.features(some, origin)
+        if given.wild_type:
+            return science.design.features(some, science.items.parse(given.wild_type))
+        return science.regression.features(some)
 
     runs = [Run(distinct[science.items.key(item)], (one,)) for item, one in zip(items, settings, strict=True)]
     space = lifted_space(CampaignSpace(science.items.key, features, science.similarity.matrix), process)
