@@ -112,7 +112,7 @@ from sciencegen.optimization.process import (
 from sciencegen.optimization.targets import Targets, dominated_volume, front_ranks
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
-from sciencegen.records import to_record
+from sciencegen.records import ledger, to_record
 
 Log = Callable[[str], None]
 
@@ -535,6 +535,7 @@ class Bench:
         if self.blocks is not None:
             refused = [*self.blocks.refused, *self.blocks.failed, *refused]
         summary, more = self._summary(plate, table, model, len(refused))
+        summary |= self._ledgers(plate)
         notes, wells = [*notes, *more], dict[str, int]()
         notes += [one.note(weights.get(k), k == 0, len(self.known)) for k, one in enumerate(self.priors)]
         if self.layout is not None:
@@ -628,6 +629,18 @@ class Bench:
             costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
             table[cost] = [costs.get(science.items.key(item)) for item in plate.items]
         return table if self.blocks is None else table | how_made(self.blocks, plate.items)
+
+    def _ledgers(self, plate: Plate) -> dict[str, Any]:
+        """The items of the plate, as they were asked for; and the measured items, with those that aren't used."""
+        controls = plate.sources.count(CONTROL)
+        parts = {
+            "picked": len(plate.items) - controls,
+            "controls": controls,
+            "no candidate left": self.batch - len(plate.items),
+        }
+        every = {self.run(one) for own in self.every.values() for one in own}
+        used = {"used": len(self.known), "not aligned with the wild type": len(every) - len(self.known)}
+        return {**ledger("asked", self.batch, parts), "measured_ledger": ledger("measured", len(every), used)["ledger"]}
 
     def _foretold(self, target: str) -> list[str]:
         """The columns of a target's predictions."""

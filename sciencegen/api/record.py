@@ -25,6 +25,7 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.journal import Journal, append, read_journal
 from sciencegen.optimization.process import Parameter
 from sciencegen.options import takes
+from sciencegen.records import ledger
 
 OF_TABLES = {"target", "column", "parameters", "round", "wild_type", "sheet"}
 """Settings that a plate to withdraw doesn't have."""
@@ -122,12 +123,16 @@ def _recorded(domain: str, journal: str | Path, results: str | Path, settings: R
     waiting = [table.awaiting(known) for table in tables]
     proposals = [entry for own in waiting for entry in own.values()]
     added = append(journal, [*entries, *proposals], name_column(reference), several)
-    summary = {
+    read, empty = sum(table.read for table in tables), sum(table.unmeasured for table in tables)
+    summary: dict[str, Any] = {
         "recorded": added - len(proposals),
         "known": len(entries) + len(proposals) - added,
         "unmeasured": min(table.unmeasured for table in tables),
         "refused": len(refused),
         "awaited": len(awaited_keys(before, keys).union(*waiting) - measured),
     }
+    new, there = summary["recorded"], len(entries) - summary["recorded"]
+    parts = {"recorded": new, "recorded before": there, "unmeasured": empty, "refused": read - len(entries) - empty}
+    summary |= ledger("rows" if len(tables) == 1 else "values", read, parts)
     notes = list(dict.fromkeys(note for table in tables for note in table.notes))
     return Recorded(tables[0].source, refused, notes, summary)

@@ -68,7 +68,7 @@ class MeasuredRow:
 @dataclass(frozen=True)
 class MeasuredTable:
     """source: the file's name. target: the column of values. rows: those that hold an item; refused: the others, and
-    rows whose value is no number. notes: messages about refused rows."""
+    rows whose value is no number. notes: messages about refused rows. read: number of all rows."""
 
     source: str
     target: str
@@ -76,6 +76,7 @@ class MeasuredTable:
     refused: list[Refused]
     unmeasured: int
     notes: list[str]
+    read: int = 0
 
     def measured(self, proposed: Mapping[str, int], default: int) -> list[Entry]:
         """Journal entries of measurements. proposed: key -> the round in which the campaign proposed an item."""
@@ -181,7 +182,7 @@ def read_measured(
     notes = [*workbook, *numbering.notes, *twice.notes]
     if bounds := [f"{row.bound}{row.value:g}" for row in found if row.bound]:
         notes.append(f"{len(bounds)} of the values are bounds, such as {bounds[0]}: they are recorded and used as such")
-    return MeasuredTable(source, target, found, sorted(refused), unmeasured, notes)
+    return MeasuredTable(source, target, found, sorted(refused), unmeasured, notes, len(rows))
 
 
 def _rows(
