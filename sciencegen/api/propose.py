@@ -617,8 +617,8 @@ class Bench:
             table |= dict(zip(self._foretold(name), numbers.tolist(), strict=True))
         if self.analogues is not None:
             known, difference = [one.item for one in self.known], self.analogues.difference
-            values = {science.items.key(one.item): self.values[self.run(one)] for one in self.known}
-            table |= nearest_measured(science, difference, plate.items, known, values, list(plate.predicted))
+            by_item = {science.items.key(one.item): self.values[self.run(one)] for one in self.known}
+            table |= nearest_measured(science, difference, plate.items, known, by_item, list(plate.predicted))
         if any(goal.is_constraint for goal in self.targets):
             table["feasible"] = plate.feasible.tolist()
         for name, oracle in self.predictors.items():

@@ -237,8 +237,9 @@ def lifted_space(space: CampaignSpace, process: Process, barred: frozenset[str] 
 
     def features(runs: Sequence[Run]) -> FeatureRows:
         items, at = items_of(runs)
-        columns = process.columns([run.setting for run in runs])
-        return ProcessRows(space.features(items), np.array(at, int), columns, process.groups)
+        columns, rows = process.columns([run.setting for run in runs]), space.features(items)
+        assert not isinstance(rows, ProcessRows)
+        return ProcessRows(rows, np.array(at, int), columns, process.groups)
 
     def accept(runs: Sequence[Run]) -> list[bool]:
         items, at = items_of(runs)
