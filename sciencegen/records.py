@@ -71,3 +71,16 @@ def _plain(value: object) -> Any:
     if dataclasses.is_dataclass(value) or isinstance(value, BaseModel):
         return to_plain(value)
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def ledger(what: str, count: int, parts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """The entry of a summary that says what became of all rows (draws, items): their number, then what was done with
+    how many, and why others were left out. The parts add up to the number.
+
+    Examples
+    --------
+    >>> ledger("rows", 6, {"encoded": 4, "refused": 2, "repeated": 0})
+    {'ledger': {'rows': 6, 'encoded': 4, 'refused': 2}}
+    """
+    assert count == sum(parts.values()), f"{count} {what}, {parts}"
+    return {"ledger": {what: count, **{name: number for name, number in parts.items() if number}}}

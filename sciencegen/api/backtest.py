@@ -38,6 +38,7 @@ from sciencegen.optimization.backtest import (
 )
 from sciencegen.optimization.candidates import CampaignSpace
 from sciencegen.optimization.measurements import settled_values
+from sciencegen.optimization.process import Run, lifted_space
 from sciencegen.options import takes
 
 if TYPE_CHECKING:
@@ -210,7 +211,15 @@ class BacktestPlan:
         """Everything that a campaign depends on."""
         measured = self.landscape.measured
         values = [
-            (one.text, one.value, one.error, one.replicates, *([one.limits] if one.limits else [])) for one in measured
+            (
+                one.text,
+                one.value,
+                one.error,
+                one.replicates,
+                *([one.limits] if one.limits else []),
+                *([one.parameters] if one.parameters else []),
+            )
+            for one in measured
         ]
         apart = {*OWN, *Batched.model_fields, *Reading.__annotations__, "target", "column", "sheet"} - {"seed"}
         chosen, space = {name: one for name, one in flat(self.settings).items() if name not in apart}, self.bench.space
@@ -296,7 +305,13 @@ def resolve_backtest(
     features, _ = features_for(science, origin, items, edits)
     marks = marks_for(science, bench.space, settings.further.maximum_share)
     space = CampaignSpace(science.items.key, features, science.similarity.matrix, marks=marks)
-    landscape = landscape_of(space, known, bench.minimize)
+    if bench.process:
+        settings_of = [bench.process.setting(one.parameters) for one in known]
+        process = replace(bench.process, measured=tuple(dict.fromkeys(settings_of)))
+        known_runs = [replace(one, item=Run(one.item, own)) for one, own in zip(known, settings_of, strict=True)]
+        landscape = landscape_of(lifted_space(space, process), known_runs, bench.minimize)
+    else:
+        landscape = landscape_of(space, known, bench.minimize)
     notes = contradictions(history.discordant(known))
     notes += unlike_lengths(science, origin, items, edits)
     asked = settings.batch * settings.rounds

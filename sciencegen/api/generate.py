@@ -27,6 +27,7 @@ from sciencegen.data.number_ranges import NumberRanges
 from sciencegen.errors import DataError
 from sciencegen.items import Cell, Origin
 from sciencegen.options import takes
+from sciencegen.records import ledger
 
 Chunk = Mapping[str, Sequence[Cell]]
 """Rows, as a mapping of columns."""
@@ -86,6 +87,8 @@ class GenerateRequest:
                     advance(len(chunk["item"]), f"{generation.drawn:,} draws")
             summary = {**generation.summary(), **left_out_by_reason(writer.left_out)}
             summary["written"] -= writer.left_out.total()
+            kept = {**summary["ledger"], "written": summary["written"], **writer.left_out}
+            summary |= ledger("draws", kept.pop("draws"), kept)
             if not summary["written"]:
                 writer.remove()
         return summary

@@ -80,7 +80,7 @@ from sciencegen.optimization.search import load_method
 from sciencegen.optimization.selection import select
 from sciencegen.optimization.spaces import SearchSettings, SearchSpace
 from sciencegen.options import takes
-from sciencegen.records import to_record
+from sciencegen.records import ledger, to_record
 from sciencegen.scoring.oracles import Oracle
 
 if TYPE_CHECKING:
@@ -305,6 +305,11 @@ def _found(request: OptimizeRequest, pooled: Pooled) -> SearchRecord:
         summary[FOUND_BY] = pooled.counts(picked)
         table[FOUND_BY], scored[FOUND_BY] = pooled.found_by(picked), pooled.found_by(trace)
     summary["left_open"] = left_open_counts(science, table)
+    failed_ones = sum(e.failure is not None and not e.feasible for e in trace)
+    summary |= ledger("scored", len(trace), {
+        "candidates": len(picked), "failed": failed_ones, "miss a condition": len(trace) - len(feasible) - failed_ones,
+        "known": len(feasible) - len(novel), "not among the best": len(novel) - len(picked),
+    })  # fmt: skip
     tables = table, trace_table(pooled.traces), scored
     suffixes = name_suffixes(model.representation)
     return SearchRecord(

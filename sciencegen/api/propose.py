@@ -6,6 +6,7 @@ settings -> `Bench` -> measured history -> candidates -> `next_plate` (models, p
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -44,6 +45,7 @@ from sciencegen.api.campaign.history import (
     EarlierMeasurements,
     History,
     Unlike,
+    at_parameters,
     combined,
     none_usable,
     read_histories,
@@ -94,15 +96,23 @@ from sciencegen.optimization.candidates import (
     exploration_at,
 )
 from sciencegen.optimization.goals import target_names
-from sciencegen.optimization.journal import Entry, Journal, read_journal
+from sciencegen.optimization.journal import Entry, Journal, read_journal, run_key
 from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement, settled_values
 from sciencegen.optimization.objective import resolve_oracles, score_safely
 from sciencegen.optimization.plate import PlateSettings
 from sciencegen.optimization.posterior import SurrogatePosterior
+from sciencegen.optimization.process import (
+    Run,
+    lifted_sources,
+    lifted_space,
+    most_frequent,
+    read_process,
+    setting_values,
+)
 from sciencegen.optimization.targets import Targets, dominated_volume, front_ranks
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
-from sciencegen.records import to_record
+from sciencegen.records import ledger, to_record
 
 Log = Callable[[str], None]
 
@@ -197,7 +207,14 @@ class Bench:
         science = self.science = domain_of(domain)
         self.analogues = None if science.moves is None else science.moves.analogues
         self.settings, self.log, self.report = settings, log, report
-        self.journal = Journal() if settings.journal is None else read_journal(settings.journal)
+        self.process = read_process(settings.parameters, settings.per_plate, settings.further.change_cost)
+        if self.process and settings.prior:
+            raise ConfigError(
+                "Expected no `prior` with process parameters, got one. Name it among `measured`: what it was measured "
+                "at is a value of a parameter."
+            )
+        journal = Journal() if settings.journal is None else read_journal(settings.journal)
+        self.journal = at_parameters(journal, self.process, settings.journal)
         self.targets = read_targets(science, settings, self.journal)
         self.several = len(self.targets) > 1  # or constraints on the only one
         self.target = self.targets[0].name  # of several the first
@@ -265,7 +282,7 @@ class Bench:
         """Target -> its measurements and proposals so far."""
         return read_histories(
             self.science, self.settings, target_names(self.targets), self.several, self.journal, self.reference,
-            self.log,
+            self.log, self.process.parameters,
         )  # fmt: skip
 
     @cached_property
@@ -291,16 +308,21 @@ class Bench:
         return None if self.space is None else self.space.origin
 
     @cached_property
-    def _pending(self) -> list[Item]:
+    def _pending(self) -> list[tuple[Item, str]]:
+        """Proposed items without a value, and their process parameters."""
         pending = pending_entries(self.history.journal, self.history.keys)
-        return [self.science.items.parse(entry.item) for entry in pending]
+        return [(self.science.items.parse(entry.item), entry.parameters) for entry in pending]
+
+    def run(self, measurement: Measurement) -> str:
+        """The key of a measured item, with its process parameters."""
+        return run_key(self.science.items.key(measurement.item), measurement.parameters)
 
     @cached_property
     def unaligned(self) -> dict[str, Item]:
         """Key -> each measured or pending item that can't be aligned with the origin; these are left out."""
         key = self.science.items.key
         items = {key(one.item): one.item for own in self.every.values() for one in own}
-        found = unaligned(self.science, self.space, [*items.values(), *self._pending])
+        found = unaligned(self.science, self.space, [*items.values(), *(item for item, _ in self._pending)])
         return {key(item): item for item in found}
 
     @cached_property
@@ -314,11 +336,11 @@ class Bench:
 
     @cached_property
     def values(self) -> dict[str, dict[str, float]]:
-        """Key of each measured item -> its values by target."""
+        """Key of each measured item, with its process parameters -> its values by target."""
         found: dict[str, dict[str, float]] = {}
         for name, own in self.measured.items():
             for one in own:
-                found.setdefault(self.science.items.key(one.item), {})[name] = one.value
+                found.setdefault(self.run(one), {})[name] = one.value
         return found
 
     @cached_property
@@ -328,26 +350,28 @@ class Bench:
 
     @cached_property
     def known(self) -> list[Measurement]:
-        """The measured items, each once."""
+        """The measured items, each once at each setting of the process parameters."""
         first: dict[str, Measurement] = {}
         for own in self.measured.values():
             for one in own:
-                first.setdefault(self.science.items.key(one.item), one)
+                first.setdefault(self.run(one), one)
         return list(first.values())
 
     @property
     def best_first(self) -> list[Item]:
         """The measured items, best first: by value, of several targets by front."""
         if self.several:
-            key, ranks = self.science.items.key, self.ranks
-            return [one.item for one in sorted(self.known, key=lambda one: ranks.get(key(one.item), len(ranks)))]
-        sign = 1 if self.minimize else -1
-        return [one.item for one in sorted(self.known, key=lambda one: sign * one.value)]
+            order = sorted(self.known, key=lambda one: self.ranks.get(self.run(one), len(self.ranks)))
+        else:
+            order = sorted(self.known, key=lambda one: one.value if self.minimize else -one.value)
+        if not self.process:
+            return [one.item for one in order]
+        return list({self.science.items.key(one.item): one.item for one in reversed(order)}.values())[::-1]
 
     @cached_property
-    def waiting(self) -> list[Item]:
-        """Proposed items without a value."""
-        return [item for item in self._pending if self.science.items.key(item) not in self.unaligned]
+    def waiting(self) -> list[tuple[Item, str]]:
+        """Proposed items without a value, and their process parameters."""
+        return [one for one in self._pending if self.science.items.key(one[0]) not in self.unaligned]
 
     @property
     def start(self) -> list[Item]:
@@ -357,7 +381,7 @@ class Bench:
     @cached_property
     def items(self) -> list[Item]:
         """Measured, pending and start items."""
-        return [*(one.item for one in self.known), *self.waiting, *self.start]
+        return [*(one.item for one in self.known), *(item for item, _ in self.waiting), *self.start]
 
     @cached_property
     def edits(self) -> Edits | None:
@@ -384,10 +408,11 @@ class Bench:
             found.append(f"{len(outside)} measured items lie outside the design space; the model is fitted to them too")
         found += unlike_lengths(science, self.origin, self.items, self.edits)
         found += contradictions(history.discordant(self.known))
-        listed = sum(science.items.key(item) in history.unproposed for item in self.waiting)
+        waiting = [item for item, _ in self.waiting]
+        listed = sum(run_key(science.items.key(item), own) in history.unproposed for item, own in self.waiting)
         found += without_value(len(self.waiting) - listed, listed)
         listed_in = (history.refused, self.settings.journal)
-        found += unread_notes(science, self.waiting, *listed_in, self.target, self.reference)
+        found += unread_notes(science, waiting, *listed_in, self.target, self.reference)
         found += exempt_motifs(science, reference_of_space(science, space), self.settings.forbid)
         costs_matter = self.several or math.isfinite(plate.cost_limit) or plate.acquisition == WEIGHS_COSTS
         if cost_column(self.settings) and not costs_matter:
@@ -492,11 +517,17 @@ class Bench:
                 hit, notes = hit_threshold(values, beside, self.minimize, called)
                 options, first = replace(options, hit=hit), [*first, *self._told(notes)]
         sources = replace(sources, priors=[one.measured for one in self.priors])
-        picked = next_plate(
-            space, Targets(self.targets, self.measured), [*self.waiting, *self.controls], options,
-            np.random.default_rng((seed, number)), sources, [*wild_type(self.space), *self.controls],
-        )  # fmt: skip
-        plate = with_controls(picked, self.controls)
+        beside, generator = [*wild_type(self.space), *self.controls], np.random.default_rng((seed, number))
+        if self.process:
+            plate = self._at_settings(space, sources, options, beside, generator)
+        else:
+            pending, targets = (
+                [*(item for item, _ in self.waiting), *self.controls],
+                Targets(self.targets, self.measured),
+            )
+            plate = with_controls(
+                next_plate(space, targets, pending, options, generator, sources, beside), self.controls
+            )
         table = self._table(plate)
         entries = [*self.history.new, *self._entries(table, plate)]
         model = None if self.several or not plate.candidate_count else plate.models.get(self.target)
@@ -505,12 +536,16 @@ class Bench:
         if self.blocks is not None:
             refused = [*self.blocks.refused, *self.blocks.failed, *refused]
         summary, more = self._summary(plate, table, model, len(refused))
+        summary |= self._ledgers(plate)
         notes, wells = [*notes, *more], dict[str, int]()
         notes += [one.note(weights.get(k), k == 0, len(self.known)) for k, one in enumerate(self.priors)]
         if self.layout is not None:
-            table, wells, more = self.layout.laid_out(table, len(picked.items), seed, number)
+            count = len(plate.items) - len(self.controls)
+            table, wells, more = self.layout.laid_out(table, count, seed, number)
             notes += more
-        doubts = [] if self.several else misplaced_wild_type(plate, self.target, self._wild_type)
+        known = self._measured_of(wild_type(self.space))
+        own = next((one for one in known if not plate.settings or one.parameters in plate.settings[-1:]), None)
+        doubts = [] if self.several else misplaced_wild_type(plate, self.target, own)
         summary |= {"notes": [*self._told(doubts), *first, *self._told(notes)], **wells}
         origin = origin_of_plate(self.settings, [goal.text for goal in (*self.targets, *self.goals)])
         if self.priors:
@@ -520,15 +555,42 @@ class Bench:
             self.layout, self.order, self.several,
         )  # fmt: skip
 
+    def _at_settings(
+        self, space: CampaignSpace, sources: CandidateSources, options: CampaignSettings, beside: Sequence[Item],
+        generator: np.random.Generator,
+    ) -> Plate:  # fmt: skip
+        """The plate, picked among items at settings of the process parameters. Controls, and the wild type, are at the
+        most frequent setting of the plate."""
+        entries = self.history.entries
+        last = [self.process.setting(one.parameters) for one in entries if one.round == self.history.next_round - 1]
+        measured = tuple(dict.fromkeys(self.process.setting(one.parameters) for one in entries))
+        process = replace(self.process, measured=measured, before=most_frequent(last))
+        barred = frozenset(map(self.science.items.key, self.controls))
+        targets = {
+            name: [replace(one, item=Run(one.item, process.setting(one.parameters))) for one in own]
+            for name, own in self.measured.items()
+        }
+        chosen: list[Run] = []
+
+        def at_most_frequent(runs: Sequence[Run]) -> list[Run]:
+            setting = most_frequent([run.setting for run in runs]) or process.before or process.example
+            chosen[:] = [Run(item, setting) for item in beside]
+            return chosen
+
+        picked = next_plate(
+            lifted_space(space, process, barred), Targets(self.targets, targets),
+            [Run(item, process.setting(own)) for item, own in self.waiting], options, generator,
+            lifted_sources(sources, process, generator), at_most_frequent,
+        )  # fmt: skip
+        at_most_frequent(picked.items)
+        plate = with_controls(picked, chosen[len(beside) - len(self.controls) :])
+        settings = [process.text(run.setting) for run in plate.items]
+        return replace(plate, items=[run.item for run in plate.items], settings=settings)
+
     def _measured_of(self, items: Sequence[Item]) -> list[Measurement]:
         """The measurements of these items."""
         keys = {self.science.items.key(item) for item in items}
         return [one for one in self.known if self.science.items.key(one.item) in keys]
-
-    @property
-    def _wild_type(self) -> Measurement | None:
-        """The measurement of the wild type, if it was measured."""
-        return next(iter(self._measured_of(wild_type(self.space))), None)
 
     def _told(self, notes: list[str]) -> list[str]:
         """The notes, which the user sees now."""
@@ -546,13 +608,18 @@ class Bench:
         }
         if reference is not None:
             table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]
+        settings = [setting_values(text) for text in plate.settings]
+        for one in self.process.parameters:
+            values = [own[one.name] for own in settings]
+            table[one.name] = [float(value) for value in values] if one.is_number else values
         table |= {name: [None] * count for name in plate.predicted}
         table["round"] = [number] * count
         for name, numbers in plate.predicted.items():
             table |= dict(zip(self._foretold(name), numbers.tolist(), strict=True))
         if self.analogues is not None:
             known, difference = [one.item for one in self.known], self.analogues.difference
-            table |= nearest_measured(science, difference, plate.items, known, self.values, list(plate.predicted))
+            by_item = {science.items.key(one.item): self.values[self.run(one)] for one in self.known}
+            table |= nearest_measured(science, difference, plate.items, known, by_item, list(plate.predicted))
         if any(goal.is_constraint for goal in self.targets):
             table["feasible"] = plate.feasible.tolist()
         for name, oracle in self.predictors.items():
@@ -563,6 +630,18 @@ class Bench:
             costs = dict(zip(pool.keys, pool.costs.tolist(), strict=True))
             table[cost] = [costs.get(science.items.key(item)) for item in plate.items]
         return table if self.blocks is None else table | how_made(self.blocks, plate.items)
+
+    def _ledgers(self, plate: Plate) -> dict[str, Any]:
+        """The items of the plate, as they were asked for; and the measured items, with those that aren't used."""
+        controls = plate.sources.count(CONTROL)
+        parts = {
+            "picked": len(plate.items) - controls,
+            "controls": controls,
+            "no candidate left": self.batch - len(plate.items),
+        }
+        every = {self.run(one) for own in self.every.values() for one in own}
+        used = {"used": len(self.known), "not aligned with the wild type": len(every) - len(self.known)}
+        return {**ledger("asked", self.batch, parts), "measured_ledger": ledger("measured", len(every), used)["ledger"]}
 
     def _foretold(self, target: str) -> list[str]:
         """The columns of a target's predictions."""
@@ -575,11 +654,12 @@ class Bench:
         names = table[named] if named else [""] * len(plate.items)
         for target in plate.predicted:
             columns = [table[name] for name in ("item", "source", *self._foretold(target))]
-            for name, item, source, *numbers in zip(names, *columns, strict=True):
+            settings = plate.settings or [""] * len(plate.items)
+            for name, own, item, source, *numbers in zip(names, settings, *columns, strict=True):
                 predicted, lower, upper = map(none_if_nan, numbers)
                 found.append(Entry(
                     number, item, "proposed", None, None, predicted, lower, upper, source, name, target,
-                    directions.get(target) or "",
+                    directions.get(target) or "", parameters=own,
                 ))  # fmt: skip
         if plate.forecast is not None and found:
             found[0] = replace(found[0], forecast=plate.forecast.to_text())
@@ -608,7 +688,9 @@ class Bench:
             "round": self.history.next_round, "proposed": len(plate.items), "candidates": plate.candidate_count,
             "measured": len(self.known),
         }  # fmt: skip
+        used = Counter(plate.settings)
         further = {
+            **({"settings": dict(used.most_common())} if used else {}),
             "sources": {name: plate.sources.count(name) for name in dict.fromkeys(plate.sources)},
             "left_open": left_open_counts(self.science, table),
             "seed": self.settings.seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ from sciencegen.config import RecordSettings, build_settings
 from sciencegen.data.writers import Refused
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.journal import Journal, append, read_journal
+from sciencegen.optimization.process import Parameter
 from sciencegen.options import takes
+from sciencegen.records import ledger
 
-OF_TABLES = {"target", "column", "round", "wild_type", "sheet"}
+OF_TABLES = {"target", "column", "parameters", "round", "wild_type", "sheet"}
 """Settings that a plate to withdraw doesn't have."""
 
 
@@ -91,7 +94,7 @@ def record_from(domain: str, journal: str | Path, results: str | Path | None, se
     lines = withdrawals(before, settings.withdraw, keys, str(journal))
     append(journal, lines, several=len(before.targets) > 1)
     awaited = awaited_keys(Journal((*before.entries, *lines)), keys)
-    summary = {"withdrawn": len({keys[line.item] for line in lines}), "awaited": len(awaited)}
+    summary = {"withdrawn": len({line.run(keys) for line in lines}), "awaited": len(awaited)}
     return Recorded(str(journal), [], [], summary)
 
 
@@ -105,7 +108,9 @@ def _recorded(domain: str, journal: str | Path, results: str | Path, settings: R
         raise ConfigError(f"Expected a table of measurements besides the journal, got {results} for both.")
     several = len(targets) > 1 or len(before.targets) > 1
     plates = items_by_id(before.entries)
-    tables = [read_measured(science, results, one, settings, reference, several, plates) for one in targets]
+    parameters = [Parameter(name, ()) for name in settings.parameters or before.parameters]
+    read = partial(read_measured, settings=settings, reference=reference, several=several, plates=plates)
+    tables = [read(science, results, one, parameters=parameters) for one in targets]
     keys = keys_of(domain, [entry.item for entry in before.entries], settings.threads, str(journal))
     proposed = proposed_rounds(before.entries, keys)
     entries = [one for table in tables for one in table.measured(proposed, settings.round)]
@@ -113,17 +118,21 @@ def _recorded(domain: str, journal: str | Path, results: str | Path, settings: R
     if not entries:
         reason = f", the first: {refused[0][2]}" if refused else ""
         raise DataError(f"Expected measured items in {results}, found none{reason}.")
-    measured = {row.key for table in tables for row in table.rows if row.value is not None}
-    known = {keys[entry.item] for entry in before.entries} | (measured if several else set())
+    measured = {row.run for table in tables for row in table.rows if row.value is not None}
+    known = {entry.run(keys) for entry in before.entries} | (measured if several else set())
     waiting = [table.awaiting(known) for table in tables]
     proposals = [entry for own in waiting for entry in own.values()]
     added = append(journal, [*entries, *proposals], name_column(reference), several)
-    summary = {
+    read, empty = sum(table.read for table in tables), sum(table.unmeasured for table in tables)
+    summary: dict[str, Any] = {
         "recorded": added - len(proposals),
         "known": len(entries) + len(proposals) - added,
         "unmeasured": min(table.unmeasured for table in tables),
         "refused": len(refused),
         "awaited": len(awaited_keys(before, keys).union(*waiting) - measured),
     }
+    new, there = summary["recorded"], len(entries) - summary["recorded"]
+    parts = {"recorded": new, "recorded before": there, "unmeasured": empty, "refused": read - len(entries) - empty}
+    summary |= ledger("rows" if len(tables) == 1 else "values", read, parts)
     notes = list(dict.fromkeys(note for table in tables for note in table.notes))
     return Recorded(tables[0].source, refused, notes, summary)

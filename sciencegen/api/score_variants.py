@@ -34,6 +34,7 @@ from sciencegen.domains.recipes import FamilyTraining, Recipe, VariantScorer
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import NAME_COLUMN, Refusal, Row
 from sciencegen.options import takes
+from sciencegen.records import ledger
 from sciencegen.scoring.oracles import PredictionTally, cells_of, measured_range, tally_notes, with_annotations
 
 ALL_SINGLES = "all-singles"
@@ -365,7 +366,8 @@ class VariantScoring:
         made_by = {} if self.model is None else {"model": self.model}
         notes = [*self.doubts, *self.last_notes]
         noted = {"notes": notes} if notes else {}
-        return {"scored": self.scored, "refused": self.refused} | made_by | noted
+        kept = {"scored": self.scored, "refused": self.refused}
+        return {**kept, **ledger("rows", sum(kept.values()), kept)} | made_by | noted
 
 
 def _own_cells(row: Row) -> Mapping[str, Any]:

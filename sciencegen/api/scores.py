@@ -23,6 +23,7 @@ from sciencegen.data.writers import Refused
 from sciencegen.domains.base import Domain
 from sciencegen.errors import SciencegenError
 from sciencegen.items import NAME_COLUMN, Item, Refusal, Row
+from sciencegen.records import ledger
 from sciencegen.scoring.cache import cache_notes, cached
 from sciencegen.scoring.oracles import (
     Oracle,
@@ -278,6 +279,8 @@ class Scoring:
     def summary(self) -> dict[str, Any]:
         counts = {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
         notes = [*self.numbering.notes, *tally_notes(self.tallies)]
+        kept = {"scored": self.scored, "refused": self.refused}
+        counts |= ledger("rows", sum(kept.values()), kept)
         return counts | ({"notes": notes} if notes else {})
 
 

@@ -152,7 +152,7 @@ def _fit_tabular(
     saved = awaits_figures(folder) and not force
     if saved and not is_same(RunFolder(folder), identity):
         refuse_taken(RunFolder(folder), force, identity)
-    log(f"{len(tables.values)} items with '{chosen.target}', {len(refused)} refused")
+    log(f"{len(tables.values)} items with '{chosen.target}', {len(refused)} refused, of {len(rows)} rows")
     counts = {"rows": len(tables.values), "refused": len(refused)}
     observing = observing_of(domain, usable.texts)
     if saved:

@@ -206,6 +206,9 @@ def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"output": output, **summary}, default=str), file=sys.stderr if output == "-" else sys.stdout)
         return
+    if book := shown.get("ledger"):
+        (what, count), *parts = book.items()
+        shown["ledger"] = f"{count} {what} = {' + '.join(f'{number} {name}' for name, number in parts)}"
     if left := shown.get("left_out"):
         shown["left_out"] = f"{sum(left.values())} ({', '.join(f'{why}: {count}' for why, count in left.items())})"
     say("  ".join(f"{key} {_short(value)}" for key, value in shown.items() if not isinstance(value, (dict, list))))

@@ -188,6 +188,12 @@ HIT = Field(
     description="A value at least as good counts as a hit in the forecast of hits. [default: that of the measured wild "
     "type or best control, or where it is better that of the best tenth of the measured items]",
 )
+PARAMETERS = Field(
+    (),
+    description="A process parameter, which is a column beside the item, and its allowed values: 'temperature in "
+    "25,30,37', 'temperature in 20..40 by 5', 'solvent in DMSO,EtOH'. 'else 30' at the end says the value of rows "
+    "that don't state one. Repeatable. One model learns from all values.",
+)
 SHEET = Field(None, description="Sheet of an Excel workbook (.xlsx). [default: the first that isn't empty]")
 
 
@@ -279,6 +285,12 @@ class ProposeFurther(PickingFurther):
         description="Wells of a control on each plate, 'A1,H12=WT'; 'A12=' leaves a well empty. Repeatable. [default: "
         "controls are spread evenly]",
     )
+    change_cost: float = Field(
+        0.0,
+        ge=0,
+        description="How much better, in the target's unit, the best item of a plate must be expected to be for each "
+        "--per-plate parameter that isn't as on the last plate.",
+    )
     control_copies: int = Field(1, ge=1, description="Wells on each plate of each control without stated wells.")
 
 
@@ -303,6 +315,10 @@ class ProposeSettings(Resources, HasFurther):
         (),
         description="Earlier measurements of a related target: a table, a dataset or a journal. They are used if they "
         "predict what is measured. Repeatable.",
+    )
+    parameters: Annotated[tuple[str, ...], Flag("--parameter")] = PARAMETERS
+    per_plate: tuple[str, ...] = Field(
+        (), description="A parameter with one value for all items of the plate. Repeatable."
     )
     batch: Annotated[int, Flag("--batch", "-n")] = Field(96, ge=1, description="Number of items on the plate.")
     pool: str | None = Field(
@@ -403,6 +419,9 @@ class RecordSettings(Reading):
         None, description="A column of measured values. Repeatable. [default: those of the journal, else value]"
     )
     column: Column = COLUMN
+    parameters: Annotated[tuple[str, ...], Flag("--parameter")] = Field(
+        (), description="A column of a process parameter. Repeatable. [default: those of the journal]"
+    )
     round: int = Field(0, ge=0, description="Round of rows that have none and weren't proposed.")
     withdraw: int | None = Field(
         None,
@@ -429,6 +448,7 @@ class BacktestSettings(HasFurther):
     target: str | None = Field(None, description="The column of measured values. [default: value]")
     column: Column = COLUMN
     minimize: bool = MINIMIZE
+    parameters: Annotated[tuple[str, ...], Flag("--parameter")] = PARAMETERS
     batch: Annotated[int, Flag("--batch", "-n")] = Field(96, ge=1, description="Number of items on a plate.")
     rounds: int = Field(5, ge=2, description="Plates of a campaign, the random first one included.")
     repeats: int = Field(10, ge=1, description="Campaigns of each method, with other first plates.")

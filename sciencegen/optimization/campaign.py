@@ -12,11 +12,12 @@ forecast.py       how many items of a batch will be hits
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.optimization.candidates import (
@@ -37,7 +38,7 @@ from sciencegen.optimization.forecast import (
 )
 from sciencegen.optimization.measurements import settled_values
 from sciencegen.optimization.pareto_plate import ByHypervolume, by_hypervolume
-from sciencegen.optimization.plate import ByAcquisition, first_pickable, pick_by_prior
+from sciencegen.optimization.plate import ByAcquisition, Candidates, first_pickable, pick_by_prior
 from sciencegen.optimization.posterior import GP, WIDER, SurrogatePosterior
 from sciencegen.optimization.targets import Targets, fit_target
 
@@ -64,6 +65,8 @@ class Plate:
         Probability that all constraints are met; 1 without constraints, NaN without models.
     extra : mapping
         As `predicted`, of further items (`next_plate`'s `extra`); empty without models.
+    settings : sequence of str
+        The process parameters of each item (`process.setting_text`); empty without any.
     forecast : Forecast, optional
         How many of the items will be hits; None without any measurement, and for several targets.
     """
@@ -76,6 +79,7 @@ class Plate:
     feasible: Float[np.ndarray, " item"] = field(default_factory=lambda: np.empty(0))
     extra: Predicted = field(default_factory=dict)
     forecast: Forecast | None = None
+    settings: Sequence[str] = ()
 
 
 def next_plate(
@@ -85,7 +89,7 @@ def next_plate(
     settings: CampaignSettings,
     generator: np.random.Generator,
     sources: CandidateSources | None = None,
-    extra: Sequence[Item] = (),
+    extra: Sequence[Item] | Callable[[Sequence[Item]], Sequence[Item]] = (),
 ) -> Plate:
     """The batch to measure next.
 
@@ -101,8 +105,8 @@ def next_plate(
     generator : numpy.random.Generator
     sources : CandidateSources, optional
         By default candidates come from the space's moves and draws alone.
-    extra : sequence
-        Items that are predicted with the plate, whether or not they may be proposed.
+    extra : sequence or callable
+        Items that are predicted with the plate, whether or not they may be proposed; or items of the plate -> these.
 
     Returns
     -------
@@ -157,7 +161,12 @@ def next_plate(
     plate = _unpredicted([], [], 0, targets)
     if len(candidates.items):
         space.report(f"picking {settings.count:,} of {len(candidates.items):,} candidates", 0, None)
-        picked = picks.pick(candidates, settings.count, settings.plate, generator, space.similarity)
+        if space.common is not None:
+            found = _under_common(space, candidates, maker.excluded, picks, settings, generator)
+            candidates, open_places, picked = found
+            origins = [origins[place] for place in open_places]
+        else:
+            picked = picks.pick(candidates, settings.count, settings.plate, generator, space.similarity)
         chosen = candidates.rows[picked]
         plate = Plate(
             [candidates.items[place] for place in picked], [origins[place] for place in picked],
@@ -184,9 +193,25 @@ def next_plate(
                 most=share_beside_hits(are_hits, alike) if settings.beside_measured else 1.0,
             )  # fmt: skip
             plate = replace(plate, forecast=hits)
+    beside = extra(plate.items) if callable(extra) else extra
     return replace(
-        plate, models=models.posteriors, extra=models.predicted(space.features(extra)) if extra else {}
+        plate, models=models.posteriors, extra=models.predicted(space.features(beside)) if beside else {}
     )  # fmt: skip
+
+
+def _under_common(
+    space: CampaignSpace, candidates: Candidates, excluded: set[str], picks: ByAcquisition | ByHypervolume,
+    settings: CampaignSettings, generator: np.random.Generator,
+) -> tuple[Candidates, Int[np.ndarray, " candidate"], Int[np.ndarray, " pick"]]:  # fmt: skip
+    """The candidates under the common value whose plate is worth the most, less the change; their places, and the
+    picks."""
+    assert space.common is not None
+    plates = []
+    for own, places, cost in space.common(candidates, excluded):
+        picked = picks.pick(own, settings.count, settings.plate, generator, space.similarity)
+        worth = picks.worth(own.rows[picked], generator) - cost if len(picked) else -math.inf
+        plates.append((worth, own, places, picked))
+    return max(plates, key=lambda plate: plate[0])[1:]
 
 
 def _unpredicted(items: list[Item], sources: list[str], candidate_count: int, targets: Targets) -> Plate:
@@ -210,6 +235,10 @@ def _first_plate(maker: CandidateMaker, targets: Targets, prior: SurrogatePoster
             more = maker.by_earlier_task(prior, items)
             items, origins = [*items, *more.items], [*origins, *more.sources]
         costs = np.ones(len(items))
+    if space.common is not None and items:
+        every = space.common(maker.candidates(items, np.empty((len(items), 0)), costs), maker.excluded)
+        own, at, _ = every[int(maker.generator.integers(len(every)))]
+        items, origins, costs = list(own.items), [origins[place] for place in at], own.costs
     if prior is not None and items:
         candidates = maker.candidates(items, space.features(items), costs)
         picked = pick_by_prior(

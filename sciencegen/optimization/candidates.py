@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from sciencegen.metrics.numbers import SHAPES
 from sciencegen.optimization.feature_rows import FeatureRows, concatenate_rows, distinct_rows
@@ -27,6 +27,8 @@ CANDIDATES = "candidates"
 NOTHING: Mapping[str, Sequence[Item]] = MappingProxyType({})
 Move = Callable[[Sequence[Item], np.random.Generator], Sequence[Item | None]]
 """Children, one (or None) for each parent; the parents come best first, some more than once."""
+Common = tuple[Candidates, Int[np.ndarray, " candidate"], float]
+"""Candidates that may be on one plate, their places among all, and what the change from the last plate costs."""
 Rating = Callable[[FeatureRows], Float[np.ndarray, " item"]]
 
 
@@ -72,6 +74,8 @@ class CampaignSpace:
     compound : callable, optional
         item -> the same text for items that are one when they are made: a candidate for each, and none for a measured
         item's. By default items are one if they have the same key.
+    common : callable, optional
+        (candidates, excluded names) -> the candidates under each value of what a plate has in common.
     """
 
     key: Callable[[Item], str]
@@ -85,6 +89,7 @@ class CampaignSpace:
     materials: Callable[[Sequence[Item]], Sequence[Materials]] | None = None
     may_be_parent: Callable[[Item], bool] = lambda item: True
     compound: Callable[[Item], str] | None = None
+    common: Callable[[Candidates, set[str]], Sequence[Common]] | None = None
 
     def names_of(self, items: Iterable[Item]) -> set[str]:
         """Keys and compounds of items, which exclude candidates."""

@@ -54,12 +54,46 @@ class SiteRows:
         return SiteRows(self.codes[index], self.letters)
 
 
-FeatureRows = SiteRows | Float[np.ndarray, "item feature"]
-"""Both have a length and can be indexed by rows."""
+@dataclass(frozen=True)
+class ProcessRows:
+    """Items at settings of process parameters.
+
+    Parameters
+    ----------
+    rows : SiteRows or array [item feature]
+        Of distinct items.
+    at : array of int [run]
+        The item of each run, as an index of `rows`.
+    settings : array [run column]
+        The parameters, scaled (`process.Process.columns`).
+    groups : tuple of int
+        The parameter of each of these columns.
+    """
+
+    rows: SiteRows | Float[np.ndarray, "item feature"]
+    at: Int[np.ndarray, " run"]
+    settings: Float[np.ndarray, "run column"]
+    groups: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def __getitem__(self, index: RowIndex) -> ProcessRows:
+        return ProcessRows(self.rows, self.at[index], self.settings[index], self.groups)
+
+
+FeatureRows = SiteRows | ProcessRows | Float[np.ndarray, "item feature"]
+"""All have a length and can be indexed by rows."""
 
 
 def concatenate_rows(parts: Sequence[FeatureRows]) -> FeatureRows:
     """The rows of all parts, which are of one kind, in one table."""
+    runs = [part for part in parts if isinstance(part, ProcessRows)]
+    if runs:
+        before = np.cumsum([0, *(len(part.rows) for part in runs)])
+        at = [part.at + first for part, first in zip(runs, before[:-1], strict=True)]
+        settings, items = np.concatenate([part.settings for part in runs]), [part.rows for part in runs]
+        return ProcessRows(concatenate_rows(items), np.concatenate(at), settings, runs[0].groups)  # type: ignore[arg-type]
     sites = [part for part in parts if isinstance(part, SiteRows)]
     if sites:
         return SiteRows(np.concatenate([part.codes for part in sites]), sites[0].letters)
@@ -68,6 +102,9 @@ def concatenate_rows(parts: Sequence[FeatureRows]) -> FeatureRows:
 
 def distinct_rows(rows: FeatureRows) -> Int[np.ndarray, " row"]:
     """Indices of rows that equal no earlier one. Items with equal rows have one prediction."""
+    if isinstance(rows, ProcessRows):
+        items = rows.rows.codes if isinstance(rows.rows, SiteRows) else np.asarray(rows.rows)
+        rows = np.concatenate([items[rows.at], rows.settings], 1)
     table = rows.codes if isinstance(rows, SiteRows) else np.asarray(rows)
     return np.sort(np.unique(table, axis=0, return_index=True)[1]) if table.size else np.arange(len(table))
 
@@ -113,11 +150,31 @@ class TableEncoding:
         return points
 
 
-Encoding = SiteEncoding | TableEncoding
+@dataclass(frozen=True)
+class ProcessEncoding:
+    """Points of items, and the process parameters as further columns. groups: the parameter of each of these."""
+
+    items: SiteEncoding | TableEncoding
+    groups: tuple[int, ...]
+
+    def points(self, rows: FeatureRows) -> Float[np.ndarray, "run column"]:
+        assert isinstance(rows, ProcessRows)
+        return np.concatenate([self.items.points(rows.rows[rows.at]), rows.settings], 1)
+
+    def columns(self, points: Float[np.ndarray, "run column"]) -> Float[np.ndarray, "run column"]:
+        count = len(self.groups)
+        return np.concatenate([self.items.columns(points[:, :-count]), points[:, -count:]], 1)
+
+
+Encoding = SiteEncoding | TableEncoding | ProcessEncoding
 
 
 def fit_encoding(measured: FeatureRows) -> Encoding:
     """Fit the encoding to measured rows. Constant columns of a table carry no information and are left out."""
+    if isinstance(measured, ProcessRows):
+        own = fit_encoding(measured.rows[measured.at])
+        assert not isinstance(own, ProcessEncoding)
+        return ProcessEncoding(own, measured.groups)
     if isinstance(measured, SiteRows):
         varied = (measured.codes != measured.codes[:1]).any(0)
         return SiteEncoding(varied, measured.letters, _mean_differences(measured.codes[:, varied]))

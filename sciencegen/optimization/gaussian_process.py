@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from sciencegen.devices import computing_device
-from sciencegen.optimization.feature_rows import Encoding, SiteEncoding, TableEncoding
+from sciencegen.optimization.feature_rows import Encoding, ProcessEncoding, SiteEncoding, TableEncoding
 from sciencegen.optimization.normals import JointNormal, Marginals, stable_cholesky
 
 # Kernels of Gaussian processes: for sequences of equal length, site by site, and for tables of features.
@@ -208,6 +208,47 @@ def table_kernel(encoding: TableEncoding) -> Kernel:
     return sum(parts[1:], start=parts[0]).double()
 
 
+class ProcessKernel(Kernel):
+    """Items at settings p of process parameters: effects of an item that all settings share, that depend on the
+    setting, and of the setting on all items alike.
+
+    k((x, p), (y, q)) = (v_0 + v_1 c) k(x, y) + v_2 c
+    c(p, q) = exp(-sum_j w_j |p_j - q_j|^2 / 2)
+
+    It is the intrinsic coregionalization of settings (Bonilla, Chai, Williams 2008), whose covariance among settings is
+    a function of how far they are apart, so that values that were never measured are predicted too.
+    """
+
+    has_lengthscale = False
+
+    def __init__(self, items: Kernel, groups: tuple[int, ...]) -> None:
+        super().__init__()
+        self.items, self.parameters_at = OfColumns(items, slice(-len(groups))), slice(-len(groups), None)
+        self.register_buffer("groups", torch.as_tensor(groups))
+        first = torch.tensor([0.5, 0.5, 0.3], dtype=torch.float64).log()
+        self.register_parameter("log_parts", nn.Parameter(first.clone()))
+        self.register_parameter("log_relevance", nn.Parameter(torch.zeros(max(groups) + 1, dtype=torch.float64)))
+        self.register_prior("parts_prior", NormalPrior(first, torch.ones_like(first)), lambda kernel: kernel.log_parts)
+        self.register_prior("relevance_prior", NormalPrior(0.0, 1.0), lambda kernel: kernel.log_relevance)
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **options: object) -> Tensor:
+        scale = _positive(self.log_relevance).to(x1)[self.groups].sqrt()
+        some, others = x1[..., self.parameters_at] * scale, x2[..., self.parameters_at] * scale
+        if diag:
+            alike = torch.exp(-(some - others).square().sum(-1) / 2)
+        else:
+            alike = torch.exp(-(some[..., :, None, :] - others[..., None, :, :]).square().sum(-1) / 2)
+        shared, own, effect = _positive(self.log_parts).to(x1)
+        return (shared + own * alike) * self.items.forward(x1, x2, diag=diag, **options) + effect * alike
+
+
+def kernel_of(encoding: Encoding) -> Kernel:
+    """The kernel for points of an encoding."""
+    if isinstance(encoding, ProcessEncoding):
+        return ProcessKernel(kernel_of(encoding.items), encoding.groups)
+    return SiteKernel(encoding) if isinstance(encoding, SiteEncoding) else table_kernel(encoding)
+
+
 def _scaled(kernel: Kernel) -> ScaleKernel:
     scaled = ScaleKernel(kernel, outputscale_prior=LogNormalPrior(-0.7, 1.0))
     scaled.outputscale = 0.5
@@ -272,6 +313,7 @@ class GaussianProcess:
             residual = torch.as_tensor(targets) - self.constant
             self._weights = torch.cholesky_solve(residual[:, None], self._factor)[:, 0]
             self._targets = np.asarray(targets, float)
+            self._inverse: Tensor | None = None
 
     def _learned_noise(self) -> Tensor:
         likelihood = self.model.likelihood
@@ -286,9 +328,10 @@ class GaussianProcess:
             return self._blocks(kernel, points)
 
     def _blocks(self, kernel: Kernel, points: Points) -> Marginals:
-        inverse = torch.linalg.solve_triangular(
-            self._factor, torch.eye(len(self._factor)).to(self._factor), upper=False
-        ).float()
+        if self._inverse is None:
+            identity = torch.eye(len(self._factor)).to(self._factor)
+            self._inverse = torch.linalg.solve_triangular(self._factor, identity, upper=False).float()
+        inverse = self._inverse
         weights, training_points = self._weights.float(), self._points.float()
         means, deviations = np.empty(len(points)), np.empty(len(points))
         for start in range(0, len(points), BLOCK):
@@ -323,7 +366,7 @@ class GaussianProcess:
 
 
 def _model(encoding: Encoding, points: Points, targets: np.ndarray, stated: np.ndarray) -> SingleTaskGP:
-    kernel = SiteKernel(encoding) if isinstance(encoding, SiteEncoding) else table_kernel(encoding)
+    kernel = kernel_of(encoding)
     noisy = FixedNoiseGaussianLikelihood(torch.as_tensor(stated), learn_additional_noise=True) if stated.any() else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # inputs are scaled already, and fingerprints must not be

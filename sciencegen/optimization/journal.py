@@ -6,7 +6,8 @@
 
 A journal has one target, or a line for each target of an item, and, from its first plate on, a direction. Those of
 earlier versions may lack the columns, and get none. A censored measurement has its bound as value: `>5`, `<0.1`. The
-forecast of a plate's hits is in the line of its first item.
+forecast of a plate's hits is in the line of its first item. With process parameters there is a column `parameters`,
+such as `temperature=37;solvent=DMSO`; it is added to a journal that lacks it by the first line that needs it.
 If items have names, a new journal has a column of names after the items; it is for people, and is not read back.
 A proposal is withdrawn by a further line of the same round and item.
 The last column is text, so that a truncated line has lost no digit of a number unless it lost a column too.
@@ -19,8 +20,8 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -54,6 +55,8 @@ class Entry:
         The item's name.
     target : str
         What was measured, or is to be; "" if it is unknown, as in journals of version 0.1.
+    parameters : str
+        The process parameters at which it was, or is to be, measured (`process.setting_text`); "" for none.
     bound : str
         ">" for a measurement of at least the value, "<" for one of at most the value, "" for a number.
     direction : str
@@ -76,19 +79,54 @@ class Entry:
     direction: str = field(default="", compare=False)
     forecast: str = field(default="", compare=False)
     bound: str = ""
+    parameters: str = ""
+
+    def run(self, keys: Mapping[str, str]) -> str:
+        """The identity of what is measured: the item's key (text -> key), with parameters also these."""
+        return run_key(keys[self.item], self.parameters)
 
 
-TARGET, DIRECTION, FORECAST, BOUND = "target", "direction", "forecast", "bound"
+def run_key(key: str, parameters: str) -> str:
+    """The identity of an item at process parameters.
+
+    Examples
+    --------
+    >>> run_key("CCO", ""), run_key("CCO", "temperature=37")
+    ('CCO', 'CCO at temperature=37')
+    """
+    return f"{key} at {parameters}" if parameters else key
+
+
+TARGET, DIRECTION, FORECAST, PARAMETERS = "target", "direction", "forecast", "parameters"
 NUMBERS = JOURNAL_COLUMNS[3:-1]
 
 
-def new_header(names: str, has_target: bool) -> tuple[str, ...]:
+def new_header(names: str, has_target: bool, has_parameters: bool = False) -> tuple[str, ...]:
     """The columns of a new journal. names: the title of the column of names, "" for none."""
     columns = JOURNAL_COLUMNS
     first, second = columns.index("item") + 1, columns.index("kind") + 1
     named, target = [names] if names else [], [TARGET, DIRECTION] if has_target else []
-    hits = [FORECAST] if has_target else []
-    return (*columns[:first], *named, *columns[first:second], *target, *columns[second:-1], *hits, columns[-1])
+    hits, settings = [FORECAST] if has_target else [], [PARAMETERS] if has_parameters else []
+    return (
+        *columns[:first],
+        *named,
+        *settings,
+        *columns[first:second],
+        *target,
+        *columns[second:-1],
+        *hits,
+        columns[-1],
+    )
+
+
+def with_parameters(journal: Journal) -> Journal:
+    """The journal with a column of process parameters, which are empty in the lines that it has."""
+    at = journal.header.index("item") + 1
+    rows = [cells_of(line) for line in journal.text.split("\n") if line.strip()]
+    rows = [[*row[:at], PARAMETERS if place == 0 else "", *row[at:]] for place, row in enumerate(rows)]
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows(rows)
+    return replace(journal, header=tuple(cell.strip() for cell in rows[0]), text=file.getvalue())
 
 
 def line_of(entry: Entry, header: Sequence[str], names: str) -> str:
@@ -157,7 +195,8 @@ def entry_of(line: str, header: Sequence[str], place: str) -> Entry:
     target, forecast = row.get(TARGET, "").strip(), row.get(FORECAST, "").strip()
     return Entry(
         int(row["round"]), row["item"], row["kind"], source=row["source"], target=target, direction=direction,
-        forecast=forecast, bound="" if bound is None else bound.sign, **numbers,
+        forecast=forecast, bound="" if bound is None else bound.sign,
+        parameters=row.get(PARAMETERS, "").strip(), **numbers,
     )  # fmt: skip
 
 
@@ -212,6 +251,12 @@ class Journal:
     def targets(self) -> list[str]:
         """What was measured; [] in a journal that doesn't say so."""
         return _targets(self.entries)
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the process parameters."""
+        named = (pair for entry in self.entries if entry.parameters for pair in entry.parameters.split(";"))
+        return list(dict.fromkeys(pair.partition("=")[0] for pair in named))
 
     @property
     def direction(self) -> str:
@@ -313,7 +358,11 @@ def _append_once(path: Path, wanted: Sequence[Entry], names: str, several: bool)
             f"Expected entries of one target in {path}, got {' and '.join(targets)}. Keep a journal for each."
         )
     if fresh or not path.exists():
-        header = journal.header if journal.text else new_header(names, any(entry.target for entry in wanted))
+        settings = any(entry.parameters for entry in fresh)
+        if settings and journal.text and PARAMETERS not in journal.header:
+            journal = with_parameters(journal)
+        new = new_header(names, any(entry.target for entry in wanted), settings)
+        header = journal.header if journal.text else new
         try:
             with atomic_write(path) as file:
                 file.write(journal.text or ",".join(header) + "\n")
@@ -335,8 +384,9 @@ def proposals(entries: Sequence[Entry]) -> list[Entry]:
     >>> [entry.item for entry in proposals(lines)]
     ['CCN']
     """
-    withdrawn = {(entry.round, entry.item) for entry in entries if entry.kind == "withdrawn"}
-    return [one for one in entries if one.kind == "proposed" and (one.round, one.item) not in withdrawn]
+    withdrawn = {(entry.round, entry.item, entry.parameters) for entry in entries if entry.kind == "withdrawn"}
+    planned = (one for one in entries if one.kind == "proposed")
+    return [one for one in planned if (one.round, one.item, one.parameters) not in withdrawn]
 
 
 def _targets(entries: Iterable[Entry]) -> list[str]:
@@ -368,5 +418,6 @@ def missing_entries(already_present: Sequence[Entry], entries: Sequence[Entry], 
 def _identity(entry: Entry, several: bool) -> tuple:
     target = entry.target if several else ""
     if entry.kind != "measured":
-        return (entry.kind, entry.round, entry.item, target)
-    return (target, entry.kind, entry.item, entry.value, entry.bound, entry.value_sd, entry.source)
+        return (entry.kind, entry.round, entry.item, entry.parameters, target)
+    own = (entry.item, entry.parameters, entry.value, entry.bound, entry.value_sd, entry.source)
+    return (target, entry.kind, *own)

@@ -22,7 +22,8 @@ FEWEST_SPARE = 3
 @dataclass(frozen=True)
 class Measurement:
     """An item's mean value. error: of the mean, NaN where it is unknown. round: of its first measurement. limits: ends
-    of the interval of a censored value, which is the bound then; None for a number."""
+    of the interval of a censored value, which is the bound then; None for a number. parameters: as in
+    `journal.Entry`."""
 
     text: str
     item: Any
@@ -31,6 +32,7 @@ class Measurement:
     replicates: int
     round: int
     limits: tuple[float, float] | None = None
+    parameters: str = ""
 
     def is_hit(self, threshold: float, minimize: bool) -> bool | None:
         """Whether it is at least as good as the threshold; None if its limits leave that open."""
@@ -89,7 +91,8 @@ def averaged(entries: Sequence[Entry], keys: Sequence[str], items: Sequence[Any]
         known_errors = [error for error in (by_spread, by_statement) if error == error]
         first = entries[every[0]]
         error = max(known_errors) if known_errors else math.nan
-        found.append(Measurement(first.item, items[every[0]], value, error, n, first.round))
+        item = items[every[0]]
+        found.append(Measurement(first.item, item, value, error, n, first.round, parameters=first.parameters))
     return found
 
 
@@ -110,7 +113,8 @@ def _censored(entries: Sequence[Entry], item: Any, spread: float) -> Measurement
     error = max((one for one in (spread, *stated) if one == one), default=math.nan)
     value = (low + high) / 2 if math.isfinite(low) and math.isfinite(high) else low if math.isfinite(low) else high
     limits = (low, high) if low < high else None
-    return Measurement(entries[0].item, item, value, error, 1, entries[0].round, limits)
+    first = entries[0]
+    return Measurement(first.item, item, value, error, 1, first.round, limits, first.parameters)
 
 
 def settled_values(measured: Sequence[Measurement], minimize: bool) -> list[float]:

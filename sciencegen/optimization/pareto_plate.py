@@ -181,6 +181,14 @@ class ByHypervolume:
         builder = PlateBuilder(candidates, settings, similarity, count)
         return pick_by_blocks(builder, np.argsort(-self.ratings(candidates.rows), kind="stable"), of_block)
 
+    def worth(self, rows: FeatureRows, generator: np.random.Generator) -> float:
+        """The expected hypervolume improvement of a plate."""
+        acquisition, found = self._improvement(rows, generator), 0.0
+        for place in range(len(rows)):
+            found += float(acquisition.values()[place])
+            acquisition.pick(place)
+        return found
+
     def _improvement(self, rows: FeatureRows, generator: np.random.Generator) -> HypervolumeImprovement:
         """The acquisition of a block of candidates."""
         count, models = len(rows), self.models

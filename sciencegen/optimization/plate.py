@@ -412,6 +412,11 @@ class ByAcquisition:
         builder = PlateBuilder(candidates, settings, similarity, count)
         return pick_by_blocks(builder, np.argsort(-optimistic, kind="stable"), of_block)
 
+    def worth(self, rows: FeatureRows, generator: np.random.Generator) -> float:
+        """The expected best value of a plate, in the unit of the values with their sign."""
+        joint = self.posterior.joint(self.posterior.points(rows))
+        return float(self.posterior.warp.inverse(draws_of(joint, DRAWS, generator)).max(1).mean())
+
 
 def pick_by_prior(
     candidates: Candidates,

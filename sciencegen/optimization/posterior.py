@@ -238,6 +238,7 @@ class TransferModel:
 # One surrogate model on one scale, fitted to measured values: the posterior, and how likely left-out values are.
 
 LEVEL = 0.9
+ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -265,7 +266,10 @@ class SurrogatePosterior:
         return self.encoding.points(rows)
 
     def marginals(self, rows: FeatureRows) -> Marginals:
-        return self.model.marginals(self.points(rows))
+        """Part by part: the points of a large pool need not be in memory at once."""
+        starts = range(0, max(len(rows), 1), ROWS_AT_ONCE)
+        parts = [self.model.marginals(self.points(rows[start : start + ROWS_AT_ONCE])) for start in starts]
+        return Marginals(*(np.concatenate([getattr(one, name) for one in parts]) for name in ("mean", "deviation")))
 
     def means(self, rows: FeatureRows) -> Float[np.ndarray, " item"]:
         """Those of `marginals`; of an earlier task, it is a `Task`."""

@@ -71,6 +71,8 @@ def joined_roles(parts: Sequence[BlockRoles]) -> BlockRoles:
 
 CLIP = 5.0
 """Columns are clipped at this many standard deviations, so that one column cannot dominate a linear model."""
+ROWS_AT_ONCE, COLUMNS_AT_ONCE = 8192, 64
+"""Bound the memory of intermediate tables."""
 LARGEST = 1e12
 """Larger magnitudes (overflowed descriptors) count as missing."""
 
@@ -96,6 +98,12 @@ class FeatureColumns:
 
     def transform(self, features: np.ndarray) -> Float[np.ndarray, "item kept"]:
         """Rounded to single precision, as in trees and stored files, but returned as doubles."""
+        kept = len(self.kept)
+        if len(features) > ROWS_AT_ONCE and features.ndim == 2:
+            found = np.empty((len(features), kept))
+            for start in range(0, len(features), ROWS_AT_ONCE):
+                found[start : start + ROWS_AT_ONCE] = self.transform(features[start : start + ROWS_AT_ONCE])
+            return found
         if features.ndim != 2 or features.shape[1] != self.size:
             raise ShapeError(
                 f"Expected features of shape (items, {self.size}), as in training, got {features.shape}. "
@@ -116,7 +124,8 @@ def usable(features: np.ndarray) -> Float[np.ndarray, "item feature"]:
 
 def mostly_missing(features: np.ndarray) -> Bool[np.ndarray, " item"]:
     """Rows with more missing values than numbers, for which nothing can be predicted."""
-    return np.isnan(usable(features)).mean(axis=1) > 0.5
+    parts = [features[start : start + ROWS_AT_ONCE] for start in range(0, max(len(features), 1), ROWS_AT_ONCE)]
+    return np.concatenate([np.isnan(usable(part)).mean(axis=1) > 0.5 for part in parts])
 
 
 def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[FeatureBlock] = ()) -> FeatureColumns:
@@ -125,15 +134,31 @@ def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[Fe
     Constant and empty columns are left out. Constant ones are kept in near blocks that are not scaled: an item that
     differs from all training items in such a column is farther from them.
     """
-    values = usable(features)
-    blocks = blocks_of(values.shape[1], blocks)
-    varies = _varies(values)
-    if not varies.any():
+    blocks = blocks_of(features.shape[1], blocks)
+    settings = {name: of_columns(blocks, name) for name in ("scaled", "near", "sparse")}
+    places = np.array_split(np.arange(features.shape[1]), max(1, features.shape[1] // COLUMNS_AT_ONCE))
+    parts = [_fit_part(features, own, *(one[own] for one in settings.values())) for own in places]
+    if not any([part.pop("varies").any() for part in parts]):
         raise DataError("Expected features that vary, found constant columns only. Check how they were computed.")
-    measures = ~of_columns(blocks, "scaled") & of_columns(blocks, "near") & ~np.isnan(values).all(axis=0)
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    near = settings["near"][joined["kept"]]
+    return FeatureColumns(features.shape[1], **joined, near=None if near.all() else near.astype(bool))
+
+
+def _fit_part(
+    features: np.ndarray, places: np.ndarray, scaled: np.ndarray, near: np.ndarray, sparse_setting: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The fields of `FeatureColumns` for some of the columns, and whether each of these varies."""
+    values = usable(features[:, places])
+    varies = _varies(values)
+    measures = ~scaled & near & ~np.isnan(values).all(axis=0)
     kept = np.flatnonzero(varies | measures)
-    scaled, near, sparse_setting = (of_columns(blocks, name)[kept] for name in ("scaled", "near", "sparse"))
+    scaled, sparse_setting = scaled[kept], sparse_setting[kept]
     values = values[:, kept]
+    if not len(kept):
+        nothing, never = np.empty(0), np.empty(0, bool)
+        fields = {"fill": nothing, "bent": never, "typical": nothing, "centre": nothing, "scale": nothing}
+        return {"varies": varies, "kept": places[kept], **fields, "sparse": never}
     fill = np.nanmedian(values, axis=0)
     values = np.where(np.isnan(values), fill, values)
     zero = (values == 0).mean(axis=0) >= 0.75
@@ -146,8 +171,8 @@ def fit_columns(features: Float[np.ndarray, "item feature"], blocks: Sequence[Fe
     typical = np.nanmedian(typical, axis=0)
     values = np.where(bent, np.sign(values) * np.log1p(np.abs(values) / typical), values)
     centre, scale = np.where(scaled, values.mean(axis=0), 0.0), np.where(scaled, values.std(axis=0), 1.0)
-    looked_at = None if near.all() else near.astype(bool)
-    return FeatureColumns(features.shape[1], kept, fill, bent, typical, centre, scale, sparse, looked_at)
+    fields = {"fill": fill, "bent": bent, "typical": typical, "centre": centre, "scale": scale, "sparse": sparse}
+    return {"varies": varies, "kept": places[kept], **fields}
 
 
 def _varies(values: np.ndarray) -> Bool[np.ndarray, " feature"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,9 @@ def _log_likelihood(values: Values, scale: Warp, errors: Values) -> float:
 
 def row_groups(features: np.ndarray) -> Int[np.ndarray, " item"]:
     """One label per distinct row: repeated measurements of one item share it."""
-    rows = np.ascontiguousarray(features) + 0.0  # -0.0 and 0.0 are one number
     labels: dict[bytes, int] = {}
-    return np.array([labels.setdefault(row.tobytes(), len(labels)) for row in rows])
+    digests = (blake2b((row + 0.0).tobytes(), digest_size=16).digest() for row in features)  # -0.0 and 0.0 are one
+    return np.array([labels.setdefault(one, len(labels)) for one in digests])
 
 
 def joined_groups(
@@ -311,6 +312,8 @@ class TrainingTables:
 
     def take(self, rows: np.ndarray) -> TrainingTables:
         """Some of the items."""
+        if np.array_equal(rows, np.arange(len(self.target))):
+            return self
         part: Mapping[str, np.ndarray | None] = {
             name: None if table is None else np.asarray(table)[rows]
             for name, table in (("features", self.features), ("latents", self.latents), ("scores", self.scores))

@@ -21,7 +21,7 @@ FOUND = Encoded(np.ones((1, 2), np.float32), np.array([1]), ["CCO"], [""], [(1, 
 def test_latents_and_refusals_stand_beside_each_other(tmp_path):
     output = tmp_path / "z.npz"
     write_encoded("molecules", str(output), FOUND)
-    assert FOUND.summary == {"encoded": 1, "refused": 1}
+    assert FOUND.summary == {"encoded": 1, "refused": 1, "ledger": {"rows": 2, "encoded": 1, "refused": 1}}
     with np.load(output) as arrays:
         assert arrays["latent"].tolist() == [[1.0, 1.0]]
         assert arrays["index"].tolist() == [1]

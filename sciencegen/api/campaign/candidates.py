@@ -303,7 +303,9 @@ def nearest_measured(
     for target in targets:
         found[f"nearest_{target}"] = [values[science.items.key(item)].get(target) for item in near]
     found["similarity"] = similarities.max(1).tolist()
-    found["changed"] = [difference(item, other) for item, other in zip(items, near, strict=True)]
+    key = science.items.key
+    pairs = list(zip(items, near, strict=True))
+    found["changed"] = ["" if key(one) == key(other) else difference(one, other) for one, other in pairs]
     return found
 
 

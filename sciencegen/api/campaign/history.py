@@ -26,11 +26,12 @@ from sciencegen.data.workbooks import file_of, is_workbook, naming_sheets, sheet
 from sciencegen.data.writers import Refused, printable
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import Reference
-from sciencegen.errors import DataError, unknown_name
+from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.files import found_at
-from sciencegen.items import JOURNAL_COLUMNS, Item, Row, bound_of
-from sciencegen.optimization.journal import Entry, Journal, missing_entries, proposals, read_journal
+from sciencegen.items import JOURNAL_COLUMNS, Item, Refusal, Row, bound_of
+from sciencegen.optimization.journal import Entry, Journal, missing_entries, proposals, read_journal, run_key
 from sciencegen.optimization.measurements import LEAST_MEASURED, Measurement
+from sciencegen.optimization.process import Parameter, Process, setting_text, value_text
 
 Log = Callable[[str], None]
 Unlike = Callable[[Item], str | None]
@@ -41,13 +42,14 @@ Unlike = Callable[[Item], str | None]
 ROUND, ERROR = "round", "_sd"
 SHOWN = 40
 """Letters of a refused item in an error."""
-NO_PLATES: Mapping[tuple[int, int], str] = MappingProxyType({})
+NO_PLATES: Mapping[tuple[int, int], tuple[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class MeasuredRow:
     """A row of a lab's table. value: None if the cell is empty (proposed, not measured) or holds no number; in the
-    second case the row is among the refused ones too. round: None if unknown. bound: as in `journal.Entry`."""
+    second case the row is among the refused ones too. round: None if unknown. bound, parameters: as in
+    `journal.Entry`."""
 
     text: str
     key: str
@@ -56,12 +58,17 @@ class MeasuredRow:
     error: float | None
     round: int | None
     bound: str = ""
+    parameters: str = ""
+
+    @property
+    def run(self) -> str:
+        return run_key(self.key, self.parameters)
 
 
 @dataclass(frozen=True)
 class MeasuredTable:
     """source: the file's name. target: the column of values. rows: those that hold an item; refused: the others, and
-    rows whose value is no number. notes: messages about refused rows."""
+    rows whose value is no number. notes: messages about refused rows. read: number of all rows."""
 
     source: str
     target: str
@@ -69,14 +76,15 @@ class MeasuredTable:
     refused: list[Refused]
     unmeasured: int
     notes: list[str]
+    read: int = 0
 
     def measured(self, proposed: Mapping[str, int], default: int) -> list[Entry]:
         """Journal entries of measurements. proposed: key -> the round in which the campaign proposed an item."""
         return [
             Entry(
-                row.round if row.round is not None else proposed.get(row.key, default),
+                row.round if row.round is not None else proposed.get(row.run, default),
                 row.text, "measured", value=row.value, value_sd=row.error, source=self.source, name=row.name,
-                target=self.target, bound=row.bound,
+                target=self.target, bound=row.bound, parameters=row.parameters,
             )
             for row in self.rows
             if row.value is not None
@@ -86,19 +94,22 @@ class MeasuredTable:
         """Key -> journal entry of rows that have a round but no value and aren't in the journal: a plate that was
         proposed without a journal. Rows without a round may belong to a partly measured library, so they are left
         out."""
-        measured = {row.key for row in self.rows if row.value is not None}
+        measured = {row.run for row in self.rows if row.value is not None}
         return {
-            row.key: Entry(row.round, row.text, "proposed", name=row.name, target=self.target)
+            row.run: Entry(
+                row.round, row.text, "proposed", name=row.name, target=self.target, parameters=row.parameters
+            )
             for row in self.rows
-            if row.round is not None and row.value is None and row.key not in known and row.key not in measured
+            if row.round is not None and row.value is None and row.run not in known and row.run not in measured
         }
 
 
 def read_measured(
     science: Domain, path: str | Path, target: str, settings: ProposeSettings | RecordSettings,
-    reference: Reference | None = None, several: bool = False, plates: Mapping[tuple[int, int], str] = NO_PLATES,
+    reference: Reference | None = None, several: bool = False,
+    plates: Mapping[tuple[int, int], tuple[str, str]] = NO_PLATES, parameters: Sequence[Parameter] = (),
 ) -> MeasuredTable:  # fmt: skip
-    """Read a table with the column `target`, and optionally `<target>_sd` and `round`.
+    """Read a table with the column `target`, and optionally `<target>_sd`, `round` and process parameters.
 
     Parameters
     ----------
@@ -113,7 +124,10 @@ def read_measured(
     several : bool
         Whether the campaign has several targets: the table may lack this one.
     plates : mapping
-        Proposed items by round and place, for tables that hold the ids of a plate in place of items.
+        Proposed items and their parameters by round and place, for tables that hold the ids of a plate in place of
+        items.
+    parameters : sequence of Parameter
+        The process parameters: columns, whose empty cells are refused unless a value of these is known.
     """
     file, sheet = Path(path), settings.sheet
     if (named := sheet_of(file)) is not None:
@@ -121,10 +135,12 @@ def read_measured(
     if sheet is not None:
         with sheet_as_csv(file, sheet) as copy:
             own = settings.model_copy(update={"sheet": None})
-            table = read_measured(science, copy, target, own, reference, several, plates)
+            table = read_measured(science, copy, target, own, reference, several, plates, parameters)
         return replace(table, source=_one_line(file.name), notes=[*sheet_notes(file, sheet), *table.notes])
     with naming_sheets(file):
         rows = list(_rows(science, file, target, settings, reference, plates))
+        if parameters and file.is_file() and not any(row.cells for row in rows):
+            _add_cells(rows, file, columns_of(science, reference), settings.column)
         for place, row in enumerate(rows):
             if (bound := bound_of(row.unread.get(target, ""))) is not None:  # the cell stays in `unread`
                 rows[place] = replace(row, values={**row.values, target: bound.value})
@@ -142,15 +158,23 @@ def read_measured(
     numbering.look([row.text for row in rows], [row.text for row, _ in pairs], len(refused))
     pairs, refused = twice.agreeing(pairs), numbering.hinted(refused) + twice.refused
     refused += [(row.line, row.text, reason) for row, _ in pairs for reason in _no_numbers(row, target)]
+    stated = [_setting(row, parameters) for row, _ in pairs]
+    refused += [
+        (row.line, row.text, f"no value of {own.reason}, a process parameter{NOT_RECORDED}")
+        for (row, _), own in zip(pairs, stated, strict=True)
+        if isinstance(own, Refusal)
+    ]
+    known = [(pair, own) for pair, own in zip(pairs, stated, strict=True) if not isinstance(own, Refusal)]
+    pairs = [pair for pair, _ in known]
     found = []
-    for row, (text, key, name) in pairs:
+    for (row, (text, key, name)), setting in known:
         bound, error = bound_of(row.unread.get(target, "")), row.values.get(target + ERROR)
         number = row.values.get(ROUND)
         found.append(MeasuredRow(
             text, key, name, row.values.get(target),
             error=None if error is None or error < 0 else error,
             round=int(number) if number is not None and number >= 0 and number == int(number) else None,
-            bound="" if bound is None else bound.sign,
+            bound="" if bound is None else bound.sign, parameters=setting,
         ))  # fmt: skip
     source = "stdin" if str(path) == "-" else _one_line(file.name) if file.is_file() else str(path)
     unmeasured = sum(target not in row.values and target not in row.unread for row, _ in pairs)
@@ -158,12 +182,12 @@ def read_measured(
     notes = [*workbook, *numbering.notes, *twice.notes]
     if bounds := [f"{row.bound}{row.value:g}" for row in found if row.bound]:
         notes.append(f"{len(bounds)} of the values are bounds, such as {bounds[0]}: they are recorded and used as such")
-    return MeasuredTable(source, target, found, sorted(refused), unmeasured, notes)
+    return MeasuredTable(source, target, found, sorted(refused), unmeasured, notes, len(rows))
 
 
 def _rows(
     science: Domain, path: Path, target: str, settings: ProposeSettings | RecordSettings, reference: Reference | None,
-    plates: Mapping[tuple[int, int], str],
+    plates: Mapping[tuple[int, int], tuple[str, str]],
 ) -> Iterator[Row]:  # fmt: skip
     """Rows of a file, of a dataset by its name, or of a CSV table on standard input."""
     if str(path) == "-":
@@ -179,6 +203,24 @@ def _rows(
     wanted = PrepareSettings(source=str(path), sample=given.sample, limit=given.limit, offline=given.offline)
     opened, _ = open_source(science.name, wanted)
     return chain(all_rows(opened), reference_row_of_card(science.name, str(path), target))
+
+
+def _add_cells(rows: list[Row], path: Path, columns: Sequence[str], column: str | None) -> None:
+    """Give rows of a table all of their cells, which its reader left out."""
+    if path.name.lower().endswith(READ_TABLES):
+        cells = {row.line: row.cells for row in read_table(path, columns, column, with_cells=True)}
+        rows[:] = [replace(row, cells=cells.get(row.line, {})) for row in rows]
+
+
+def _setting(row: Row, parameters: Sequence[Parameter]) -> str | Refusal:
+    """The text of a row's process parameters; a refusal names the first that it lacks."""
+    found = {}
+    for one in parameters:
+        cell = row.cells.get(one.name, row.values.get(one.name, row.unread.get(one.name)))
+        found[one.name] = value_text(cell) or one.unstated
+        if not found[one.name] or set(found[one.name]) & set("=;\n"):
+            return Refusal(one.name)
+    return setting_text(found)
 
 
 def _no_values(
@@ -236,7 +278,7 @@ class History:
     def discordant(self, measured: Sequence[Measurement]) -> list[str]:
         """The items, as texts, whose replicates contradict each other."""
         apart = set(discordant_keys(self.journal, self.keys))
-        return [one.text for one in measured if self.keys[one.text] in apart]
+        return [one.text for one in measured if run_key(self.keys[one.text], one.parameters) in apart]
 
     @property
     def next_round(self) -> int:
@@ -253,7 +295,7 @@ class History:
 
 def read_histories(
     science: Domain, settings: ProposeSettings, targets: Sequence[str], several: bool, journal: Journal,
-    reference: Reference | None, log: Log,
+    reference: Reference | None, log: Log, parameters: Sequence[Parameter] = (),
 ) -> dict[str, History]:  # fmt: skip
     """Target -> its entries of the journal, and the rows of the measured tables that the journal doesn't hold.
 
@@ -264,7 +306,10 @@ def read_histories(
     keys = keys_of(science.name, texts, settings.threads, settings.journal or "the measured tables")
     found = {}
     for name, own in entries.items():
-        read = partial(read_measured, science, target=name, settings=settings, reference=reference, several=several)
+        read = partial(
+            read_measured, science, target=name, settings=settings, reference=reference, several=several,
+            parameters=parameters,
+        )  # fmt: skip
         found[name] = _with_tables(own, dict(keys), settings, several, read, log)
         if found[name].journal.measured:  # notes on a table are the same for its other targets
             log = lambda text: None  # noqa: E731
@@ -300,7 +345,7 @@ def _with_tables(
     """The history of the journal's entries and of the measured tables."""
     refused, joining = list[Refused](), list[Entry]()
     waiting: list[Entry] = []  # rows without a value; they are in no journal
-    listed, planned = set[str](), {keys[entry.item] for entry in proposals(entries)}
+    listed, planned = set[str](), {entry.run(keys) for entry in proposals(entries)}
     for number, path in enumerate(settings.measured, start=1):
         table = read(path)
         refused += table.refused
@@ -314,9 +359,12 @@ def _with_tables(
             joining, new = [*joining, *fresh], fresh
         entries += new
         unmeasured = [row for row in table.rows if row.value is None]
-        waiting += [Entry(default if row.round is None else row.round, row.text, "proposed") for row in unmeasured]
-        listed |= {row.key for row in unmeasured if row.round is None}
-        planned |= {row.key for row in unmeasured if row.round is not None}
+        waiting += [
+            Entry(default if row.round is None else row.round, row.text, "proposed", parameters=row.parameters)
+            for row in unmeasured
+        ]
+        listed |= {row.run for row in unmeasured if row.round is None}
+        planned |= {row.run for row in unmeasured if row.round is not None}
         keys |= {row.text: row.key for row in table.rows}
     return History([*entries, *waiting], keys, refused, joining, frozenset(listed - planned))
 
@@ -326,7 +374,7 @@ def combined(histories: Sequence[History]) -> History:
     if len(histories) == 1:
         return histories[0]
     keys = {text: key for one in histories for text, key in one.keys.items()}
-    measured = {keys[entry.item] for one in histories for entry in one.entries if entry.kind == "measured"}
+    measured = {entry.run(keys) for one in histories for entry in one.entries if entry.kind == "measured"}
     entries = [entry for one in histories for entry in one.entries if entry.kind == "measured"]
     planned = [entry for one in histories for entry in one.entries if entry.kind != "measured"]
     unproposed = frozenset.intersection(*(one.unproposed for one in histories)) - measured
@@ -334,6 +382,25 @@ def combined(histories: Sequence[History]) -> History:
         [*entries, *planned], keys, list(dict.fromkeys(one for history in histories for one in history.refused)),
         [entry for one in histories for entry in one.new], unproposed,
     )  # fmt: skip
+
+
+def at_parameters(journal: Journal, process: Process, place: str | None) -> Journal:
+    """The journal, whose entries state all process parameters of the campaign. place: its name, for errors."""
+    known, names = journal.parameters, process.names
+    if others := [name for name in known if name not in names]:
+        raise ConfigError(
+            f"Expected the process parameters of {place}, {', '.join(known)}, got no '{others[0]}'. Pass `parameters` "
+            f"with its values, such as '{others[0]} in 1,2'."
+        )
+    entries = [replace(one, parameters=process.completed(one.parameters)) for one in journal.entries]
+    if process and not all(one.parameters for one in entries):
+        first = next(one for one, own in zip(journal.entries, entries, strict=True) if not own.parameters)
+        lacks = next(one for one in process.parameters if one.name not in first.parameters and not one.unstated)
+        raise ConfigError(
+            f"Expected '{lacks.name}' in each line of {place}, found lines without it, the first: round {first.round}, "
+            f"{first.item[:40]}. Say their value: '{lacks.name} in {','.join(lacks.values)} else {lacks.values[0]}'."
+        )
+    return replace(journal, entries=tuple(entries)) if process else journal
 
 
 # Earlier measurements as prior knowledge: tables, datasets or journals of other targets.

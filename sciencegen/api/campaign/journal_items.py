@@ -20,6 +20,7 @@ from sciencegen.items import Refusal, Row
 from sciencegen.optimization.goals import Goal, parse_goals
 from sciencegen.optimization.journal import Entry, Journal
 from sciencegen.optimization.measurements import Measurement, averaged, discordant
+from sciencegen.optimization.process import setting_values
 
 CONTROL = "control"
 """The value of the column `source` for controls: items that the user wants on a plate in any case."""
@@ -39,20 +40,20 @@ def keys_of(domain: str, texts: Sequence[str], threads: int, place: str) -> dict
 
 def proposed_rounds(entries: Sequence[Entry], keys: Mapping[str, str]) -> dict[str, int]:
     """Key -> round of the latest proposal."""
-    return {keys[entry.item]: entry.round for entry in entries if entry.kind == "proposed"}
+    return {entry.run(keys): entry.round for entry in entries if entry.kind == "proposed"}
 
 
 def measurements_of(science: Domain, journal: Journal, keys: Mapping[str, str]) -> list[Measurement]:
     """Means of replicates, in the order of first measurements. keys: text -> key."""
     entries = journal.measured
     items = {text: science.items.parse(text) for text in {entry.item for entry in entries}}
-    return averaged(entries, [keys[one.item] for one in entries], [items[one.item] for one in entries])
+    return averaged(entries, [one.run(keys) for one in entries], [items[one.item] for one in entries])
 
 
 def measured_by_key(journal: Journal, keys: Mapping[str, str]) -> dict[str, Measurement]:
     """The mean of replicates of each item, by its key; the items themselves aren't parsed."""
     entries = journal.measured
-    own = [keys[one.item] for one in entries]
+    own = [one.run(keys) for one in entries]
     return dict(zip(dict.fromkeys(own), averaged(entries, own, own), strict=True))
 
 
@@ -61,7 +62,7 @@ def values_by_key(journal: Journal, keys: Mapping[str, str]) -> dict[str, list[f
     found: dict[str, list[float]] = {}
     for entry in journal.measured:
         if entry.value is not None and not entry.bound:
-            found.setdefault(keys[entry.item], []).append(entry.value)
+            found.setdefault(entry.run(keys), []).append(entry.value)
     return found
 
 
@@ -70,13 +71,13 @@ def discordant_keys(journal: Journal, keys: Mapping[str, str]) -> list[str]:
     found, targets = dict[str, None](), journal.targets
     for target in targets if len(targets) > 1 else [""]:
         own = [entry for entry in journal.measured if not target or entry.target == target]
-        found |= dict.fromkeys(discordant(own, [keys[entry.item] for entry in own]))
+        found |= dict.fromkeys(discordant(own, [entry.run(keys) for entry in own]))
     return list(found)
 
 
 def latest_proposals(journal: Journal, keys: Mapping[str, str]) -> dict[str, Entry]:
     """The last proposal of each item, by its key."""
-    return {keys[entry.item]: entry for entry in journal.proposed}
+    return {entry.run(keys): entry for entry in journal.proposed}
 
 
 def pending_entries(journal: Journal, keys: Mapping[str, str]) -> list[Entry]:
@@ -87,7 +88,7 @@ def pending_entries(journal: Journal, keys: Mapping[str, str]) -> list[Entry]:
 
 def awaited_keys(journal: Journal, keys: Mapping[str, str]) -> set[str]:
     """Keys of the proposed items that were not measured."""
-    return {keys[entry.item] for entry in journal.proposed} - {keys[entry.item] for entry in journal.measured}
+    return {entry.run(keys) for entry in journal.proposed} - {entry.run(keys) for entry in journal.measured}
 
 
 # Withdrawal of a plate: its items without a value are no longer awaited, and may be proposed again.
@@ -129,20 +130,23 @@ def withdrawals(journal: Journal, number: int, keys: Mapping[str, str], place: s
     if number not in rounds:
         known = f"has those of {', '.join(map(str, rounds))}" if rounds else "has no plate"
         raise ConfigError(f"Expected the round of a plate in {place} to withdraw, got {number}. It {known}.")
-    measured = {keys[entry.item] for entry in journal.measured}
-    if all(keys[entry.item] in measured for entry in journal.planned if entry.round == number):
+    measured = {entry.run(keys) for entry in journal.measured}
+    if all(entry.run(keys) in measured for entry in journal.planned if entry.round == number):
         raise DataError(
             f"Expected a plate without all of its values, got round {number} of {place}, which is measured."
         )
     awaited = awaited_keys(journal, keys)
-    own = [entry for entry in journal.proposed if entry.round == number and keys[entry.item] in awaited]
-    return [Entry(one.round, one.item, "withdrawn", name=one.name, target=one.target) for one in own]
+    own = [entry for entry in journal.proposed if entry.round == number and entry.run(keys) in awaited]
+    return [
+        Entry(one.round, one.item, "withdrawn", name=one.name, target=one.target, parameters=one.parameters)
+        for one in own
+    ]
 
 
 # The targets of a campaign and their directions: named by the user, or known from its journal.
 
 DEFAULT = "value"
-NOT_WITH_SEVERAL = ("acquisition", "exploration", "hit")
+NOT_WITH_SEVERAL = ("acquisition", "exploration", "hit", "change_cost")
 """Settings of plates with one target: several have the expected hypervolume improvement."""
 
 
@@ -303,8 +307,8 @@ OF_A_PLATE = re.compile(r"\s*r(\d+)-(\d+)(?:-\d+)?\s*")
 """Round, place in the plate, and the number of a further copy."""
 
 
-def items_by_id(entries: Iterable[Entry]) -> dict[tuple[int, int], str]:
-    """The items of a journal's plates, by round and place from 1.
+def items_by_id(entries: Iterable[Entry]) -> dict[tuple[int, int], tuple[str, str]]:
+    """The items of a journal's plates and their process parameters, by round and place from 1.
 
     Proposals without a source are rows of a table that was recorded, in the order of its rows without a value: their
     ids aren't known.
@@ -313,12 +317,14 @@ def items_by_id(entries: Iterable[Entry]) -> dict[tuple[int, int], str]:
     --------
     >>> from sciencegen.optimization.journal import Entry
     >>> items_by_id([Entry(2, "CCO", "proposed", source="pool"), Entry(2, "CCN", "proposed", source="pool")])
-    {(2, 1): 'CCO', (2, 2): 'CCN'}
+    {(2, 1): ('CCO', ''), (2, 2): ('CCN', '')}
     """
-    plates: dict[int, dict[str, None]] = {}
+    plates: dict[int, dict[tuple[str, str], None]] = {}
     for entry in entries:
         if entry.kind == "proposed" and entry.source:
-            plates.setdefault(entry.round, {})[entry.item] = None  # of several targets: a line for each
+            plates.setdefault(entry.round, {})[entry.item, entry.parameters] = (
+                None  # of several targets: a line for each
+            )
     return {(number, at): item for number, plate in plates.items() for at, item in enumerate(plate, start=1)}
 
 
@@ -330,9 +336,11 @@ def names_ids_alone(path: Path, accepted: Sequence[str], column: str | None) -> 
     return ID in names and (column == ID or not any(name.lower() in names for name in accepted))
 
 
-def rows_by_id(path: Path, items: Mapping[tuple[int, int], str]) -> Iterator[Row]:
-    """The rows of a table, with the items of their ids. Another id stays what the row holds in place of an item."""
-    for row in read_table(path, (ID,), None):
+def rows_by_id(path: Path, items: Mapping[tuple[int, int], tuple[str, str]]) -> Iterator[Row]:
+    """The rows of a table, with the items of their ids, and the parameters that the plate had. Another id stays what
+    the row holds in place of an item."""
+    for row in read_table(path, (ID,), None, with_cells=True):
         found = OF_A_PLATE.fullmatch(row.text)
-        item = items.get((int(found[1]), int(found[2]))) if found else None
-        yield row if item is None else replace(row, text=item)
+        item, parameters = items.get((int(found[1]), int(found[2])), ("", "")) if found else ("", "")
+        cells = {**setting_values(parameters), **{name: cell for name, cell in row.cells.items() if cell != ""}}
+        yield replace(row, text=item, cells=cells) if item else row

@@ -107,7 +107,7 @@ def outcomes(journal: Journal, keys: Mapping[str, str], minimize: bool) -> list[
     """The forecasts of a journal by round, of plates with any measured item. keys: text of an item -> its key."""
     known, found = measured_by_key(journal, keys), []
     for number, text in {entry.round: entry.forecast for entry in journal.planned if entry.forecast}.items():
-        plate = {keys[one.item] for one in journal.planned if one.round == number and one.source != CONTROL}
+        plate = {one.run(keys) for one in journal.planned if one.round == number and one.source != CONTROL}
         forecast = read_forecast(text, f"the journal's column `forecast`, round {number}")
         if measured := [known[key] for key in plate if key in known]:
             hits = [one.is_hit(forecast.threshold, minimize) for one in measured]
@@ -122,7 +122,7 @@ def plate_errors(journal: Journal, keys: Mapping[str, str], minimize: bool) -> l
     -> its key."""
     known, plates = measured_by_key(journal, keys), dict[int, list[tuple[float, ...]]]()
     for one in journal.planned:
-        found = known.get(keys[one.item])
+        found = known.get(one.run(keys))
         if found is not None and found.limits is None and one.source != CONTROL:
             ends = [math.nan if end is None else end for end in (one.predicted, one.lower, one.upper)]
             plates.setdefault(one.round, []).append((found.value, *ends))
@@ -256,12 +256,12 @@ def evidence(journal: Journal, keys: Mapping[str, str], minimize: bool) -> Evide
     known, sign = measured_by_key(journal, keys), -1.0 if minimize else 1.0
     settled = settled_values(list(known.values()), minimize)
     means = {key: sign * value for key, value in zip(known, settled, strict=True)}
-    plates = {keys[one.item]: one for one in journal.planned if one.source != CONTROL and one.predicted is not None}
+    plates = {one.run(keys): one for one in journal.planned if one.source != CONTROL and one.predicted is not None}
     measured = {key: plate for key, plate in plates.items() if key in means}
     number = max((one.round for one in measured.values()), default=0)
     last = {key: one for key, one in measured.items() if one.round == number}
     # those that were measured before this round, or beside its plate
-    earlier = {keys[one.item] for one in journal.measured if one.round <= number} - set(last)
+    earlier = {one.run(keys) for one in journal.measured if one.round <= number} - set(last)
     improved = bool(last) and max(means[key] for key in last) > max((means[key] for key in earlier), default=-math.inf)
     return Evidence(number, improved, _held(last, known), _noise(list(values_by_key(journal, keys).values())))
 

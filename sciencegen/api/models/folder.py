@@ -40,7 +40,7 @@ from sciencegen.errors import ConfigError, IncompatibleError, converted, unknown
 from sciencegen.files import atomic_write, sha256_of
 from sciencegen.items import Item, Json, Reference, Refusal, Row
 from sciencegen.latent.space import LatentModel
-from sciencegen.records import to_record
+from sciencegen.records import ledger, to_record
 from sciencegen.runs import RunFolder, canonical_json, check_format
 from sciencegen.scoring.oracles import Oracle
 
@@ -509,7 +509,8 @@ class Encoded:
     @property
     def summary(self) -> dict[str, int]:
         """The numbers of encoded and of refused items."""
-        return {"encoded": len(self.index), "refused": len(self.refused)}
+        counts = {"encoded": len(self.index), "refused": len(self.refused)}
+        return {**counts, **ledger("rows", sum(counts.values()), counts)}
 
 
 def are_reconstructed(loaded: LoadedModel, latents: np.ndarray, texts: Sequence[str]) -> list[bool]:

@@ -507,15 +507,20 @@ def predictor_data(
     looked_at = made if "features" in tables else FeatureInputs(domain)
     values = usable.values[good]
     split = split_of(domain, chosen.split, [items[row] for row in good], made.fitted, groups, values)
-    kept = {name: table[good] for name, table in tables.items()}
+    kept = tables if len(good) == len(items) else {name: table[good] for name, table in tables.items()}
     made_of = kept.get("features"), values, groups, kept.get("latents"), kept.get("scores"), looked_at.blocks, split
     refused = [(usable.rows[row].line, usable.rows[row].text, one) for row, one in why.items()]
     return TrainingTables(*made_of), looked_at, sorted([*usable.refused, *refused])
 
 
 def _in_parts(function: MakeTable, items: Sequence[Item]) -> np.ndarray:
-    parts = [function(items[start : start + ITEMS_AT_ONCE]) for start in range(0, len(items), ITEMS_AT_ONCE)]
-    return np.concatenate(parts)
+    """The table of all items, which is in memory once."""
+    first = function(items[:ITEMS_AT_ONCE])
+    found = np.empty((len(items), *first.shape[1:]), first.dtype)
+    found[: len(first)] = first
+    for start in range(len(first), len(items), ITEMS_AT_ONCE):
+        found[start : start + ITEMS_AT_ONCE] = function(items[start : start + ITEMS_AT_ONCE])
+    return found
 
 
 def _not_computed(

@@ -41,7 +41,7 @@ from sciencegen.errors import DataError
 from sciencegen.files import found_at, sha256_of
 from sciencegen.items import NAME_COLUMN, Direction
 from sciencegen.optimization.forecast import Forecast, read_forecast
-from sciencegen.optimization.journal import Entry, Journal, read_journal
+from sciencegen.optimization.journal import Entry, Journal, read_journal, run_key
 from sciencegen.optimization.measurements import Measurement, settled_values
 from sciencegen.optimization.pareto import hypervolume, in_unit_box, nondominated_ranks
 from sciencegen.report import sections
@@ -133,7 +133,11 @@ class Campaign:
 
     def name_of(self, key: str) -> str:
         """The name of a measured item."""
-        return next(name for name, one in zip(self.names, self.measured, strict=True) if self.keys[one.text] == key)
+        return next(name for name, one in zip(self.names, self.measured, strict=True) if self.run(one) == key)
+
+    def run(self, measurement: Measurement) -> str:
+        """The key of a measured item, with its process parameters."""
+        return run_key(self.keys[measurement.text], measurement.parameters)
 
     @cached_property
     def sites(self) -> Sites | None:
@@ -143,9 +147,9 @@ class Campaign:
     def names(self) -> list[str]:
         """Changes of each measured item relative to the wild type, else the item itself."""
         texts = [one.text for one in self.measured]
-        if self.sites is None:
-            return texts
-        return [changes_of(self.sites, row) or text for row, text in zip(self.sites.rows, texts, strict=True)]
+        if self.sites is not None:
+            texts = [changes_of(self.sites, row) or text for row, text in zip(self.sites.rows, texts, strict=True)]
+        return [run_key(text, one.parameters) for text, one in zip(texts, self.measured, strict=True)]
 
     @property
     def table_rows(self) -> list[int]:
@@ -274,7 +278,7 @@ def report_pareto(found: ParetoCampaign, page: str | Path) -> dict[str, Any]:
     write_page(pareto_page(found), Path(page))
     volumes = found.volumes()
     return {
-        "measured": len(set(found.campaign.keys[one.item] for one in found.campaign.journal.measured)),
+        "measured": len(set(one.run(found.campaign.keys) for one in found.campaign.journal.measured)),
         "complete": len(found.complete),
         "front": found.front,
         "rounds": found.campaign.journal.last_round,
@@ -358,9 +362,9 @@ def _plate(found: ParetoCampaign) -> CandidateContent | None:
     if not waiting:
         return None
     table: dict[str, list[Any]] = {"item": [one.item for one in waiting], "round": [one.round for one in waiting]}
-    foreseen = {(campaign.keys[one.item], one.target): one.predicted for one in campaign.journal.proposed}
+    foreseen = {(one.run(campaign.keys), one.target): one.predicted for one in campaign.journal.proposed}
     for name in found.targets:
-        table[f"predicted_{name}"] = [foreseen.get((campaign.keys[one.item], name)) for one in waiting]
+        table[f"predicted_{name}"] = [foreseen.get((one.run(campaign.keys), name)) for one in waiting]
     table["source"] = [one.source for one in waiting]
     return plate_of(campaign.science, table, campaign.frame, campaign.settings.shown)
 
@@ -463,7 +467,7 @@ def facts(campaign: Campaign, expected: CheckedPredictions | None) -> list[Fact]
 def best_measured(campaign: Campaign) -> CandidateContent:
     """The best measured items with pictures and their earlier predictions."""
     settings, shown = campaign.settings, campaign.measured[: campaign.settings.shown]
-    before = [campaign.foreseen.get(campaign.keys[one.text]) for one in shown]
+    before = [campaign.foreseen.get(campaign.run(one)) for one in shown]
     columns = [_column(settings.target, shown, settings.direction)]
     if campaign.names[: len(shown)] != [one.text for one in shown]:
         columns.insert(0, TableColumn(NAME_COLUMN, campaign.names[: len(shown)]))
@@ -504,7 +508,7 @@ def agreement(campaign: Campaign) -> CheckedPredictions | None:
     """Measured items that had a prediction when they were proposed; None if there are none."""
     rows = []
     for name, table_row, one in zip(campaign.names, campaign.table_rows, campaign.measured, strict=True):
-        before = campaign.foreseen.get(campaign.keys[one.text])
+        before = campaign.foreseen.get(campaign.run(one))
         if before is not None and None not in (before.predicted, before.lower, before.upper):
             rows.append((one.value, before.predicted, before.lower, before.upper, before.round, name, table_row))
     if not rows:
@@ -525,6 +529,8 @@ def plate(campaign: Campaign) -> CandidateContent | None:
     names = [] if sites is None else [changes_of(sites, row) for row in sites.rows]
     table: dict[str, list[Any]] = {"item": [one.item for one in waiting]}
     table |= {NAME_COLUMN: names} if any(names) else {}
+    if any(one.parameters for one in waiting):
+        table["parameters"] = [one.parameters for one in waiting]
     table |= {name: [vars(one)[name] for one in waiting] for name in ("round", *FORETOLD)}
     table["source"] = [one.source for one in waiting]
     return plate_of(campaign.science, table, campaign.frame, campaign.settings.shown)

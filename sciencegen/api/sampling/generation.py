@@ -47,6 +47,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.items import Cell, Item, Refusal
 from sciencegen.latent.geometry import latent_noise, uniform_targets
 from sciencegen.progress import Report, silent
+from sciencegen.records import ledger
 from sciencegen.scoring.oracles import with_annotations
 
 if TYPE_CHECKING:
@@ -443,7 +444,9 @@ class Generation:
             counts["replaced"] = len(self.replaced)
         missed = dict(self.missed.most_common())
         by_draws = {} if self.quality is None else {"quality_by_draws": self.quality.to_json()}
-        return {**counts, "missed": missed, "first_failure": self.first_failure, **made_by, **by_draws}
+        kept = {name: counts[name] for name in COUNTS if name != "drawn"}
+        book = ledger("draws", self.drawn, kept)
+        return {**counts, "missed": missed, "first_failure": self.first_failure, **made_by, **by_draws, **book}
 
 
 # Calibration of conditions: properties of unfiltered draws at each requested value.

@@ -64,7 +64,7 @@ def test_items_come_before_ids(plate):
 
 def test_an_item_of_several_targets_has_one_place():
     lines = [Entry(1, item, "proposed", source="pool", target=target) for item in ("A", "B") for target in ("x", "y")]
-    assert items_by_id(lines) == {(1, 1): "A", (1, 2): "B"}
+    assert items_by_id(lines) == {(1, 1): ("A", ""), (1, 2): ("B", "")}
 
 
 def test_a_recorded_plate_without_a_journal_has_no_ids(tmp_path, monkeypatch):
