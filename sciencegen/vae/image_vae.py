@@ -426,8 +426,8 @@ class _Scene:
 
 
 def posterior_samples(
-    model: ImageVAE, image: Batch, samples: int, generator: Generator, temperature: float = 1.5, steps: int = 12,
-    rate: float = 0.1, power: Float[Tensor, "band y x"] | None = None,
+    model: ImageVAE, image: Batch, samples: int, generator: Generator, temperature: float = 1.5, steps: int = 25,
+    rate: float = 0.2, power: Float[Tensor, "band y x"] | None = None,
 ) -> Float[Tensor, "sample band y x"]:  # fmt: skip
     """Noise-free, unblurred images that agree with one observed image.
 
@@ -444,8 +444,8 @@ def posterior_samples(
     temperature : float
         T.
     steps, rate : int, float
-        Gradient steps from the linear model's minimum to each sample, of which twice as many lead from the encoder's
-        latent to the mode; their size in posterior standard deviations, of which that to the mode is twice as large.
+        Gradient steps to each sample, from the lower of two starts of the linearized model, and from the encoder's
+        latent to the mode; their size in posterior standard deviations.
     power : Tensor [band y x], optional
         Power spectrum of the image's noise (`image_networks.noise_power`); by default that of the model.
 
@@ -459,18 +459,28 @@ def posterior_samples(
         start = scene.start(model.encode(image)[:, : scene.size])
     near = scene.coordinates_at(start, ROUGH, generator)
     origin = torch.zeros_like(start)
-    mode = _minimum(scene, near, start, scene.data, origin, 2 * steps, 2 * rate)
+    mode = _minimum(scene, near, start, scene.data, origin, steps, rate)
     here = scene.coordinates_at(mode, RANK, generator)
     prior = standard_normal((samples, scene.size), generator, mode)
     data = scene.data + standard_normal((samples, scene.data.shape[1]), generator, mode)
     with torch.no_grad():
-        starts = here.linear(prior, data - scene(mode))
+        missed = data - scene(mode)
     found = []
     for rows in scene.slices(samples):
-        z = _minimum(scene, here, starts[rows], data[rows], prior[rows], steps, rate)
+        start = _lowest(scene, here, prior[rows], missed[rows], data[rows])
+        z = _minimum(scene, here, start, data[rows], prior[rows], steps, rate)
         with torch.no_grad():
             found.append(scene.sharp(z))
     return torch.cat(found)
+
+
+@torch.no_grad()
+def _lowest(scene: _Scene, here: _Coordinates, prior: Tensor, missed: Tensor, data: Tensor) -> Tensor:
+    """Of the linear model's minimum and that without new noise in the data, the one of lower energy, by row: where f is
+    far from linear, as for bright images, the first may be far off."""
+    starts = torch.stack([here.linear(prior, missed), here.linear(prior, torch.zeros_like(missed))])
+    energies = [(data - scene(z)).square().sum(1) + (z - prior).square().sum(1) for z in starts]
+    return starts[torch.stack(energies).argmin(0), torch.arange(len(prior), device=prior.device)]
 
 
 def _minimum(

@@ -42,7 +42,7 @@ def galaxy(rng: np.random.Generator, magnitude: float) -> galsim.GSObject:
     shape = galsim.Shear(q=q, beta=angle)
     parts = (1 - share) * galsim.Exponential(half_light_radius=radius).shear(shape)
     round_ = galsim.Shear(q=min(1.0, q + 0.3), beta=angle)
-    parts = parts + share * galsim.DeVaucouleurs(half_light_radius=0.5 * radius, trunc=4.5 * radius).shear(round_)
+    parts = parts + share * galsim.DeVaucouleurs(half_light_radius=0.5 * radius).shear(round_)
     if rng.random() < 0.5:
         knots = galsim.RandomKnots(
             int(rng.integers(3, 13)), profile=galsim.Exponential(half_light_radius=radius),
@@ -109,7 +109,7 @@ def euclid(folder: Path, count: int) -> tuple[str, list[np.ndarray], list[np.nda
     truths, psfs = list[np.ndarray](), list[np.ndarray]()
     for number, magnitude in enumerate(magnitudes(rng, count, LIMIT - 0.2)):
         size = float(rng.uniform(0.11, 0.15))
-        psf = galsim.Moffat(beta=rng.uniform(2.5, 4.5), fwhm=size, trunc=2.0).shear(
+        psf = galsim.Moffat(beta=rng.choice([2.5, 3.5, 4.0]), fwhm=size).shear(
             g1=rng.normal(0, 0.02), g2=rng.normal(0, 0.02)
         )
         psf = galsim.Convolve(psf, galsim.Airy(lam=700, diam=1.2, obscuration=0.3))
@@ -118,7 +118,7 @@ def euclid(folder: Path, count: int) -> tuple[str, list[np.ndarray], list[np.nda
         seen = image_of(galsim.Convolve(one, psf), 0.1, 64) + rng.normal(0, sigma, (64, 64))
         header = fits.Header({"BUNIT": "nJy", "PIXSCALE": 0.1, "FILTER": "VIS"})
         psfs.append(psf_image(psf, 0.1, 33, 33))
-        truths.append(image_of(one, 0.1, 64))
+        truths.append(image_of(galsim.Convolve(one, galsim.Gaussian(fwhm=0.03)), 0.1, 64))
         fits.HDUList([
             fits.PrimaryHDU(seen.astype(np.float32), header),
             fits.ImageHDU(np.full((64, 64), sigma**2, np.float32), name="VARIANCE"),
@@ -268,7 +268,7 @@ def report_euclid(folder: Path, count: int) -> dict[str, object]:
         held[name] = {"all": round(float(within.mean()), 3), "in domain": round(float(within[inside].mean()), 3)}
         bias[name] = round(float(np.median(((middle - truth[:, place]) / unit)[inside])), 4)
         width[name] = round(float(np.nanmedian(((high - low) / unit)[inside])), 4)
-    seen = [fits.getdata(folder / f"seen{row:03}.fits", 1).astype(float) for row in rows]
+    seen = [fits.getdata(folder / f"seen{row:03}.fits", 0).astype(float) for row in rows]
     made = [DOMAIN.items.parse(str(Path(folder.parent) / one)) for one in table["item"]]
     errors = {"restored": [error(one.image[0], truths[row]) for one, row in zip(made, rows, strict=True)]}
     errors["observed"] = [error(one, truths[row]) for one, row in zip(seen, rows, strict=True)]
