@@ -24,7 +24,7 @@ missing columns of c by a density of their own (`conditions.ConditionImputation`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -328,17 +328,22 @@ class ImageVAE(VAE):
 # randomized decomposition of J (Halko et al. 2011). With a matrix of the code alone, the samples stop short along the
 # directions in which code and maps change the light together.
 
-RANK = 96
-"""Most directions of a latent in which data are taken to inform."""
+RANK, ROUGH = 96, 32
+"""Most directions of a latent in which data are taken to inform: around the mode, and on the way to it."""
+STEP = 0.03
+"""Of a difference in place of a derivative, in standard deviations of the prior."""
 
 
 @dataclass(frozen=True)
 class _Coordinates:
-    """z = centre + (I + V L V')^(-1/2) u, V: orthonormal directions [latent direction], L: their eigenvalues."""
+    """z = centre + (I + V L V')^(-1/2) u, V: orthonormal directions [latent direction], L: their eigenvalues. basis,
+    rows: Q and Q'J, with J = Q Q'J about."""
 
     centre: Float[Tensor, "1 latent"]
     directions: Float[Tensor, "latent direction"]
     eigenvalues: Float[Tensor, " direction"]
+    basis: Float[Tensor, "pixel direction"]
+    rows: Float[Tensor, "direction latent"]
 
     def __call__(self, u: Float[Tensor, "sample latent"]) -> Float[Tensor, "sample latent"]:
         return self.centre + self._scaled(u, -0.5)
@@ -346,9 +351,11 @@ class _Coordinates:
     def inverse(self, z: Float[Tensor, "sample latent"]) -> Float[Tensor, "sample latent"]:
         return self._scaled(z - self.centre, 0.5)
 
-    def posterior(self, prior: Float[Tensor, "sample latent"]) -> Float[Tensor, "sample latent"]:
-        """Draws of the prior, shrunk to the centre in the directions that the data inform."""
-        return self.centre + self._scaled(prior - self.centre, -1.0)
+    def linear(self, prior: Float[Tensor, "sample latent"], missed: Float[Tensor, "sample pixel"]) -> Tensor:
+        """Where the minimum would be if f were linear: (I + J'J)^-1 (prior - centre + J' missed) from the centre.
+
+        missed: data less f(centre)."""
+        return self.centre + self._scaled(prior - self.centre + (missed @ self.basis) @ self.rows, -1.0)
 
     def _scaled(self, u: Tensor, power: float) -> Tensor:
         """(I + V L V')^power u."""
@@ -388,18 +395,29 @@ class _Scene:
         lower = self.energy(encoded, self.data, mean) <= self.energy(mean, self.data, mean)
         return encoded if lower else mean
 
-    def coordinates_at(self, z: Float[Tensor, "1 latent"], generator: Generator) -> _Coordinates:
-        """Around z, from the largest singular values of J = df/dz: J on random vectors spans its range Q, and the
-        decomposition of Q'J is that of J. By numpy: torch's QR waits forever where OpenMP gives fewer threads than it
-        asks for."""
-        rank = min(RANK, z.shape[1], self.data.shape[1])
+    def coordinates_at(self, z: Float[Tensor, "1 latent"], rank: int, generator: Generator) -> _Coordinates:
+        """Around z, from the largest singular values of J = df/dz: J on random vectors, by differences of f, spans its
+        range Q, and the decomposition of Q'J is that of J. By numpy: torch's QR waits forever where OpenMP gives fewer
+        threads than it asks for."""
+        rank = min(rank, z.shape[1], self.data.shape[1])
         probes = standard_normal((rank, z.shape[1]), generator, z)
         with torch.no_grad():
-            spanned = [torch.func.jvp(self, (_repeated(z, v),), (v,))[1] for v in self.split(probes)]
-        basis = torch.from_numpy(np.linalg.qr(torch.cat(spanned).T.cpu().double().numpy())[0]).to(z)
-        rows = [torch.func.vjp(self, _repeated(z, w))[1](w)[0].detach() for w in self.split(basis.T)]
-        _, singular, directions = np.linalg.svd(torch.cat(rows).cpu().double().numpy(), full_matrices=False)
-        return _Coordinates(z, torch.from_numpy(directions.T).to(z), torch.from_numpy(singular**2).to(z))
+            here = self(z)
+            spanned = torch.cat([self(z + STEP * v) - here for v in self.split(probes)])
+        basis = torch.from_numpy(np.linalg.qr(spanned.T.cpu().double().numpy())[0]).to(z)
+        rows = torch.cat(list(self._pulled(z, basis.T)))
+        _, singular, directions = np.linalg.svd(rows.cpu().double().numpy(), full_matrices=False)
+        turned = torch.from_numpy(directions.T.copy()).to(z)
+        return _Coordinates(z, turned, torch.from_numpy(singular**2).to(z), basis, rows)
+
+    def _pulled(self, z: Float[Tensor, "1 latent"], vectors: Float[Tensor, "row pixel"]) -> Iterator[Tensor]:
+        """J' of each vector; f is computed once for all."""
+        parts = self.split(vectors)
+        at = z.repeat(len(parts[0]), 1).requires_grad_()
+        seen = self(at)
+        for part in parts:
+            (found,) = torch.autograd.grad(seen[: len(part)], at, part, retain_graph=True)
+            yield found[: len(part)]
 
     def split(self, rows: Float[Tensor, "row number"]) -> list[Tensor]:
         return [rows[part] for part in self.slices(len(rows))]
@@ -408,10 +426,6 @@ class _Scene:
         """Rows that are computed together."""
         size = images_at_once(self.data.shape[1])
         return [slice(start, start + size) for start in range(0, count, size)]
-
-
-def _repeated(z: Float[Tensor, "1 latent"], rows: Float[Tensor, "row _"]) -> Float[Tensor, "row latent"]:
-    return z.repeat(len(rows), 1)
 
 
 def posterior_samples(
@@ -433,8 +447,8 @@ def posterior_samples(
     temperature : float
         T.
     steps, rate : int, float
-        Gradient steps from the encoder's latent to the mode, and again from there to each sample; their size in
-        posterior standard deviations.
+        Gradient steps to each sample, from the lower of two starts of the linearized model, and from the encoder's
+        latent to the mode; their size in posterior standard deviations.
     power : Tensor [band y x], optional
         Power spectrum of the image's noise (`image_networks.noise_power`); by default that of the model.
 
@@ -446,18 +460,30 @@ def posterior_samples(
     scene = _Scene(model, image, temperature, power)
     with torch.no_grad():
         start = scene.start(model.encode(image)[:, : scene.size])
-    near = scene.coordinates_at(start, generator)
+    near = scene.coordinates_at(start, ROUGH, generator)
     origin = torch.zeros_like(start)
     mode = _minimum(scene, near, start, scene.data, origin, steps, rate)
-    here = scene.coordinates_at(mode, generator)
+    here = scene.coordinates_at(mode, RANK, generator)
     prior = standard_normal((samples, scene.size), generator, mode)
     data = scene.data + standard_normal((samples, scene.data.shape[1]), generator, mode)
+    with torch.no_grad():
+        missed = data - scene(mode)
     found = []
     for rows in scene.slices(samples):
-        z = _minimum(scene, here, here.posterior(prior[rows]), data[rows], prior[rows], steps, rate)
+        start = _lowest(scene, here, prior[rows], missed[rows], data[rows])
+        z = _minimum(scene, here, start, data[rows], prior[rows], steps, rate)
         with torch.no_grad():
             found.append(scene.sharp(z))
     return torch.cat(found)
+
+
+@torch.no_grad()
+def _lowest(scene: _Scene, here: _Coordinates, prior: Tensor, missed: Tensor, data: Tensor) -> Tensor:
+    """Of the linear model's minimum and that without new noise in the data, the one of lower energy, by row: where f is
+    far from linear, as for bright images, the first may be far off."""
+    starts = torch.stack([here.linear(prior, missed), here.linear(prior, torch.zeros_like(missed))])
+    energies = [(data - scene(z)).square().sum(1) + (z - prior).square().sum(1) for z in starts]
+    return starts[torch.stack(energies).argmin(0), torch.arange(len(prior), device=prior.device)]
 
 
 def _minimum(

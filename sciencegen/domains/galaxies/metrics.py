@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy import ndimage
 
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import MetricNote
@@ -105,9 +106,14 @@ METRIC_NOTES: dict[str, MetricNote] = {
     "novelty": MetricNote("distinct ones that the training set lacks", "maximize"),
     "nearest_training": MetricNote("mean similarity to the most similar training stamp"),
     "classifier_auc": MetricNote(
-        "how well boosted trees tell the statistics from the reference's; 0.5: not at all",
+        "how well boosted trees tell the statistics from the reference's; 0.5: not at all; below: chance, "
+        "of few stamps, or copies of the reference's stamps; no better than 0.5",
         "minimize",
     ),
+    "compact_residuals": MetricNote(
+        "share with a bright pixel beyond the galaxy, above its surroundings by 6 standard deviations of the sky",
+    ),
+    "compact_residuals_reference": MetricNote("the same of the reference: what neighbours and cosmic rays make"),
     "spectra": MetricNote(
         "Wasserstein distance of radial power spectra, in standard deviations, mean over scales",
         "minimize",
@@ -131,6 +137,10 @@ METRIC_NOTES: dict[str, MetricNote] = {
     **{
         f"{DISTANCE}{name}": MetricNote(f"Wasserstein distance of {name}, in standard deviations", "minimize")
         for name in STATISTICS
+    },
+    **{
+        f"{DISTANCE}{name}_halves": MetricNote("the same between two halves of the reference: what chance alone makes")
+        for name in ("mean", *STATISTICS)
     },
 }
 
@@ -157,9 +167,15 @@ def evaluate(
         result |= {"count_unique": len(keys), "unique": len(keys) / len(found)}
         result["measured"] = float(np.isfinite(measured).all(1).mean())
         result |= standardized_distances(measured, expected)
+        halves = standardized_distances(expected[::2], expected[1::2])
+        result |= {f"{name}_halves": value for name, value in halves.items()}
         if min(len(measured), len(expected)) >= FEWEST_CLASSIFIED:
             result["classifier_auc"] = classifier_auc(measured, expected, SEED)
         result |= spectral_distances(found, known)
+        result |= {
+            "compact_residuals": compact_residuals(found),
+            "compact_residuals_reference": compact_residuals(known),
+        }
         result |= compared_as_a_whole(found, known)
         if training is not None:
             result |= _against_training(found, keys, known, parsed(parse, training))
@@ -173,6 +189,38 @@ def standardized_distances(measured: np.ndarray, expected: np.ndarray) -> dict[s
     rows = zip(STATISTICS, distances.tolist(), varies, strict=True)
     found = {f"{DISTANCE}{name}": distance for name, distance, varied in rows if varied and math.isfinite(distance)}
     return found | ({f"{DISTANCE}mean": float(np.mean(list(found.values())))} if found else {})
+
+
+COMPACT, GALAXY, AROUND = 6.0, 1.5, 7
+"""Standard deviations of a bright pixel, and of the smoothed image at the galaxy's border; side of the surroundings."""
+
+
+def compact_residuals(stamps: Sequence[Stamp]) -> float:
+    """Share of stamps with noise whose first band has a pixel beyond the galaxy that stands out of the median of the
+    7 x 7 around it. The galaxy is what is connected to the middle in the image smoothed by 5 x 5, and three pixels
+    more; NaN if no stamp has noise or sky."""
+    found = [one for one in map(_has_compact, stamps) if one is not None]
+    return float(np.mean(found)) if found else math.nan
+
+
+def _has_compact(stamp: Stamp) -> bool | None:
+    if stamp.noise_free:
+        return None
+    image = stamp.image[0].astype(np.float64)
+    smooth = ndimage.uniform_filter(image, 5)
+    border = np.ones(image.shape, bool)
+    border[3:-3, 3:-3] = False
+    level = np.median(smooth[border]) + GALAXY * 1.4826 * np.median(np.abs(smooth[border] - np.median(smooth[border])))
+    parts = ndimage.label(smooth > level)[0]
+    middle = parts[stamp.side // 2 - 2 : stamp.side // 2 + 2, stamp.side // 2 - 2 : stamp.side // 2 + 2]
+    galaxy = np.isin(parts, np.setdiff1d(middle, [0]))
+    sky = ~ndimage.binary_dilation(galaxy, iterations=3)
+    if stamp.mask is not None:
+        sky &= ~np.broadcast_to(stamp.mask, stamp.image.shape)[0]
+    if sky.sum() < AROUND**2:
+        return None
+    missed = image - ndimage.median_filter(image, AROUND)
+    return bool(missed[sky].max() > COMPACT * 1.4826 * np.median(np.abs(missed[sky])))
 
 
 def spectral_distances(found: Sequence[Stamp], known: Sequence[Stamp]) -> dict[str, float]:

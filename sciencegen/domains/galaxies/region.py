@@ -31,7 +31,13 @@ AT_ONCE = 32
 NOISIER, WIDER = 2.0, 1.2
 """Factors of the noise and of the PSF's width beyond the training stamps' that still count as known, since the model is
 given both."""
-SEEN = {"noise": ("", "noise above {:.3g} nJy"), "psf": ("", "a PSF wider than {:.3g} pixels")}
+PLATEAU = 4.0
+"""The same for the number of pixels at exactly the highest value: rounded pixels may agree by chance."""
+SEEN = {
+    "noise": ("", "noise above {:.3g} nJy"),
+    "psf": ("", "a PSF wider than {:.3g} pixels"),
+    "plateau": ("", "more than {:.3g} pixels at the same highest value, as if saturated"),
+}
 ENCODED = {
     "magnitude": ("brighter than {:.1f} mag", "fainter than {:.1f} mag"),
     "surface_brightness": ("brighter than {:.1f} mag/arcsec²", "fainter than {:.1f} mag/arcsec²"),
@@ -46,13 +52,18 @@ ENCODED = {
 
 
 def of_observation(representation: ImageRepresentation, stamps: Sequence[Stamp]) -> dict[str, np.ndarray]:
-    """Noise (the largest of the bands relative to training, in the first band's nJy) and width of the PSF in pixels;
-    NaN for stamps without one."""
+    """Noise (the largest of the bands relative to training, in the first band's nJy), width of the PSF in pixels, and
+    pixels at the highest value of a band; NaN for stamps without one, or without noise."""
     usual = np.sqrt(np.mean([one.variance for one in representation.instrument.exposures], 0)).clip(min=1e-30)
     noise = [float((_sigma(one) / usual).max() * usual[0]) if not one.noise_free else math.nan for one in stamps]
     psfs = (one.psf_of(0) for one in stamps)
     widths = [math.nan if psf is None else float(np.square(psf, dtype=np.float64).sum() ** -0.5) for psf in psfs]
-    return {"noise": np.array(noise), "psf": np.array(widths)}
+    equal = [math.nan if one.noise_free else max(map(_at_maximum, one.image)) for one in stamps]
+    return {"noise": np.array(noise), "psf": np.array(widths), "plateau": np.array(equal)}
+
+
+def _at_maximum(plane: Float[np.ndarray, "y x"]) -> float:
+    return float((plane == plane.max()).sum())
 
 
 def _sigma(stamp: Stamp) -> Float[np.ndarray, " band"]:
@@ -117,7 +128,6 @@ def of_diffusion(
     return found | {"magnitude": magnitude(np.maximum(sums, errors))}
 
 
-BY_AUTOENCODER = TrainedRegion(measure=of_encoder, ends={**SEEN, **ENCODED}, margins={"noise": NOISIER, "psf": WIDER})
-BY_DIFFUSION = TrainedRegion(
-    measure=of_diffusion, ends={**SEEN, "magnitude": ENCODED["magnitude"]}, margins={"noise": NOISIER, "psf": WIDER}
-)
+MARGINS = {"noise": NOISIER, "psf": WIDER, "plateau": PLATEAU}
+BY_AUTOENCODER = TrainedRegion(measure=of_encoder, ends={**SEEN, **ENCODED}, margins=MARGINS)
+BY_DIFFUSION = TrainedRegion(measure=of_diffusion, ends={**SEEN, "magnitude": ENCODED["magnitude"]}, margins=MARGINS)

@@ -9,7 +9,7 @@ from scipy import ndimage
 from sciencegen.domains.galaxies import DOMAIN, galsim_object
 from sciencegen.domains.galaxies.features import oriented
 from sciencegen.domains.galaxies.items import Stamp
-from sciencegen.domains.galaxies.metrics import SIZE, morphology, morphology_distance
+from sciencegen.domains.galaxies.metrics import SIZE, compact_residuals, morphology, morphology_distance
 from sciencegen.domains.galaxies.survey import SurveySettings, binned, chosen_survey, draw_galaxy, draw_scene
 
 COUNT = 60
@@ -110,3 +110,11 @@ def _observed(count):
     from sciencegen.domains.galaxies.survey import simulate
 
     return list(simulate(SurveySettings(), 1, 0, count))
+
+
+@pytest.mark.parametrize(("peak", "found"), [(0.0, 0.0), (12.0, 1.0)])
+def test_a_bright_pixel_beyond_the_galaxy_is_a_compact_residual(peak, found):
+    y, x = np.mgrid[:64, :64] - 31.5
+    image = 40 * np.exp(-np.hypot(x, y) / 3) + np.random.default_rng(0).normal(0, 1, (64, 64))
+    image[8, 50] += peak
+    assert compact_residuals([Stamp.of(image, 0.1, 1.0)]) == found
