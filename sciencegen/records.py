@@ -75,12 +75,12 @@ def _plain(value: object) -> Any:
 
 def ledger(what: str, count: int, parts: Mapping[str, int]) -> dict[str, dict[str, int]]:
     """The entry of a summary that says what became of all rows (draws, items): their number, then what was done with
-    how many, and why others were left out. The parts add up to the number.
+    how many, and why others were left out. What is missing from them is `unexplained`.
 
     Examples
     --------
     >>> ledger("rows", 6, {"encoded": 4, "refused": 2, "repeated": 0})
     {'ledger': {'rows': 6, 'encoded': 4, 'refused': 2}}
     """
-    assert count == sum(parts.values()), f"{count} {what}, {parts}"
+    parts = {**parts, "unexplained": count - sum(parts.values())}
     return {"ledger": {what: count, **{name: number for name, number in parts.items() if number}}}

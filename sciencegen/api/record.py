@@ -123,7 +123,7 @@ def _recorded(domain: str, journal: str | Path, results: str | Path, settings: R
     waiting = [table.awaiting(known) for table in tables]
     proposals = [entry for own in waiting for entry in own.values()]
     added = append(journal, [*entries, *proposals], name_column(reference), several)
-    read, empty = sum(table.read for table in tables), sum(table.unmeasured for table in tables)
+    given, empty = sum(table.read for table in tables), sum(table.unmeasured for table in tables)
     summary: dict[str, Any] = {
         "recorded": added - len(proposals),
         "known": len(entries) + len(proposals) - added,
@@ -132,7 +132,7 @@ def _recorded(domain: str, journal: str | Path, results: str | Path, settings: R
         "awaited": len(awaited_keys(before, keys).union(*waiting) - measured),
     }
     new, there = summary["recorded"], len(entries) - summary["recorded"]
-    parts = {"recorded": new, "recorded before": there, "unmeasured": empty, "refused": read - len(entries) - empty}
-    summary |= ledger("rows" if len(tables) == 1 else "values", read, parts)
+    parts = {"recorded": new, "recorded before": there, "unmeasured": empty, "refused": given - len(entries) - empty}
+    summary |= ledger("rows" if len(tables) == 1 else "values", given, parts)
     notes = list(dict.fromkeys(note for table in tables for note in table.notes))
     return Recorded(tables[0].source, refused, notes, summary)

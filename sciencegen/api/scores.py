@@ -277,7 +277,7 @@ class Scoring:
                 values[column].append(float("nan") if cell is None else cell)
 
     def summary(self) -> dict[str, Any]:
-        counts = {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
+        counts: dict[str, Any] = {"scored": self.scored, "refused": self.refused, "failed_scores": self.failed}
         notes = [*self.numbering.notes, *tally_notes(self.tallies)]
         kept = {"scored": self.scored, "refused": self.refused}
         counts |= ledger("rows", sum(kept.values()), kept)

@@ -519,6 +519,6 @@ def _strategy(module: TrainedModule, settings: TrainingSettings) -> Strategy | s
     return DDPStrategy(find_unused_parameters=unused, broadcast_buffers=False, gradient_as_bucket_view=True)
 
 
-def fits_later(model: nn.Module) -> bool:
+def fits_later(model: object) -> bool:
     """Whether a model may have parameters that no training step changes: all but plain diffusions."""
     return getattr(type(model), "finish", None) not in (DiffusionModel.finish, HoldsDiffusion.finish)

@@ -507,7 +507,7 @@ class Encoded:
     inferred: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
-    def summary(self) -> dict[str, int]:
+    def summary(self) -> dict[str, Any]:
         """The numbers of encoded and of refused items."""
         counts = {"encoded": len(self.index), "refused": len(self.refused)}
         return {**counts, **ledger("rows", sum(counts.values()), counts)}
