@@ -249,6 +249,6 @@ def test_texts_of_set_stay_texts_and_several_are_kept():
 def test_an_unknown_name_is_told_with_the_known_ones(cli):
     assert "unknown key 'settings.stepz', did you mean 'steps'" in cli("generate", "arrays", "--set", "stepz=3").err
     told = cli("propose", "arrays", "--set", "qq=3").err
-    assert "unknown key 'settings.qq', known keys: batch_size, breeding, control_copies" in told
+    assert "unknown key 'settings.qq', known keys: batch_size, breeding, change_cost" in told
     with pytest.raises(ConfigError, match="did you mean 'sharing' in `settings`"):
         build_settings(ProposeSettings, {"sharin": 0.1})
