@@ -401,7 +401,7 @@ def _of_structure(given: object) -> InCell | Refusal | None:
 
 def atoms_of(item: Crystal) -> Atoms:
     """The item as an Atoms of ASE."""
-    require("ase", "objects of crystals")
+    require("ase", "for objects of crystals")
     from ase import Atoms
 
     return Atoms(numbers=item.numbers, scaled_positions=item.places, cell=item.lattice, pbc=True)

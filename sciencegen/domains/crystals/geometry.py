@@ -33,7 +33,7 @@ os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it prints what it tried before
 def require(library: str, purpose: str) -> None:
     """Raise a ConfigError that says how to install an optional library if it is missing."""
     if find_spec(library) is None:
-        raise MissingLibrary(library, f"for {purpose}")
+        raise MissingLibrary(library, purpose)
 
 
 def neighbours(
