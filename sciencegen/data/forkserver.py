@@ -129,7 +129,7 @@ AVAILABLE = os.name == "posix"
 """Whether processes can fork."""
 
 
-class Process(Protocol):
+class Served(Protocol):
     """What is used of `subprocess.Popen`."""
 
     @property
@@ -150,7 +150,7 @@ class Forkserver:
 
     def __init__(self, copied: bool = False) -> None:
         ours, theirs = socket.socketpair()
-        self.process: Process = copy_serving(theirs.fileno(), serve) if copied else _new_python(theirs)
+        self.process: Served = copy_serving(theirs.fileno(), serve) if copied else _new_python(theirs)
         theirs.close()
         self.connection = Connection(ours.detach())
         self._one_request = threading.Lock()

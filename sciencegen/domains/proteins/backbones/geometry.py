@@ -490,7 +490,7 @@ FURTHEST_CA = 9.0
 """Distance of two CA beyond which residues have no hydrogen bond, as in DSSP."""
 
 
-class Run(NamedTuple):
+class StateRun(NamedTuple):
     """Successive residues of one state: start to stop - 1."""
 
     state: str
@@ -498,7 +498,7 @@ class Run(NamedTuple):
     stop: int
 
 
-def runs(states: str) -> list[Run]:
+def runs(states: str) -> list[StateRun]:
     """The runs of equal states, in order.
 
     Examples
@@ -506,10 +506,10 @@ def runs(states: str) -> list[Run]:
     >>> [tuple(run) for run in runs("--HHE")]
     [('-', 0, 2), ('H', 2, 4), ('E', 4, 5)]
     """
-    found: list[Run] = []
+    found: list[StateRun] = []
     for state, group in groupby(states):
         start = found[-1].stop if found else 0
-        found.append(Run(state, start, start + len(list(group))))
+        found.append(StateRun(state, start, start + len(list(group))))
     return found
 
 

@@ -15,7 +15,7 @@ from sciencegen.domains.proteins.backbones.geometry import (
     HELIX,
     STRAND,
     Coordinates,
-    Run,
+    StateRun,
     runs,
     secondary_structure,
     unit,
@@ -55,7 +55,7 @@ class RibbonPiece:
     half_width: Float[np.ndarray, " point"]
 
 
-def drawn_runs(states: str) -> list[Run]:
+def drawn_runs(states: str) -> list[StateRun]:
     """Helices and strands of at least `SHORTEST_RUN` residues, and the coils between them.
 
     Examples
@@ -100,7 +100,7 @@ def _widths(kind: str, at: Float[np.ndarray, " point"], end: float) -> Float[np.
     return TIP_WIDTH + (HEAD_WIDTH - TIP_WIDTH) * (end - at) / HEAD
 
 
-def _smoothed(trace: Float[np.ndarray, "residue 3"], shown: list[Run]) -> Float[np.ndarray, "residue 3"]:
+def _smoothed(trace: Float[np.ndarray, "residue 3"], shown: list[StateRun]) -> Float[np.ndarray, "residue 3"]:
     """Alpha carbons; those of strands lose their zigzag, and helices keep their radius."""
     inner = trace.copy()
     inner[1:-1] = (trace[:-2] + 2 * trace[1:-1] + trace[2:]) / 4
@@ -266,7 +266,7 @@ def secondary_records(item: Backbone) -> Iterator[str]:
         yield f"SHEET    1 {serial:>3} 1 {first} {last} 0\n"
 
 
-def _numbered(runs: list[Run], state: str) -> Iterator[tuple[int, Run]]:
+def _numbered(runs: list[StateRun], state: str) -> Iterator[tuple[int, StateRun]]:
     return enumerate([run for run in runs if run.state == state][:MOST_NUMBERED], 1)
 
 
