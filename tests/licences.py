@@ -52,6 +52,10 @@ FILES = {
         "dom-2d-camera, gl-matrix, pub-sub-es, @flekschas/utils; earcut, KDBush",
         "MIT; earcut and KDBush ISC; in `regl-scatterplot-LICENSES.txt` next to it",
     ),
+    "domains/crystals/distances.csv": (
+        "least distances of pairs of elements in structures of the Materials Project (first percentile, less 3%)",
+        "CC BY 4.0 (Materials Project)",
+    ),
     "domains/crystals/elements.csv": (
         "data of the elements of pymatgen; oxidation states of SMACT; covalent radii of Cordero et al. (2008)",
         "MIT (pymatgen), MIT (SMACT)",

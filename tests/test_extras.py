@@ -76,7 +76,6 @@ def run_without(modules: list[str], *words: str) -> subprocess.CompletedProcess[
     ("words", "extra"),
     [
         (["generate", "molecules"], "molecules"),
-        (["generate", "galaxies"], "galaxies"),
         (["run", "arrays"], "workflow"),
     ],
 )

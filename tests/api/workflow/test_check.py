@@ -223,7 +223,7 @@ def test_keys_beside_settings_are_taken_with_a_warning(tmp_path, monkeypatch):
         ("molecules", "optimize.goals", ["maximize pmo:zaleplon_mpo", "alerts:NIH <= 0", "similarity to CCO >= 0.4"]),
         ("molecules", "optimize.training", "results/molecules/soluble-haloperidol/data"),
         ("molecules", "predict.y", {"table": "own.csv", "target": "activity", "settings": {"inputs": "both"}}),
-        ("proteins", "generate.include", ["family_score"]),
+        ("proteins-family", "generate.include", ["family_score"]),
         ("galaxies", "prepare.source", "./night"),
         ("molecules", "evaluate.calibrate", {"sa": [3], "mw": [200]}),
     ],
@@ -231,6 +231,7 @@ def test_keys_beside_settings_are_taken_with_a_warning(tmp_path, monkeypatch):
 def test_what_data_may_bear_out_is_not_refused(tmp_path, monkeypatch, domain, key, value):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "night").mkdir()
+    (tmp_path / "family.a2m").write_text(">a\nMK\n>b\nMA\n")
     config = changed(domain, key, value)
     if key == "train" and "conditions" in value:
         config["prepare"] = {"source": "own.csv"}

@@ -43,7 +43,9 @@ def test_a_model_that_gives_structures_needs_a_file_that_holds_them():
 def test_a_library_that_is_missing_is_named(monkeypatch):
     check_ending("arrays", "`output`", "x.zarr")
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(IncompatibleError, match=r"to write a Zarr store\. Install it: pip install 'zarr"):
+    with pytest.raises(
+        IncompatibleError, match=r"to write a Zarr store, got none\. Install it: pip install 'sciencegen\[zarr\]'"
+    ):
         check_ending("arrays", "`output`", "x.zarr")
     with pytest.raises(ConfigError, match=r"end in \.npz, \.h5, \.hdf5, got x\.txt"):
         check_ending("arrays", "`output`", "x.txt")
