@@ -19,7 +19,7 @@ from sciencegen.errors import ConfigError, DataError, Stopped
 DRY_FLAGS = {"-n", "--dry-run", "--dryrun", "--lint", "--unlock", "--touch", "--dag", "--rulegraph", "--summary"}
 """Flags of Snakemake with which nothing is computed."""
 
-CONTINUES = "early: the same command continues the run"
+EARLY = "early"
 """Follows "stopped" when a signal ends the run."""
 
 
@@ -53,9 +53,9 @@ def run(
     try:
         finished = run_workflow(domain, config, profile=profile, results=results, flags=ctx.args)
     except KeyboardInterrupt:  # its message follows Snakemake's own on the interrupted job
-        raise Stopped(signal.SIGINT, CONTINUES) from None
+        raise Stopped(signal.SIGINT, EARLY) from None
     except Stopped as stop:
-        stop.args = (CONTINUES,)
+        stop.args = (EARLY,)
         raise
     if finished.report is not None and not DRY_FLAGS & set(ctx.args):
         say(

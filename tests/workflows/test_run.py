@@ -62,6 +62,10 @@ def finish(process):
     return process.returncode, said, heard
 
 
+STOPPED = "stopped early"
+GO_ON = "To go on, run the same command: sciencegen run molecules --config config.yaml"
+
+
 @pytest.fixture
 def call(place, monkeypatch, capfd):
     """The same command in this process, which has imported everything, and Snakemake forked from one that has: for runs
@@ -141,7 +145,7 @@ def test_ctrl_c_ends_in_a_line_that_says_how_to_continue(place):
     os.killpg(process.pid, signal.SIGINT)
     code, said, heard = finish(process)
     assert (code, said) == (130, "")
-    assert heard.splitlines()[-1] == "stopped early: the same command continues the run"
+    assert heard.splitlines()[-2:] == [STOPPED, GO_ON]
     assert not psutil.pid_exists(job)
 
 
@@ -152,7 +156,7 @@ def test_sigterm_ends_everything_below(place):
     job = wait_for(place, "train")
     process.send_signal(signal.SIGTERM)
     code, _, heard = finish(process)
-    assert (code, heard.splitlines()[-1]) == (143, "stopped early: the same command continues the run")
+    assert (code, *heard.splitlines()[-2:]) == (143, STOPPED, GO_ON)
     assert not psutil.pid_exists(job)
 
 
