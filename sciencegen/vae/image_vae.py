@@ -447,7 +447,7 @@ def posterior_samples(
     temperature : float
         T.
     steps, rate : int, float
-        Gradient steps to each sample, from the lower of two starts of the linearized model, and from the encoder's
+        Gradient steps to each sample, from the lowest of three starts, and from the encoder's
         latent to the mode; their size in posterior standard deviations.
     power : Tensor [band y x], optional
         Power spectrum of the image's noise (`image_networks.noise_power`); by default that of the model.
@@ -479,11 +479,13 @@ def posterior_samples(
 
 @torch.no_grad()
 def _lowest(scene: _Scene, here: _Coordinates, prior: Tensor, missed: Tensor, data: Tensor) -> Tensor:
-    """Of the linear model's minimum and that without new noise in the data, the one of lower energy, by row: where f is
-    far from linear, as for bright images, the first may be far off."""
-    starts = torch.stack([here.linear(prior, missed), here.linear(prior, torch.zeros_like(missed))])
-    energies = [(data - scene(z)).square().sum(1) + (z - prior).square().sum(1) for z in starts]
-    return starts[torch.stack(energies).argmin(0), torch.arange(len(prior), device=prior.device)]
+    """Of the linear model's minimum, that without new noise in the data, and the mode, the one of lowest energy, by row:
+    where f is far from linear, as for bright images and for what no galaxy looks like, the first may be far off."""
+    linear = [here.linear(prior, missed), here.linear(prior, torch.zeros_like(missed))]
+    starts = torch.stack([*linear, here.centre.expand_as(prior)])
+    energies = torch.stack([(data - scene(z)).square().sum(1) + (z - prior).square().sum(1) for z in starts])
+    best = energies.nan_to_num(nan=math.inf).argmin(0)
+    return starts[best, torch.arange(len(prior), device=prior.device)]
 
 
 def _minimum(
