@@ -258,7 +258,7 @@ class Result:
     >>> import sciencegen as sg
     >>> found = sg.score("molecules", "CCO", "hbd", threads=1)
     >>> found.summary
-    {'scored': 1, 'refused': 0, 'failed_scores': 0}
+    {'scored': 1, 'refused': 0, 'failed_scores': 0, 'ledger': {'rows': 1, 'scored': 1}}
     >>> found.write("scores.csv").read_text()
     'item,line,hbd\nCCO,1,1\n'
     """
