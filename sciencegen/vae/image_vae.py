@@ -479,7 +479,7 @@ def posterior_samples(
 
 @torch.no_grad()
 def _lowest(scene: _Scene, here: _Coordinates, prior: Tensor, missed: Tensor, data: Tensor) -> Tensor:
-    """Of the linear model's minimum, that without new noise in the data, and the mode, the one of lowest energy, by row:
+    """Of the linear model's minimum, that without new noise in the data, and the mode, that of lowest energy, by row:
     where f is far from linear, as for bright images and for what no galaxy looks like, the first may be far off."""
     linear = [here.linear(prior, missed), here.linear(prior, torch.zeros_like(missed))]
     starts = torch.stack([*linear, here.centre.expand_as(prior)])
