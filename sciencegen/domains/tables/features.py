@@ -14,7 +14,15 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from sciencegen.domains.tables.rows import MOST_CATEGORIES, TableCell, TableRow, array_of, known_cells, number
+from sciencegen.domains.tables.rows import (
+    MOST_CATEGORIES,
+    TableCell,
+    TableRow,
+    are_dates,
+    array_of,
+    known_cells,
+    number,
+)
 from sciencegen.items import Json, Reference, Refusal
 
 if TYPE_CHECKING:
@@ -80,7 +88,9 @@ class TableFeatures:
             cell = item.get(name)
             if cell is not None and not (isinstance(cell, list) and array_of(cell).size == len(mean)):
                 return f"another cell in '{name}' than an array of {len(mean)} numbers"
-        wrong = next((name for name in self.numbers if item.get(name) is not None and math.isnan(number(item[name]))), None)
+        wrong = next(
+            (name for name in self.numbers if item.get(name) is not None and math.isnan(number(item[name]))), None
+        )
         return None if wrong is None else f"{str(item[wrong])[:60]!r} in '{wrong}', expected a number"
 
     def to_json(self) -> Json:

@@ -245,7 +245,11 @@ def _listed(column: str) -> list[str]:
 def _rows(source: TableSource, chosen: Sequence[int]) -> Iterator[Row]:
     names = [source.names[at] for at in chosen]
     named = next((at for at, name in enumerate(source.names) if name.lower() == ID and at not in chosen), None)
-    few = {name: texts for name, texts in source.categories.items() if len(texts) <= MOST_INDICATORS and not are_dates(texts)}
+    few = {
+        name: texts
+        for name, texts in source.categories.items()
+        if len(texts) <= MOST_INDICATORS and not are_dates(texts)
+    }
     indicators = {name: {text: indicator(name, text) for text in few[name]} for name in names if name in few}
     for line, record in source.records():
         if isinstance(record, str):

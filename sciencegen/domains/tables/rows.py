@@ -251,7 +251,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _DATE = re.compile(
     r"(\d{1,4})([-/. ])(\d{1,2}|[A-Za-z]{3,9})\2(\d{1,4})(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)0*(Z|\+00:00)?)?"
 )
-_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?")
 _EPOCH = datetime(1970, 1, 1)
 _DAY = timedelta(days=1)
 _FIRST_DAY, _LAST_DAY = ((one - _EPOCH) / _DAY for one in (datetime.min, datetime(9999, 12, 31)))
@@ -264,8 +264,8 @@ def iso_date(text: str, order: str = "ymd") -> str | None:
     Examples
     --------
     >>> from sciencegen.domains.tables.rows import iso_date
-    >>> iso_date("24.12.2021", "dmy"), iso_date("12/24/2021", "mdy"), iso_date("2021-12-24 10:30"), iso_date("24.12.2021")
-    ('2021-12-24', '2021-12-24', '2021-12-24T10:30', None)
+    >>> iso_date("24.12.2021", "dmy"), iso_date("12/24/2021", "mdy"), iso_date("2021-12-24 10:30")
+    ('2021-12-24', '2021-12-24', '2021-12-24T10:30')
     """
     match = _DATE.fullmatch(text) if text[:1].isdigit() else None
     if match is None:
@@ -374,7 +374,8 @@ class ColumnCells:
 
     numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero; arrays: texts that
     begin as a list; marks: the different marks of a missing value, with their counts. categories: different cells, at
-    most `MOST_CATEGORIES` + 1. dates: texts that are dates, in each order of day and month. next: one more than the last number, NaN if the numbers don't count up by 1.
+    most `MOST_CATEGORIES` + 1. dates: texts that are dates, in each order of day and month. next: one more
+    than the last number, NaN if the numbers don't count up by 1.
     """
 
     numbers: int = 0

@@ -344,7 +344,10 @@ def _categories(names: Sequence[str], counts: Sequence[ColumnCells]) -> dict[str
     return {
         name: sorted(count.categories)
         for name, count in zip(names, counts, strict=True)
-        if not count.numeric and not count.holds_arrays and len(count.orders) != 1 and len(count.categories) <= MOST_CATEGORIES
+        if not count.numeric
+        and not count.holds_arrays
+        and len(count.orders) != 1
+        and len(count.categories) <= MOST_CATEGORIES
     }
 
 
