@@ -332,10 +332,8 @@ def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> di
     from sciencegen.api.models.data import CHUNKS, DRAWS, draws_near
 
     science = domain_of(plan.formed)
-    seen = (
-        COMPUTE_CHUNK * PER_MEASURED if plan.recipe.fitted_at_once else plan.training.steps * plan.training.batch_size
-    )
-    largest = min(COMPUTE_CHUNK, max(FEWEST_MEASURED, seen // PER_MEASURED))
+    wanted = plan.training.steps * plan.training.batch_size // PER_MEASURED
+    largest = COMPUTE_CHUNK if plan.recipe.fitted_at_once else min(COMPUTE_CHUNK, max(FEWEST_MEASURED, wanted))
     arrays, _, where = held.sample_for_check(largest)
     log(f"measuring the model on {len(arrays)} {where.replace('_', '-')} items")
     figures = check(model, held, science, plan.recipe, largest, log)

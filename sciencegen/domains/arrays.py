@@ -12,15 +12,23 @@ import numpy as np
 from jaxtyping import Float
 
 from sciencegen.domains.base import ItemIO
-from sciencegen.domains.recipes import Adaptation, Recipe, Representation
+from sciencegen.domains.capabilities.design import DrawTask, DrawTasks, TaskSettings
+from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember, Representation
+from sciencegen.domains.tables.schema import ColumnSchema, load_column, number_column
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Item, Json, Refusal
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sciencegen.batch import Batch
+    from sciencegen.scoring.oracles import Oracle
+    from sciencegen.vae.array_columns import LikelihoodColumn
     from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings, MakePrior
 
 Settings = TypeVar("Settings", bound="ArrayVAESettings")
+
+LOG_LIKELIHOOD = "log_likelihood"
 
 LARGEST = 1e18
 """Greatest magnitude of a number: the square of a greater one overflows in single precision."""
@@ -92,12 +100,18 @@ class ArrayRepresentation(Representation):
         Mean and standard deviation of each property.
     values : [2 value]
         Mean and standard deviation of each number of the arrays.
+    columns : tuple of ColumnSchema
+        What each number is, as in a table; () where all are real.
+    likelihoods : tuple of str
+        Of each column.
     """
 
     codec: ArrayCodec
     properties: tuple[str, ...]
     moments: Float[np.ndarray, "2 property"]
     values: Float[np.ndarray, "2 value"]
+    columns: tuple[ColumnSchema, ...] = ()
+    likelihoods: tuple[str, ...] = ()
     name: str = "array"
 
     @property
@@ -112,6 +126,9 @@ class ArrayRepresentation(Representation):
         array = vector_of(self.codec, item, self.values.shape[1])
         if isinstance(array, Refusal):
             return array
+        for place, (column, x) in enumerate(zip(self.columns, array, strict=False)):
+            if reason := _misfit(column, x):
+                return Refusal(f"number {place + 1} is {x:g}, expected {reason}")
         standardized = (array - self.values[0]) / self.values[1]
         return too_large(standardized) or standardized.astype(np.float32)
 
@@ -129,6 +146,9 @@ class ArrayRepresentation(Representation):
         from sciencegen.vae.array_columns import VALUES
 
         rows = batch[VALUES].cpu().numpy().astype(float) * self.values[1] + self.values[0]
+        whole = np.array([column.kind != "number" for column in self.columns], bool)
+        if whole.any():
+            rows[:, whole] = np.rint(rows[:, whole])
         return [
             too_large(row) or self.codec.item(row) if np.isfinite(row).all() else Refusal("not finite") for row in rows
         ]
@@ -144,7 +164,9 @@ class ArrayRepresentation(Representation):
 
     def to_json(self) -> Json:
         moments, values = self.moments.tolist(), self.values.tolist()
-        return {"name": self.name, "properties": list(self.properties), "moments": moments, "values": values}
+        plain = {"name": self.name, "properties": list(self.properties), "moments": moments, "values": values}
+        typed = {"columns": [one.to_json() for one in self.columns], "likelihoods": list(self.likelihoods)}
+        return {**plain, **typed} if self.columns else plain
 
 
 @dataclass(frozen=True)
@@ -163,18 +185,78 @@ class ArrayCodec:
     array: Callable[[Item], np.ndarray | Refusal]
     item: Callable[[np.ndarray], Item | Refusal]
 
-    def fit(self, texts: Sequence[str], values: np.ndarray, properties: Sequence[str]) -> ArrayRepresentation:
+    def fit(
+        self, texts: Sequence[str], values: np.ndarray, properties: Sequence[str], columns: Sequence[str] = ()
+    ) -> ArrayRepresentation:
+        """The representation of training items. columns: what each number is (`array_recipe`)."""
         parsed = (item for item in map(self.items.parse, texts) if not isinstance(item, Refusal))
         arrays = [array for array in map(self.array, parsed) if not isinstance(array, Refusal)]
         if not arrays:
             raise DataError(f"Expected items to learn from, found none among {len(texts)} rows.")
         vectors = [_vector(array, arrays[0].size) for array in arrays]
         table = np.stack([vector for vector in vectors if not isinstance(vector, Refusal)])
-        return ArrayRepresentation(self, tuple(properties), _moments(values), _moments(table))
+        fitted = ArrayRepresentation(self, tuple(properties), _moments(values), _moments(table))
+        if not columns:
+            return fitted
+        if len(columns) != table.shape[1]:
+            raise ConfigError(
+                f"Expected a kind of column for each of the {table.shape[1]} numbers of an item, got {len(columns)}."
+            )
+        found = [_typed(f"number {at + 1}", table[:, at], kind) for at, kind in enumerate(columns)]
+        return replace(fitted, columns=tuple(one for one, _ in found), likelihoods=tuple(one for _, one in found))
 
     def load(self, data: Mapping[str, Any]) -> ArrayRepresentation:
         moments = np.array(data["moments"]).reshape(2, len(data["properties"]))
-        return ArrayRepresentation(self, tuple(data["properties"]), moments, np.array(data["values"]))
+        columns = tuple(map(load_column, data.get("columns", ())))
+        likelihoods = tuple(data.get("likelihoods", ()))
+        if len(likelihoods) != len(columns):
+            raise ValueError(f"expected a likelihood for each of {len(columns)} columns, found {len(likelihoods)}")
+        return ArrayRepresentation(
+            self, tuple(data["properties"]), moments, np.array(data["values"]), columns, likelihoods
+        )
+
+
+KINDS = ("real", "count", "categorical", "ordered")
+"""Of the numbers of an item: real ones; whole ones from 0 on; classes without an order, and with one, that are whole
+numbers."""
+
+
+def _typed(name: str, values: Float[np.ndarray, " item"], kind: str) -> tuple[ColumnSchema, str]:
+    """The schema of the numbers in one place, and their likelihood, as a table's column has them."""
+    from sciencegen.domains.tables.column_choice import automatic, column_with
+    from sciencegen.vae.array_columns import LIKELIHOODS
+
+    if kind not in (*KINDS, *LIKELIHOODS):
+        raise unknown_name("kind of column", kind, (*KINDS, *LIKELIHOODS))
+    known = values[~np.isnan(values)]
+    if not len(known) or known.min() == known.max():
+        raise DataError(f"Expected different numbers as {name} of the items, got one or none. Leave that place out.")
+    classes = kind in ("categorical", "bernoulli")
+    levels = np.unique(known) if classes else np.empty(0)
+    if kind != "real" and kind not in LIKELIHOODS and (known != np.round(known)).any():
+        raise DataError(f"Expected whole numbers as {name} of the items ({kind}), got {known[known % 1 != 0][0]:g}.")
+    if kind == "count" and known.min() < 0:
+        raise DataError(f"Expected whole numbers from 0 on as {name} of the items (count), got {known.min():g}.")
+    column = number_column(name, known, tuple(map(int, levels)), known.tolist())
+    if kind == "real":
+        column = replace(column, kind="number", decimals=-1)
+    chosen = {"categorical": automatic(column), "ordered": "discretized_logistic"}.get(kind, kind)
+    likelihood = automatic(column) if kind in ("real", "count") else chosen
+    column_with(column, likelihood)  # raises an error for one that doesn't fit
+    return column, likelihood
+
+
+def _misfit(column: ColumnSchema, x: float) -> str:
+    """What a column needs of a number, "" where it has it."""
+    if np.isnan(x) or column.kind == "number":
+        return ""
+    if column.categories:
+        return "" if x in column.categories else f"one of {', '.join(map(str, column.categories[:10]))}"
+    return (
+        ""
+        if x == round(x) and (column.kind != "count" or x >= 0)
+        else "a whole number" + " from 0 on" * (column.kind == "count")
+    )
 
 
 def vector_of(codec: ArrayCodec, item: Item, size: int) -> Float[np.ndarray, " value"] | Refusal:
@@ -208,6 +290,7 @@ def array_recipe(
     conditions: tuple[str, ...] | None = (),
     settings: type[ArrayVAESettings] | None = None,
     description: str = "",
+    columns: Sequence[str] = (),
 ) -> Recipe:
     """A recipe of a conditional VAE of items that are arrays of one shape (`vae.array_vae`).
 
@@ -223,10 +306,16 @@ def array_recipe(
         `ArrayVAESettings`, or a frozen record that inherits it with other defaults.
     description : str
         Description of the recipe in `sciencegen train --help`.
+    columns : sequence of str
+        What each number of an item is: "real", "count" (whole numbers from 0 on), "categorical" or "ordered" (classes
+        that are whole numbers), or the name of a likelihood of tables, such as "student_t". Each gets a likelihood as
+        a table's column does. (): all are real, with Gaussian likelihoods.
 
     Returns
     -------
     Recipe
+        Its models score `log_likelihood`, a bound of log p of an item's numbers in nats, where it is asked for by name,
+        and vary given items (`--vary`, `--noise-level`).
         Its settings choose posterior, prior, bound and training with missing labels: `--set posterior=iaf`, `--set
         bound=importance_weighted`, `--set semi_supervised=true`, and `label_values` for labels that are classes.
 
@@ -245,7 +334,7 @@ def array_recipe(
 
     return Recipe(
         name=name,
-        fit=codec.fit,
+        fit=partial(codec.fit, columns=tuple(columns)),
         load_representation=codec.load,
         build=_build,
         settings=settings or ArrayVAESettings,
@@ -254,7 +343,61 @@ def array_recipe(
         adaptation=SAME_COLUMNS,
         check=held_out_bits,
         one_thread=True,
+        oracles=ModelOracles(make=_oracles, names=(LOG_LIKELIHOOD,), on_request=(LOG_LIKELIHOOD,)),
+        tasks=DrawTasks(settings=frozenset({"vary", "noise_level"}), resolve=_variations),
     )
+
+
+SAMPLES = 64
+"""Latents for each item by which its likelihood is bounded."""
+
+
+def _oracles(model: ArrayVAE, representation: ArrayRepresentation, remember: Remember) -> Mapping[str, Oracle]:
+    """`log_likelihood`: likelihoods of columns are those of the items' own numbers, others of standardized ones."""
+    from sciencegen.domains.likelihoods import likelihood_oracles
+
+    volume = 0.0 if representation.columns else float(np.log(representation.values[1]).sum())
+    return likelihood_oracles(model, representation, lambda batch: model.bound(batch, SAMPLES) - volume)
+
+
+LEVEL = 0.3
+"""Share of noise in the latents of variations."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayVariationTask:
+    """Variations of given items: their latents z with noise, sqrt(1 - level^2) z + level e.
+
+    latents: [item latent].
+    """
+
+    model: ArrayVAE
+    latents: Tensor
+    level: float
+
+    def draw(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
+        """Each row varies one of the items, by its first number."""
+        import torch
+
+        share = torch.special.ndtr(noise[:, 0].cpu().double())
+        chosen = (share * len(self.latents)).long().clamp(max=len(self.latents) - 1)
+        start = self.latents[chosen].to(noise)
+        return self.model.decode((1 - self.level**2) ** 0.5 * start + self.level * noise, condition)
+
+
+def _variations(model: ArrayVAE, representation: ArrayRepresentation, settings: TaskSettings) -> DrawTask:
+    import torch
+
+    io = representation.codec.items
+    items = [io.parse(text) for text in io.texts_given(str(settings.vary), "items to `vary`")]
+    encoded = [item if isinstance(item, Refusal) else representation.encode([item])[0] for item in items]
+    if refused := next((one for one in encoded if isinstance(one, Refusal)), None):
+        raise DataError(f"Expected items to `vary` that the model reads, got one that it can't: {refused.reason}.")
+    if not encoded:
+        raise DataError(f"Expected items to `vary` in {settings.vary}, found none.")
+    with torch.inference_mode():
+        latents = model.encode(representation.batch(encoded).to(next(model.parameters()).device))
+    return ArrayVariationTask(model, latents, LEVEL if settings.noise_level is None else settings.noise_level)
 
 
 def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> ArrayVAE:
@@ -263,7 +406,20 @@ def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> A
     if representation.properties:
         settings = with_standardized_labels(settings, *representation.moments[:, 0].tolist())
     size, properties = representation.values.shape[1], len(representation.properties)
-    return ArrayVAE(size, properties, settings, diffused=diffused_by(settings))
+    columns = _likelihood_columns(representation, settings.noise)
+    return ArrayVAE(size, properties, settings, columns, diffused=diffused_by(settings))
+
+
+def _likelihood_columns(representation: ArrayRepresentation, noise: float) -> list[LikelihoodColumn]:
+    from sciencegen.domains.tables.column_choice import column_with
+
+    columns = []
+    pairs = zip(representation.columns, representation.likelihoods, representation.values.T.tolist(), strict=False)
+    for schema, likelihood, (mean, std) in pairs:
+        ordered = likelihood == "discretized_logistic" and schema.kind != "number"
+        limits = (schema.low, schema.high) if ordered else None
+        columns.append(replace(column_with(schema, likelihood), mean=mean, std=std, noise=noise, limits=limits))
+    return columns
 
 
 def diffused_by(settings: ArrayVAESettings) -> MakePrior:

@@ -225,7 +225,9 @@ def groups_of(columns: Sequence[LikelihoodColumn], places: Sequence[int] | None 
     """The columns, or those at `places`, in groups that are computed together."""
     places = range(len(columns)) if places is None else places
     numbers = [name for name in LIKELIHOODS if name not in CLASSES]
-    members = [[at for at in places if columns[at].likelihood == name] for name in numbers]
+    limits = list(dict.fromkeys(columns[at].limits for at in places))
+    kinds = [(name, limit) for name in numbers for limit in limits]
+    members = [[at for at in places if (columns[at].likelihood, columns[at].limits) == kind] for kind in kinds]
     shared = dict.fromkeys(columns[at].multinomial for at in places if columns[at].likelihood == MULTINOMIAL)
     members += [[at for at in places if columns[at].multinomial == name] for name in shared]
     members += [[at] for at in places if columns[at].classes]
