@@ -496,7 +496,7 @@ def candidates_table(
     table: dict[str, list[Any]] = {"rank": list(range(1, len(items) + 1))}
     table["id"] = [f"candidate-{rank}" for rank in table["rank"]]
     table["item"] = [domain.items.text(item) for item in items]
-    table |= called(items)
+    table |= domain.items.readable_columns(items) | called(items)
     for name in names:
         table |= score_columns(name, [evaluation.scores[name] for evaluation in picked])
     for name, oracle in further.items():
@@ -536,6 +536,7 @@ def trace_table(traces: Mapping[str, Sequence[Evaluation]]) -> dict[str, list[An
 def scored_table(domain: Domain, trace: Sequence[Evaluation], names: Sequence[str]) -> dict[str, list[Any]]:
     """All scored items, in the order of calls."""
     table: dict[str, list[Any]] = {"call": [e.call for e in trace], "item": [domain.items.text(e.item) for e in trace]}
+    table |= domain.items.readable_columns([one.item for one in trace])
     for name in names:
         values = [evaluation.scores[name].value for evaluation in trace]
         table[name] = [float("nan") if value is None else value for value in values]

@@ -36,6 +36,7 @@ from sciencegen.domains.crystals.formats import (
 )
 from sciencegen.domains.crystals.geometry import (
     average_distances,
+    named_space_group,
     pair_distances,
     reduced,
     require,
@@ -353,8 +354,9 @@ def _word(cell: Cell) -> str:
 
 
 ITEMS = ItemIO(
-    parse=parse, text=text, key=key, columns=ITEM_COLUMNS, formats=FORMATS, read=read, write=write, reads_folders=True
-)
+    parse=parse, text=text, key=key, columns=ITEM_COLUMNS, formats=FORMATS, read=read, write=write, reads_folders=True,
+    readable={"formula": reduced_formula, "space_group_symbol": lambda item: named_space_group(item)[1]},
+)  # fmt: skip
 
 
 # Objects of ASE and pymatgen.
