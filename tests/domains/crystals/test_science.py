@@ -133,7 +133,7 @@ def test_a_picture_has_the_atoms_on_all_faces():
 
 def test_tables_name_crystals_unless_they_have_such_a_column(tmp_path):
     table = tmp_path / "own.csv"
-    table.write_text(f"item,formula\n{SALT},halite\n")
+    table.write_text(f"item,formula\n{text(SALT)},halite\n")
     own, ours = sg.score("crystals", table, "atoms", threads=1), sg.score("crystals", [SALT], "atoms", threads=1)
     assert ours.table[["formula", "space_group_symbol"]].to_numpy().tolist() == [["NaCl", "Fm-3m"]]
     assert own.table["formula"].tolist() == ["halite"]
