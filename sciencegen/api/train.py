@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -49,6 +50,12 @@ FEW_EFFECTIVE = 100
 
 MOST_JUDGED = 2000
 """Held-out items from which the region of a model is found."""
+FEWEST_MEASURED = 64
+"""Held-out items that a short training is measured on; a longer one on more, up to `COMPUTE_CHUNK`."""
+PER_MEASURED = 32
+"""Items of the training's batches for each that is measured: figures take no longer than what they are of."""
+SILENCE_S = 3.0
+"""Longest time between two lines about the figures."""
 
 Log = Callable[[str], None]
 
@@ -325,8 +332,13 @@ def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> di
     from sciencegen.api.models.data import CHUNKS, DRAWS, draws_near
 
     science = domain_of(plan.formed)
-    log("measuring the model on held-out items")
-    figures = check(model, held, science, plan.recipe)
+    seen = (
+        COMPUTE_CHUNK * PER_MEASURED if plan.recipe.fitted_at_once else plan.training.steps * plan.training.batch_size
+    )
+    largest = min(COMPUTE_CHUNK, max(FEWEST_MEASURED, seen // PER_MEASURED))
+    arrays, _, where = held.sample_for_check(largest)
+    log(f"measuring the model on {len(arrays)} {where.replace('_', '-')} items")
+    figures = check(model, held, science, plan.recipe, largest, log)
     if plan.start is not None and not plan.halvings:
         count = min(DRAWS, CHUNKS * plan.recipe.cpu_rows)
         log(f"comparing {count} draws with the items")
@@ -338,7 +350,12 @@ def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> di
 
 
 def check(
-    model: LatentModel, held: TrainingData, science: Domain, recipe: Recipe, largest: int = COMPUTE_CHUNK
+    model: LatentModel,
+    held: TrainingData,
+    science: Domain,
+    recipe: Recipe,
+    largest: int = COMPUTE_CHUNK,
+    log: Log = silent,
 ) -> dict[str, float]:
     """The recipe's own metrics, or reconstruction, on held-out items (on training items if none are held out)."""
     arrays, texts, where = held.sample_for_check(largest)
@@ -346,17 +363,30 @@ def check(
         return {}
     if recipe.check is not None:
         return {f"{name}_{where}": value for name, value in recipe.check(model, held.representation, arrays).items()}
-    return {f"{name}_{where}": value for name, value in reconstruction(model, held, science, arrays, texts).items()}
+    return {
+        f"{name}_{where}": value for name, value in reconstruction(model, held, science, arrays, texts, log).items()
+    }
 
 
 def reconstruction(
-    model: LatentModel, held: TrainingData, science: Domain, arrays: Sequence[Any], texts: Sequence[str]
+    model: LatentModel,
+    held: TrainingData,
+    science: Domain,
+    arrays: Sequence[Any],
+    texts: Sequence[str],
+    log: Log = silent,
 ) -> dict[str, float]:
     """Shares of items whose latents decode to the same item (`reconstruction`), and to any item (`decodable`)."""
     from sciencegen.latent.explorer import LatentSpace
 
     space = LatentSpace(model, held.representation, parse=science.items.parse, text=science.items.text)
-    decoded = space.decode_items(space.encode_arrays(arrays))
+    decoded: list[Any] = []
+    told = monotonic()
+    for start in range(0, len(arrays), space.cpu_rows):
+        decoded += space.decode_items(space.encode_arrays(arrays[start : start + space.cpu_rows]))
+        if monotonic() - told > SILENCE_S and len(decoded) < len(arrays):
+            log(f"measuring: {len(decoded)}/{len(arrays)} items")
+            told = monotonic()
     original = [science.items.key(science.items.parse(text)) for text in texts]
     same = [
         not is_refusal(item) and science.items.key(item) == key for item, key in zip(decoded, original, strict=True)

@@ -364,7 +364,8 @@ def with_cells(science: Domain, columns: Columns) -> dict[str, Sequence[Cell]]:
         return dict(columns)
     own = cells_of(science, science.cells, columns["item"])
     others = {name: cells for name, cells in columns.items() if name != "item" and name.partition(":")[0] not in own}
-    return {**own, **others, **{name: cells for name, cells in columns.items() if name in own}}
+    dates = {name for name, cells in own.items() if any(isinstance(cell, str) for cell in cells)}  # not their numbers
+    return {**own, **others, **{name: cells for name, cells in columns.items() if name in own and name not in dates}}
 
 
 def cells_of(science: Domain, cells: Cells, texts: Sequence[Cell]) -> dict[str, list[Cell]]:

@@ -14,7 +14,15 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from sciencegen.domains.tables.rows import MOST_CATEGORIES, TableCell, TableRow, array_of, known_cells, number
+from sciencegen.domains.tables.rows import (
+    MOST_CATEGORIES,
+    TableCell,
+    TableRow,
+    are_dates,
+    array_of,
+    known_cells,
+    number,
+)
 from sciencegen.items import Json, Reference, Refusal
 
 if TYPE_CHECKING:
@@ -80,7 +88,9 @@ class TableFeatures:
             cell = item.get(name)
             if cell is not None and not (isinstance(cell, list) and array_of(cell).size == len(mean)):
                 return f"another cell in '{name}' than an array of {len(mean)} numbers"
-        wrong = next((name for name in self.numbers if isinstance(item.get(name), str | list)), None)
+        wrong = next(
+            (name for name in self.numbers if item.get(name) is not None and math.isnan(number(item[name]))), None
+        )
         return None if wrong is None else f"{str(item[wrong])[:60]!r} in '{wrong}', expected a number"
 
     def to_json(self) -> Json:
@@ -110,7 +120,11 @@ def fit_features(items: Sequence[TableRow], reference: Reference | None = None) 
     cells = known_cells(items)
     lists = [name for name, one in cells.items() if any(isinstance(x, list) for x in one)]
     arrays = {name: _means(cells.pop(name)) for name in lists}
-    texts = {name: sorted(set(map(str, one))) for name, one in cells.items() if any(isinstance(x, str) for x in one)}
+    texts = {
+        name: sorted(set(map(str, one)))
+        for name, one in cells.items()
+        if any(isinstance(x, str) for x in one) and not are_dates(one)
+    }
     numbers = {name: float(np.mean(list(map(number, one)))) for name, one in cells.items() if one and name not in texts}
     few = {name: tuple(one) for name, one in texts.items() if len(one) <= MOST_CATEGORIES}
     return TableFeatures(numbers, few, arrays)

@@ -12,7 +12,16 @@ from jaxtyping import Float
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.properties import set_metrics
 from sciencegen.domains.tables.features import similarity
-from sciencegen.domains.tables.rows import TableCell, TableRow, array_of, key, number, parse
+from sciencegen.domains.tables.rows import (
+    MOST_CATEGORIES,
+    TableCell,
+    TableRow,
+    are_dates,
+    array_of,
+    key,
+    number,
+    parse,
+)
 from sciencegen.metrics.sets import wasserstein_1d
 
 # Metrics of series and images: distances of the numbers' distribution, and of the mean arrays.
@@ -94,7 +103,7 @@ def _marginals(found: Sequence[TableRow], known: Sequence[TableRow]) -> dict[str
         first, second = _cells(found, name), _cells(known, name)
         if not first or not second:
             continue
-        if any(isinstance(cell, str | bool) for cell in (*first, *second)):
+        if any(isinstance(cell, str | bool) for cell in (*first, *second)) and not are_dates([*first, *second]):
             result[f"total_variation_{name}"] = total_variation(first, second)
             distances.append(result[f"total_variation_{name}"])
             continue
@@ -130,8 +139,9 @@ def _coordinates(rows: Sequence[TableRow]) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = []
     for name in dict.fromkeys(name for row in rows for name in row):
         cells = _cells(rows, name)
-        if any(isinstance(cell, str) for cell in cells):
-            found += [(name, text) for text in sorted(set(map(str, cells)))[1:]]
+        if any(isinstance(cell, str) for cell in cells) and not are_dates(cells):
+            texts = sorted(set(map(str, cells)))[1:]
+            found += [(name, text) for text in texts if len(texts) < MOST_CATEGORIES]  # others are names
         elif cells and not any(isinstance(cell, list) for cell in cells):
             found.append((name, None))
     return found

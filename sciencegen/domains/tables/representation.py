@@ -107,7 +107,10 @@ class TableRepresentation(StandardizedRepresentation):
         if not column.numeric:
             code = self._codes[column.name].get(str(cell))
             return Refusal(f"{cell!r} in '{column.name}', expected {_listed(column)}") if code is None else code
-        found = cell_of(cell, True) if isinstance(cell, str) else cell  # of few rows, one of which holds a text
+        if column.date and (not isinstance(cell, str) or math.isnan(table_rows.number(cell))):
+            return Refusal(f"{str(cell)[:60]!r} in '{column.name}', expected a date such as {column.cell(column.mean)}")
+        text = isinstance(cell, str) and not column.date
+        found = cell_of(str(cell), True) if text else cell  # of few rows, one of which holds a text
         if found is None:
             return np.nan
         if isinstance(found, ValueError | list):

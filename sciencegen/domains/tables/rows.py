@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -236,8 +237,78 @@ def add_known(cells: dict[str, list[TableCell]], row: TableRow) -> None:
 
 
 def number(cell: TableCell) -> float:
-    """The number in a cell, NaN without one; a Boolean is 0 or 1."""
-    return math.nan if cell is None or isinstance(cell, str | list) else float(cell)
+    """The number in a cell, NaN without one; a Boolean is 0 or 1, a date its days since 1970-01-01."""
+    if isinstance(cell, str):
+        return days_of(cell)
+    return math.nan if cell is None or isinstance(cell, list) else float(cell)
+
+
+# Dates: texts in ISO 8601, whose number is that of days.
+
+ORDERS = ("ymd", "dmy", "mdy")
+"""Of year, month and day in a date."""
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_DATE = re.compile(
+    r"(\d{1,4})([-/. ])(\d{1,2}|[A-Za-z]{3,9})\2(\d{1,4})(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)0*(Z|\+00:00)?)?"
+)
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?")
+_EPOCH = datetime(1970, 1, 1)
+_DAY = timedelta(days=1)
+_FIRST_DAY, _LAST_DAY = ((one - _EPOCH) / _DAY for one in (datetime.min, datetime(9999, 12, 31)))
+
+
+def iso_date(text: str, order: str = "ymd") -> str | None:
+    """A date in ISO 8601, of a text such as 24.12.2021, 12/24/2021, 24-Dec-2021 or 2021-12-24 10:30; None for another
+    text.
+
+    Examples
+    --------
+    >>> from sciencegen.domains.tables.rows import iso_date
+    >>> iso_date("24.12.2021", "dmy"), iso_date("12/24/2021", "mdy"), iso_date("2021-12-24 10:30")
+    ('2021-12-24', '2021-12-24', '2021-12-24T10:30')
+    """
+    match = _DATE.fullmatch(text) if text[:1].isdigit() else None
+    if match is None:
+        return None
+    parts = dict(zip(order, match.group(1, 3, 4), strict=True))
+    if len(parts["y"]) != 4 or not parts["d"].isdigit() or len(parts["d"]) > 2:
+        return None
+    month = parts["m"].lower()[:3]
+    found = f"{parts['y']}-{_MONTHS.index(month) + 1 if month in _MONTHS else month:0>2}-{parts['d']:0>2}"
+    found += f"T{match[5]}" if match[5] else ""
+    return None if math.isnan(days_of(found)) else found
+
+
+def days_of(text: str) -> float:
+    """Days from 1970-01-01 to a date in ISO 8601, NaN for another text."""
+    if _ISO_DATE.fullmatch(text) is None:
+        return math.nan
+    try:
+        return (datetime.fromisoformat(text) - _EPOCH) / _DAY
+    except ValueError:
+        return math.nan
+
+
+def date_after(days: float, with_time: bool) -> str:
+    """The date so many days after 1970-01-01, to the second if it has a time; one that no calendar has is the nearest
+    that it has."""
+    days = min(max(days, _FIRST_DAY), _LAST_DAY)
+    if not with_time:
+        return (_EPOCH + timedelta(days=round(days))).date().isoformat()
+    return (_EPOCH + timedelta(seconds=round(86400 * days))).isoformat()
+
+
+def are_dates(cells: Iterable[TableCell]) -> bool:
+    """Whether there are cells, and all are dates in ISO 8601."""
+    found = False
+    for cell in cells:
+        if not isinstance(cell, str) or math.isnan(days_of(cell)):
+            return False
+        found = True
+    return found
+
+
+_ASKED_DATE = re.compile(r"(?<=[=<>\s.])" + _ISO_DATE.pattern + r"(?![\w-])")
 
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\s*(\+-|\+/-|±).*)?")
@@ -255,7 +326,8 @@ _EQUALS_TEXT = re.compile(r"(?P<column>[^<>=!]*[^<>=!\s])\s*=\s*(?P<category>[^<
 
 
 def goal(text: str) -> str:
-    """A condition `city = Oslo` as `city:Oslo = 1`; conditions on numbers are unchanged."""
+    """A condition `city = Oslo` as `city:Oslo = 1`, and dates as days; conditions on numbers are unchanged."""
+    text = _ASKED_DATE.sub(lambda match: f"{days_of(match[0]):.12g}" if are_dates([match[0]]) else match[0], text)
     found = _EQUALS_TEXT.fullmatch(text.strip())
     if found is None or _NUMBER.fullmatch(found["category"]):
         return text
@@ -302,7 +374,8 @@ class ColumnCells:
 
     numbers, texts: nonempty cells that are numbers, and others; codes: numbers with a leading zero; arrays: texts that
     begin as a list; marks: the different marks of a missing value, with their counts. categories: different cells, at
-    most `MOST_CATEGORIES` + 1. next: one more than the last number, NaN if the numbers don't count up by 1.
+    most `MOST_CATEGORIES` + 1. dates: texts that are dates, in each order of day and month. next: one more
+    than the last number, NaN if the numbers don't count up by 1.
     """
 
     numbers: int = 0
@@ -311,6 +384,7 @@ class ColumnCells:
     arrays: int = 0
     marks: Counter[str] = field(default_factory=Counter)
     categories: dict[str, None] = field(default_factory=dict)
+    dates: Counter[str] = field(default_factory=Counter)
     next: float | None = None
 
     def add(self, cell: str, decimal: str = ".") -> None:
@@ -323,6 +397,7 @@ class ColumnCells:
         if value is None:
             self.texts += 1
             self.arrays += cell.startswith("[")
+            self.dates.update(order for order in ORDERS if iso_date(cell, order) is not None)
         else:
             self.next = value + 1 if self.next in (None, value) else math.nan
             self.numbers += 1
@@ -336,6 +411,13 @@ class ColumnCells:
         if self.next is None or self.texts or self.numbers < FEWEST_NUMBERED:
             return False
         return self.next in (self.numbers, self.numbers + 1) and not self.marks
+
+    @property
+    def orders(self) -> list[str]:
+        """Orders of day and month by which the column is one of dates: none for another, several where it can't be
+        told."""
+        found = [order for order in ORDERS if self.dates[order] >= max(1.0, MOSTLY * (self.numbers + self.texts))]
+        return [order for order in found if self.dates[order] == max(self.dates[one] for one in found)]
 
     @property
     def holds_arrays(self) -> bool:
@@ -381,6 +463,11 @@ def cell_of(text: str, numeric: bool, decimal: str = ".") -> TableCell | ValueEr
     if found is None or not math.isfinite(found):
         return ValueError(text)
     return int(found) if found.is_integer() and text.lstrip("+-").isdigit() and abs(found) < 2**53 else found
+
+
+def date_cell(text: str, order: str) -> TableCell | ValueError:
+    """The date in a cell, in ISO 8601."""
+    return None if is_missing(text) else iso_date(text, order) or ValueError(text)
 
 
 def array_cell(text: str) -> TableCell | ValueError:

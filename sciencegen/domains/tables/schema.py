@@ -8,6 +8,7 @@ import math
 import re
 import shlex
 import sys
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -26,9 +27,12 @@ from sciencegen.domains.tables.rows import (
     ArrayCell,
     TableCell,
     TableRow,
+    are_dates,
     are_like_numbers,
     array_of,
     cell_of,
+    date_after,
+    example_with_unit,
     number,
     shortest,
 )
@@ -73,6 +77,8 @@ class ColumnSchema:
         Range of the numbers.
     decimals : int
         Most decimals of the numbers; -1 if there are more than `MOST_DECIMALS`.
+    date : str
+        "day" or "time" if the numbers are the days since 1970-01-01 of dates without or with a time; "" for others.
     """
 
     name: str
@@ -86,20 +92,24 @@ class ColumnSchema:
     low: float = 0.0
     high: float = 1.0
     decimals: int = 0
+    date: str = ""
 
     @property
     def numeric(self) -> bool:
         return self.kind != "category"
 
     def cell(self, value: float) -> TableCell:
-        """A number in the column's precision; 0 for a negative one where the data have none."""
+        """A number in the column's precision, or its date; 0 for a negative one where the data have none."""
+        if self.date:
+            return date_after(value, self.date == "time")
         value = max(value, 0.0) if self.low >= 0 else value
         if self.kind != "number":
             return round(value)
         return float(f"{value:.7g}") if self.decimals < 0 else round(value, self.decimals) + 0.0
 
     def to_json(self) -> Json:
-        return asdict(self) | {"categories": list(self.categories)}
+        plain = asdict(self) | {"categories": list(self.categories)}
+        return plain if self.date else {name: value for name, value in plain.items() if name != "date"}
 
 
 def load_column(data: Json) -> ColumnSchema:
@@ -121,6 +131,8 @@ def _contradiction(column: ColumnSchema) -> str:
         return f"the moments {numbers}"
     if not isinstance(column.decimals, int) or not -1 <= column.decimals <= MOST_DECIMALS:
         return f"{str(column.decimals)[:60]} decimals"
+    if column.date not in ("", "day", "time"):
+        return f"date {str(column.date)[:60]!r}"
     if column.numeric:
         one_kind = all(map(_is_finite, column.categories))
     else:
@@ -143,6 +155,11 @@ def fit_cells(
     if count < FEWEST_ROWS:
         raise DataError(f"Expected {FEWEST_ROWS} or more rows to learn from, got {count}. Add rows.")
     wrong = {name: reason for name, one in cells.items() if (reason := _useless(one))}
+    names = [name for name in wrong if _are_names(cells[name])]
+    if names and len(names) == len(wrong) < len(cells) + len(others):
+        found = "; ".join(f"'{name}' {wrong[name]}" for name in names)
+        warnings.warn(f"columns of names are kept in the data and not learned: {found}.", stacklevel=1)
+        cells, wrong = {name: one for name, one in cells.items() if name not in wrong}, {}
     if wrong:
         good = [*(name for name in cells if name not in wrong), *others]
         found = "; ".join(f"'{name}' {reason}" for name, reason in wrong.items())
@@ -155,6 +172,15 @@ def fit_cells(
             f"Expected columns of different numbers, or of 2 to {MOST_CATEGORIES} categories, got: {found}. {remedy}."
         )
     return _with_levels_of_siblings([_fit(name, one) for name, one in cells.items()])
+
+
+def _are_names(cells: Sequence[TableCell]) -> bool:
+    """Whether the cells are different texts that aren't meant as numbers: names, or codes such as 007."""
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    like_numbers = example_with_unit(texts) is not None or any(
+        isinstance(cell_of(text, True), int | float) and text[:1] != "0" for text in texts
+    )
+    return len(texts) == len(cells) > 2 and len(set(texts)) > 2 and not like_numbers
 
 
 def _names_rows(cells: Sequence[TableCell], count: int) -> bool:
@@ -192,7 +218,7 @@ def _useless(cells: Sequence[TableCell]) -> str:
 
 
 def _is_category(cells: Sequence[TableCell]) -> bool:
-    return any(isinstance(cell, str | bool) for cell in cells)
+    return any(isinstance(cell, str | bool) for cell in cells) and not are_dates(cells)
 
 
 def _fit(name: str, cells: Sequence[TableCell]) -> ColumnSchema:
@@ -201,6 +227,10 @@ def _fit(name: str, cells: Sequence[TableCell]) -> ColumnSchema:
     if _is_category(cells):
         return ColumnSchema(name, "category", tuple(sorted(set(map(str, cells)))))
     values = np.array([number(cell) for cell in cells])
+    if are_dates(cells):
+        one = number_column(name, values, (), values.tolist())
+        day = one.kind != "number"
+        return replace(one, kind="whole" if day else "number", date="day" if day else "time", decimals=0)
     levels = np.unique(values)
     whole, few = _kind(values) != "number", len(levels) <= min(FEW_LEVELS, len(values) / 3)
     return number_column(name, values, tuple(map(int, levels)) if whole and few else (), cells)

@@ -32,6 +32,7 @@ from sciencegen.domains.tables.rows import (
     cell_of_list,
     cells_of,
     count_cells,
+    date_cell,
 )
 from sciencegen.errors import DataError
 from sciencegen.files import found_at
@@ -276,10 +277,8 @@ def _of_csv(path: Path, wanted: Collection[str] | None) -> TableSource:
     learned = {name: count for name, count in zip(names, counts, strict=True) if wanted is None or name in wanted}
     _note_gaps(path, learned)
     _note_numbers(path, learned)
-    read_cell = [
-        array_cell if count.holds_arrays else partial(cell_of, numeric=count.numeric, decimal=decimal)
-        for count in counts
-    ]
+    _note_dates(path, learned)
+    read_cell = [_reader(count, decimal) for count in counts]
 
     def rows() -> Records:
         for line, cells in read_records(path)[2]:
@@ -289,6 +288,33 @@ def _of_csv(path: Path, wanted: Collection[str] | None) -> TableSource:
                 yield line, [read(cell.strip()) for read, cell in zip(read_cell, cells, strict=True)]
 
     return TableSource(names, _categories(names, counts), rows)
+
+
+def _reader(count: ColumnCells, decimal: str) -> Callable[[str], TableCell | ValueError]:
+    """What reads the cells of a column."""
+    if count.holds_arrays:
+        return array_cell
+    if len(count.orders) == 1:
+        return partial(date_cell, order=count.orders[0])
+    return partial(cell_of, numeric=count.numeric, decimal=decimal)
+
+
+def _note_dates(path: Path, counts: Mapping[str, ColumnCells]) -> None:
+    """Say which columns are dates, and of which it can't be told."""
+    dates = [name for name, count in counts.items() if len(count.orders) == 1]
+    if dates:
+        warnings.warn(
+            f"{', '.join(dates)} in {path}: dates, learned as days since 1970-01-01 and written as dates "
+            f"(YYYY-MM-DD; in conditions too).",
+            stacklevel=1,
+        )
+    for name, count in counts.items():
+        if len(count.orders) > 1:
+            warnings.warn(
+                f"'{name}' in {path} holds dates such as {next(iter(count.categories))!r}, of which day or month may "
+                "come first: they are read as texts. Write them as YYYY-MM-DD.",
+                stacklevel=1,
+            )
 
 
 def _note_numbers(path: Path, counts: Mapping[str, ColumnCells]) -> None:
@@ -318,7 +344,10 @@ def _categories(names: Sequence[str], counts: Sequence[ColumnCells]) -> dict[str
     return {
         name: sorted(count.categories)
         for name, count in zip(names, counts, strict=True)
-        if not count.numeric and not count.holds_arrays and len(count.categories) <= MOST_CATEGORIES
+        if not count.numeric
+        and not count.holds_arrays
+        and len(count.orders) != 1
+        and len(count.categories) <= MOST_CATEGORIES
     }
 
 

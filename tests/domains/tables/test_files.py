@@ -227,7 +227,7 @@ def test_booleans_are_categories_in_every_format(tmp_path, ending):
     ("cells", "example"),
     [
         (["5 kg", "7.5 kg", "8 kg"], "5 kg"),
-        (["2024-01-02", "2024-02-01", "2024-03-05"], "2024-01-02"),
+        (["2024-1", "2024-2", "2024-3"], "2024-1"),
         (["1", "2", "> 3"], "> 3"),
         (["1", "2 mg", "3"], "2 mg"),
         (["007", "012", "013"], None),
@@ -244,6 +244,31 @@ def test_categories_that_may_be_meant_as_numbers_are_told(tmp_path, cells, examp
     assert len(notes) == (example is not None), notes
     for note in notes:
         assert f"'a' in {path} is read as a category of 3 texts, such as '{example}'" in note
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["24.12.2021", "05.06.2022", "01.02.2022"], ["2021-12-24", "2022-06-05", "2022-02-01"]),
+        (["12/24/2021", "5/6/2022", "1/2/2022"], ["2021-12-24", "2022-05-06", "2022-01-02"]),
+        (["24-Dec-2021", "5-June-2022", ""], ["2021-12-24", "2022-06-05", None]),
+        (["2021-12-24 10:30", "2022/06/05", "1969-07-20"], ["2021-12-24T10:30", "2022-06-05", "1969-07-20"]),
+        (["1/2/2022", "3/4/2022", "5/6/2022"], ["1/2/2022", "3/4/2022", "5/6/2022"]),
+        (["1.5.3", "1.6.2", "2.0.1"], ["1.5.3", "1.6.2", "2.0.1"]),
+        (["2022-13-01", "2022-02-30", "2022-00-01"], ["2022-13-01", "2022-02-30", "2022-00-01"]),
+    ],
+)
+def test_dates_are_read_in_one_order_or_left_as_texts(tmp_path, cells, found):
+    path = csv(tmp_path, "day;x\n" + "".join(f"{cell};{at},5\n" for at, cell in enumerate(cells)))
+    assert [(row["day"], row["x"]) for row in read(path)] == [(day, at + 0.5) for at, day in enumerate(found)]
+
+
+def test_dates_are_numbers_of_days_in_values_and_conditions(tmp_path):
+    path = csv(tmp_path, "day,x\n1970-01-03,1\n1970-01-02T12:00,2\n")
+    assert [row.values["day"] for row in files.read(path)] == [2.0, 1.5]
+    assert rows.goal("day in 1970-01-02..1970-01-11") == "day in 1..10"
+    assert rows.goal("day = 1970-01-02") == "day = 1"
+    assert rows.goal("day:1970-01-02 = 1") == "day:1970-01-02 = 1"
 
 
 def test_formulas_and_other_sheets_of_a_workbook_are_told(tmp_path):

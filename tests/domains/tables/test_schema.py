@@ -41,16 +41,8 @@ def test_a_schema_is_plain_data():
         ({"a": [1], "b": [2]}, "10 or more rows to learn from, got 1. Add rows"),
         ({"a": range(20), "same": [3.5] * 20}, "'same' holds only '3.5'. Name the others: `column` a"),
         ({"a": range(20), "none": [None] * 20}, "'none' is empty. Name the others: `column` a"),
-        (
-            {"a": range(200), "who": [f"cell line {at}" for at in range(200)]},
-            "Name the others: `column` a, or call the column that names the rows 'id'.",
-        ),
-        (
-            {"b": range(20), "name": [f"n{at}" for at in range(20)]},
-            "'name' has 20 different texts in 20 rows, such as 'n0'",
-        ),
         ({"name": [f"n{at}" for at in range(20)]}, r"'n0'\. Add a column of numbers or categories"),
-        ({"day": [f"2026-01-{at}" for at in range(10, 30)]}, "Write numbers without units, and dates as numbers"),
+        ({"day": [f"2026-{at}" for at in range(10, 30)]}, "Write numbers without units, and dates as numbers"),
         ({"price": [f"$ {at}" for at in range(20)]}, "Write numbers without units, and dates as numbers"),
         (
             {"level": [f"{at}" if at % 3 else "low" for at in range(60)]},
@@ -61,6 +53,21 @@ def test_a_schema_is_plain_data():
 def test_columns_of_which_nothing_can_be_learned(columns, message):
     with pytest.raises(DataError, match=message):
         fit_columns(made(**columns))
+
+
+def test_names_are_left_out_and_told():
+    with pytest.warns(UserWarning, match="names are kept in the data and not learned: 'who' has 20 different texts"):
+        (column,) = fit_columns(made(a=range(20), who=[f"cell line {at}" for at in range(20)]))
+    assert column.name == "a"
+
+
+@pytest.mark.parametrize("time", ["", "T10:30:05"])
+def test_dates_are_days_and_written_as_dates(time):
+    days = [f"20{at}-03-1{at % 10}{time}" for at in range(10, 50)]
+    (column,) = fit_columns(made(day=days))
+    assert (column.numeric, column.date) == (True, "time" if time else "day")
+    assert [column.cell(rows.days_of(day)) for day in days] == days
+    assert load_column(column.to_json()) == column
 
 
 def test_booleans_and_mixed_cells_are_categories():
