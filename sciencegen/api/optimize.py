@@ -48,6 +48,7 @@ from sciencegen.api.search import (
     space_of_blocks,
     start_notes,
     start_rows,
+    too_narrow,
     trace_table,
     variety_of,
     with_predictors,
@@ -205,7 +206,8 @@ def resolve_optimize(domain: str, settings: OptimizeSettings, log: Log = lambda 
         "optimize", model, Criteria(texts, settings.keep, settings.forbid, settings.start), settings.seed
     )
     made_of = ingredients_of("optimize", domain, settings, model, complete)
-    told = (*makeable, *cached, *(kept if settings.novel else ()), *notes, *motifs, *unknown)
+    wide = too_narrow(goals, settings.predictors) if settings.further.lower_bounds else []
+    told = (*wide, *makeable, *cached, *(kept if settings.novel else ()), *notes, *motifs, *unknown)
     return OptimizeRequest(
         settings, goals, options, model, oracles, further, space, known, complete, origin, made_of, told, blocks
     )

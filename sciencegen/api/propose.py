@@ -605,6 +605,7 @@ class Bench:
         table: dict[str, list[Cell]] = {
             "id": [f"r{number}-{place:0{len(str(count))}}" for place in range(1, count + 1)],
             "item": [science.items.text(item) for item in plate.items],
+            **science.items.readable_columns(plate.items),
         }
         if reference is not None:
             table[name_column(reference)] = [variants_of(science).name_of(reference, item) for item in plate.items]

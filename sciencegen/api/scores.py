@@ -59,7 +59,11 @@ class ScoreTexts(InDomain):
         columns = [book.resolve(name).score(items) if items else [] for name in self.names]
         rows = iter(zip(*columns, strict=True) if columns else [()] * len(items))
         text = domain.items.text if self.whole else partial(plain_text, self.domain)
-        return [item if isinstance(item, Refusal) else (text(item), next(rows)) for item in parsed]
+        told = domain.items.readable.values()
+        return [
+            item if isinstance(item, Refusal) else (text(item), next(rows), [cell(item) for cell in told])
+            for item in parsed
+        ]
 
 
 @dataclass(frozen=True)
@@ -158,13 +162,14 @@ class Scoring:
     column of names relative to a wild type if there is one, and the input's columns with names other than these."""
 
     def __init__(self, task: ScoringTask, rows: Iterable[Row]) -> None:
-        self.task, science = task, domain_of(task.domain)
+        self.task, self.science = task, (science := domain_of(task.domain))
         extra = [*with_annotations(task.names, task.predictors), *(columns_of([]) if task.region else ())]
         peeked = list(islice(rows := iter(rows), PEEK_ROWS))
         self.rows = chain(peeked, rows)
         named = ["id"] if any(row.id for row in peeked) else []
         self.variants = names_of(science, task.wild_type)
-        known = ["item", "line", *([] if self.variants is None else [NAME_COLUMN]), *named, *extra]
+        readable = [name for name in science.items.readable if not any(name in row.cells for row in peeked)]
+        known = ["item", *readable, "line", *([] if self.variants is None else [NAME_COLUMN]), *named, *extra]
         self.own = own_columns((row.cells for row in peeked), known, ("item", "id", NAME_COLUMN))
         hidden = tuple(name for name in _columns_of_items(science, peeked) if name in extra)
         self.own = replace(self.own, lost=(*self.own.lost, *hidden))
@@ -224,7 +229,7 @@ class Scoring:
             return [next(own.get(name, scores)) for name in self.task.names]
 
         written = iter(texts if self.task.whole else [plain_text(self.task.domain, item) for item in items])
-        return [(next(written), whole(iter(one[1]))) if isinstance(one, tuple) else one for one in results]
+        return [(next(written), whole(iter(one[1])), one[2]) if isinstance(one, tuple) else one for one in results]
 
     def _chunk(self, rows: Sequence[Row], results: Sequence[Any]) -> ScoredChunk:
         values: dict[str, list[Any]] = {name: [] for name in self.columns}
@@ -241,8 +246,11 @@ class Scoring:
                 continue
             self.scored += 1
             self.left_out.look([row])
-            text, scores = result
+            text, scores, told = result
             values["item"].append(text)
+            for name, cell in zip(self.science.items.readable, told, strict=True):
+                if name in self.ours:
+                    values[name].append(cell)
             values["line"].append(row.line)
             if "id" in self.ours:
                 values["id"].append(row.id)

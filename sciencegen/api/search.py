@@ -13,7 +13,7 @@ import numpy as np
 
 from sciencegen.api.criteria import Condition, OracleBook, requested_rows
 from sciencegen.api.models.folder import LoadedModel
-from sciencegen.api.predictors.folder import find_predictor, latents_of, read_training_keys
+from sciencegen.api.predictors.folder import find_predictor, latents_of, read_held_out, read_training_keys
 from sciencegen.api.science import ParseAndMeasure, constraint_of, domain_of, parse_texts, plain_name, variants_of
 from sciencegen.api.sources.blocks import ANALOGUES
 from sciencegen.api.sources.tables import read_texts
@@ -23,7 +23,7 @@ from sciencegen.data.threads import worker_count
 from sciencegen.data.workers import is_refusal, map_chunks_killable
 from sciencegen.domains.base import Domain
 from sciencegen.domains.capabilities import BlockMoves, Reference
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.items import Cell, Item, Refusal
 from sciencegen.latent.space import Drafts
 from sciencegen.optimization.goals import Goal
@@ -496,7 +496,7 @@ def candidates_table(
     table: dict[str, list[Any]] = {"rank": list(range(1, len(items) + 1))}
     table["id"] = [f"candidate-{rank}" for rank in table["rank"]]
     table["item"] = [domain.items.text(item) for item in items]
-    table |= called(items)
+    table |= domain.items.readable_columns(items) | called(items)
     for name in names:
         table |= score_columns(name, [evaluation.scores[name] for evaluation in picked])
     for name, oracle in further.items():
@@ -536,6 +536,7 @@ def trace_table(traces: Mapping[str, Sequence[Evaluation]]) -> dict[str, list[An
 def scored_table(domain: Domain, trace: Sequence[Evaluation], names: Sequence[str]) -> dict[str, list[Any]]:
     """All scored items, in the order of calls."""
     table: dict[str, list[Any]] = {"call": [e.call for e in trace], "item": [domain.items.text(e.item) for e in trace]}
+    table |= domain.items.readable_columns([one.item for one in trace])
     for name in names:
         values = [evaluation.scores[name].value for evaluation in trace]
         table[name] = [float("nan") if value is None else value for value in values]
@@ -609,6 +610,32 @@ def judged_by_intervals(goals: Sequence[Goal], table: Mapping[str, Sequence[Any]
     """A note on which end of an interval was used for each goal."""
     ends = [f"'{goal.text}' by {_end(goal)}" for goal in goals if not goal.in_domain and f"{goal.name}_lower" in table]
     return [f"goals were judged by the worse end of the interval: {', '.join(ends)}"] if ends else []
+
+
+def too_narrow(goals: Sequence[Goal], predictors: Mapping[str, str]) -> list[str]:
+    """Notes, before a search that is judged by intervals, on ranges that are narrower than most of a predictor's
+    intervals of left-out rows. predictors: name -> folder; those that keep no such rows are left out."""
+    notes = []
+    for goal in goals:
+        room = goal.high - goal.low
+        if goal.name not in predictors or not goal.is_constraint or not math.isfinite(room):
+            continue
+        try:
+            found = read_held_out(find_predictor(predictors[goal.name]), "random", 0.9)
+        except SciencegenError:
+            continue
+        widths = np.asarray(found.upper) - np.asarray(found.lower)
+        there = (goal.low <= np.asarray(found.predicted)) & (np.asarray(found.predicted) <= goal.high)
+        widths = widths[there] if there.any() else widths
+        if np.median(widths) > room:
+            where = " predicted there" if there.any() else ""
+            notes.append(
+                f"'{goal.text}' can hardly be met: the whole interval of a prediction must lie in this range of "
+                f"{room:.3g}, and of {len(widths)} left-out rows{where} {np.mean(widths <= room):.0%} were so narrow "
+                f"(median width {np.median(widths):.3g}). `--set lower_bounds=false` judges by the value alone; or "
+                "widen the range, or give one end only"
+            )
+    return notes
 
 
 def _end(goal: Goal) -> str:

@@ -226,6 +226,8 @@ def evaluated(
             f"{split}: Spearman {one.spearman:.3g}, error {one.rmse:.3g} (guessing the mean: {one.baseline_rmse:.3g}), "
             f"{one.level:.0%} intervals hold {one.coverage:.0%}"
         )
+        for note in one.notes:
+            log(f"note: {note}")
     write_held_out(run.path, found)
     return {split: one.figures() for split, one in found.items()}
 

@@ -83,7 +83,7 @@ class GenerateFurther(Further):
         gt=0,
         le=1,
         description="Noise of --vary, above 0 (no change) to 1 (nothing is left of the item), of molecules in place of "
-        "--similarity. [default: 0.3 of backbones]",
+        "--similarity. [default: 0.3 of backbones, 0.75 of crystals]",
     )
     noise_free: bool = Field(False, description="Write items without the instrument's PSF and noise (galaxies).")
     symmetry: str | None = Field(

@@ -60,7 +60,8 @@ class OptimizeFurther(Further):
         None,
         ge=0,
         le=1,
-        description="Largest similarity of two candidates. [default: 0.7; galaxies: 0.95; proteins: 1]",
+        description="Largest similarity of two candidates. [default: 0.7; crystals: 0.9; galaxies: 0.95; arrays: 0.99; "
+        "proteins: 1]",
     )
     maximum_share: float | None = Field(
         None,

@@ -172,6 +172,9 @@ class ItemIO:
     given : frozenset of str
         Properties whose values in a file are preferred to measured ones (galaxies: values without noise); prepared
         data hold the file's value if there is one.
+    readable : mapping
+        Name of a column -> the cell that tells a reader what an item is (crystals: the formula), None if unknown.
+        Tables of results have these columns after the item, unless a table that is read has its own.
     labels : mapping
         Name of a label (proteins: `taxon`) -> function that finds it in an item's name, "" if there is none.
     simulate : (settings, seed, start, stop) -> rows, optional
@@ -191,11 +194,16 @@ class ItemIO:
     left_out: Callable[[str], str] = lambda text: ""
     repeats: bool = False
     given: frozenset[str] = frozenset()
+    readable: Mapping[str, Callable[[Any], Cell]] = field(default_factory=dict)
     labels: Mapping[str, Callable[[str], str]] = field(default_factory=dict)
     simulate: Callable[[Mapping[str, object], int, int, int], list[tuple[str, dict[str, float]]]] | None = None
 
     def __post_init__(self) -> None:
         _set_defaults(self, key=ItemIO._text_as_key, read=ItemIO._read_table, write=ItemIO._write_table)
+
+    def readable_columns(self, items: Sequence[Item]) -> dict[str, list[Cell]]:
+        """The columns `readable` of items."""
+        return {name: [cell(item) for item in items] for name, cell in self.readable.items()}
 
     def texts_in(self, source: str) -> list[str]:
         """The items in the file with this name, as texts; otherwise the text itself."""

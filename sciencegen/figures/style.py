@@ -4,7 +4,7 @@ a colour deficiency can tell apart."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ STYLE: dict[str, Any] = {
     "figure.dpi": 150,
 }
 
+SAVED: dict[str, Any] = {
+    "savefig.dpi": 300,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sciencegen",
+    "pdf.fonttype": 42,  # TrueType; many journals refuse matplotlib's default, Type 3
+    "ps.fonttype": 42,
+}
+
 
 def styled(make: Callable[P, Figure]) -> Callable[P, Figure]:
     """A function whose figure has this style, whatever the caller's own settings of matplotlib."""
@@ -62,11 +70,23 @@ def styled(make: Callable[P, Figure]) -> Callable[P, Figure]:
     return call
 
 
+@cache
+def saved_figure() -> type[Figure]:
+    """The class of figures whose fonts and resolution in files don't depend on the caller's settings of matplotlib."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    class SavedFigure(Figure):
+        def savefig(self, *arguments: object, **options: object) -> None:
+            with matplotlib.rc_context(SAVED):  # type: ignore[arg-type]
+                super().savefig(*arguments, **options)  # type: ignore[arg-type]
+
+    return SavedFigure
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, which no window shows. width, height: inches."""
-    from sciencegen.figures.saved import SavedFigure
-
-    return SavedFigure(figsize=(width, height), layout="constrained")
+    return saved_figure()(figsize=(width, height), layout="constrained")
 
 
 def single_axes(width: float = COLUMN, height: float = 2.6) -> tuple[Figure, Axes]:

@@ -17,6 +17,8 @@ from sciencegen.prediction.predictor import Prediction, Predictor, PredictorSett
 from sciencegen.prediction.training_tables import FEWEST_ROWS, Split, TrainingTables, below_cut, has_cut, split_folds
 
 SPLITS = ("random", "grouped")
+MOSTLY = 0.5
+"""Share of rows with one value, above which figures of all rows say little of the others."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,9 @@ class HeldOutEvaluation:
     """Held-out metrics of one kind of split, over all tested rows. baseline_rmse, baseline_mae: of the training mean.
 
     coverage: share of intervals that contain the measured value. in_domain: share of items in the domain; the metrics
-    of these end in `_in_domain`. measured, predicted, lower, upper, inside, row: the data behind the metrics.
+    of these end in `_in_domain`. commonest: share of rows with the commonest measured value. others: number of rows
+    with another one; coverage_of_others: of these. measured, predicted, lower, upper, inside, row: the data behind the
+    metrics.
     """
 
     split: str
@@ -41,12 +45,27 @@ class HeldOutEvaluation:
     in_domain: float
     rmse_in_domain: float
     coverage_in_domain: float
+    commonest: float
+    others: int
+    coverage_of_others: float
     measured: Float[np.ndarray, " test"]
     predicted: Float[np.ndarray, " test"]
     lower: Float[np.ndarray, " test"]
     upper: Float[np.ndarray, " test"]
     inside: Bool[np.ndarray, " test"]
     row: Int[np.ndarray, " test"]
+
+    @property
+    def notes(self) -> list[str]:
+        """That most rows have one value, and what intervals are worth for the others."""
+        if self.commonest <= MOSTLY or not self.others:
+            return []
+        value, counts = np.unique(self.measured, return_counts=True)
+        return [
+            f"{self.split}: {self.commonest:.0%} of {self.rows} rows have the value {value[counts.argmax()]:g}; "
+            f"{self.level:.0%} intervals hold {self.coverage_of_others:.0%} of the {self.others} rows with another "
+            "value: the figures of all rows say little of these"
+        ]
 
     def figures(self) -> dict[str, Any]:
         """The numbers without the arrays, for metrics.json."""
@@ -204,6 +223,9 @@ def summarize(
     figures = {name: metric(measured, predicted.mean) for name, metric in REGRESSION_METRICS.items()}
     of_inside = lambda figure: figure(inside) if inside.any() else float("nan")  # noqa: E731
     rmse = REGRESSION_METRICS["rmse"]
+    values, counts = np.unique(measured, return_counts=True)
+    others = measured != values[counts.argmax()]
+    held = (predicted.lower <= measured) & (measured <= predicted.upper)
     return HeldOutEvaluation(
         split=split,
         rows=len(measured),
@@ -216,6 +238,9 @@ def summarize(
         in_domain=float(inside.mean()),
         rmse_in_domain=of_inside(lambda i: rmse(measured[i], predicted.mean[i])),
         coverage_in_domain=of_inside(lambda i: interval_coverage(measured[i], predicted.lower[i], predicted.upper[i])),
+        commonest=float(1 - others.mean()),
+        others=int(others.sum()),
+        coverage_of_others=float(held[others].mean()) if others.any() else float("nan"),
         measured=measured,
         predicted=predicted.mean,
         lower=predicted.lower,

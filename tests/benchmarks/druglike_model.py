@@ -3,12 +3,13 @@
     python tests/benchmarks/druglike_model.py rows druglike.tsv.gz moses.csv zinc.csv --without ligands.csv -o work
     python tests/benchmarks/druglike_model.py train work                # goes on where it was stopped
     python tests/benchmarks/druglike_model.py train work --decay 3000   # its end: the rate falls to zero
+    python tests/benchmarks/druglike_model.py train work --start molecules --rate 3e-4 --long 3   # from a shipped model
     python tests/benchmarks/druglike_model.py finish work
 
 `rows` takes tables or lists of SMILES; molecules of --without stay out, also with other stereochemistry, and of the
 first table 3,000 are held out for tests and 3,000 for validation. `finish` fits the prior to codes of ordinary
 molecules (`is_ordinary`) and a few of any, so that draws are what a chemist would order, and writes the folder
-work/model.
+work/model. With --start, `rows` needs the same option, for the vocabulary.
 
 The loss is that of `LatentPriorVAE`, its estimates of properties learned from the 500,000 molecules whose properties
 `rows` measures, and two terms with an analogue x' of each molecule x at a Tanimoto similarity s:
@@ -40,7 +41,7 @@ from rdkit.Chem import rdFingerprintGenerator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sciencegen.api.models.folder import save_model
+from sciencegen.api.models.folder import load_model, save_model
 from sciencegen.batch import Batch
 from sciencegen.domains import standardization
 from sciencegen.domains.molecules.alerts import (
@@ -120,7 +121,7 @@ def smiles_of(path: Path) -> list[str]:
     return table[next(name for name in table if str(name).lower() == "smiles")].astype(str).str.strip().tolist()
 
 
-def make_rows(sources: list[Path], without: list[Path], folder: Path, count: int) -> None:
+def make_rows(sources: list[Path], without: list[Path], folder: Path, count: int, start: str | None = None) -> None:
     rng = np.random.default_rng(47)
     folder.mkdir(parents=True, exist_ok=True)
     with Pool() as pool:
@@ -139,7 +140,9 @@ def make_rows(sources: list[Path], without: list[Path], folder: Path, count: int
         weight = np.where(rows["source"] == 0, 3.0, 1.0)
         some = rng.choice(len(rows), min(LEARNED_FROM, len(rows)), replace=False, p=weight / weight.sum())
         spelled = [*(characters(rows["smiles"][row]) for row in some), *([one] for one in CHARACTERS)]
-        groups = learn_groups(spelled, MERGES)
+        groups = (
+            load_model("molecules", start).representation.vocabulary.groups if start else learn_groups(spelled, MERGES)
+        )
         fingerprints = np.stack(pool.map(bits, rows["smiles"], 2000))
         share = np.array(SHARES)[rows["source"]] / np.bincount(rows["source"], minlength=3)[rows["source"]]
         chosen = np.sort(rng.choice(len(rows), min(count, len(rows)), replace=False, p=share / share.sum()))
@@ -211,10 +214,12 @@ class Rows:
     chosen: np.ndarray
     values: np.ndarray
     source: np.ndarray
+    long: float = 0.0
 
     def __post_init__(self) -> None:
         self.length = np.diff(self.offset)
         weight = np.array(WEIGHTS)[self.source] * (self.length <= LENGTH - 4)
+        weight *= np.clip(self.length / np.median(self.length), 0.3, 2.5) ** self.long
         self.cumulative = np.cumsum(weight) / weight.sum()
         self.scaled = standardization.fit(self.values.astype(float), CONDITIONS)
         self.standard = np.full((len(weight), len(CONDITIONS)), np.nan, np.float32)
@@ -247,9 +252,9 @@ class Rows:
         return Batch({"tokens": tokens}, mask, torch.from_numpy(self.standard[rows]))
 
 
-def read_rows(folder: Path) -> Rows:
+def read_rows(folder: Path, long: float = 0.0) -> Rows:
     with np.load(folder / "rows.npz") as found:
-        return Rows(**found, source=pd.read_csv(folder / "rows.csv")["source"].to_numpy())
+        return Rows(**found, source=pd.read_csv(folder / "rows.csv")["source"].to_numpy(), long=long)
 
 
 # Training.
@@ -279,8 +284,21 @@ class Network(nn.Module):
         return (own * batch.mask).sum(1)
 
 
-def loss_of(network: Network, rows: Rows, pairs: Pairs, beta: float, gen: torch.Generator) -> dict[str, Tensor]:
-    """The terms of the loss by name, in nats."""
+def unfolded(name: str, network: Network) -> None:
+    """Take the weights of a shipped model, whose decoder reads the similarity as known: the inverse of `folded`."""
+    trained, state = load_model("molecules", name).model.state_dict(), network.state_dict()
+    for key, value in state.items():
+        given = trained[key].float()
+        if value.shape != given.shape:
+            given = functional.pad(given, (0, 1))
+        value.copy_(given)
+    network.load_state_dict(state)
+
+
+def loss_of(
+    network: Network, rows: Rows, pairs: Pairs, beta: float, gen: torch.Generator, told: float = 0.5
+) -> dict[str, Tensor]:
+    """The terms of the loss by name, in nats. told: share of the rows whose decoder reads the similarity."""
     own, other, alike = pairs
     count, half = len(own), (len(own) + 1) // 2
     batch = rows.batch(np.concatenate([own, other]))
@@ -293,7 +311,7 @@ def loss_of(network: Network, rows: Rows, pairs: Pairs, beta: float, gen: torch.
     toward = math.sqrt(CODE) * functional.normalize(there - here, dim=1, eps=1e-3)
     share, noise = torch.rand(half, 1, generator=gen), torch.randn(here.shape, generator=gen)
     step = (1 - moved**2).sqrt() * here + moved * (share * toward + (1 - share**2).sqrt() * noise)
-    known = (torch.rand(2 * count + half, generator=gen) < 0.5).float()
+    known = (torch.rand(2 * count + half, generator=gen) < told).float()
     similarity = torch.cat([torch.ones(2 * count), torch.from_numpy(alike[:half]).float()])
     written = torch.cat([torch.arange(2 * count), count + torch.arange(half)])
     level = torch.stack([known * similarity, known], 1)
@@ -315,12 +333,15 @@ def loss_of(network: Network, rows: Rows, pairs: Pairs, beta: float, gen: torch.
     }
 
 
-def train(folder: Path, rate: float, decay: int, steps: int) -> None:
-    """Checkpoints every 1,000 steps. decay: steps from now on in which the rate falls to zero; then it ends."""
+def train(folder: Path, rate: float, decay: int, steps: int, start: str | None, long: float) -> None:
+    """Checkpoints every 1,000 steps. decay: steps from now on in which the rate falls to zero; then it ends. start: a
+    shipped model to start from, of which the decoder always reads the similarity. long: of `Rows`."""
     vocabulary = Vocabulary(json.loads((folder / "groups.json").read_text()), FIRST_TOKEN)
-    rows, state = read_rows(folder), folder / "last.pt"
+    rows, state = read_rows(folder, long), folder / "last.pt"
     torch.manual_seed(0)
     network, done = Network(len(vocabulary)), 0
+    if start:
+        unfolded(start, network)
     optimizer = torch.optim.AdamW(network.parameters(), rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     average = {name: value.clone() for name, value in network.state_dict().items()}
     if state.exists():
@@ -337,9 +358,10 @@ def train(folder: Path, rate: float, decay: int, steps: int) -> None:
         falling = 1 - (step - done) / decay if decay else 1.0
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1, (step + 1) / WARMUP) * falling
-        beta = min(BETA, 0.01 + (BETA - 0.01) * step / RISE)
+        beta = BETA if start else min(BETA, 0.01 + (BETA - 0.01) * step / RISE)
+        gen = torch.Generator().manual_seed(step)
         with torch.autocast("cpu", torch.bfloat16):
-            terms = loss_of(network, rows, batches[place], beta, torch.Generator().manual_seed(step))
+            terms = loss_of(network, rows, batches[place], beta, gen, 1.0 if start else 0.5)
         optimizer.zero_grad()
         torch.stack([*terms.values()]).sum().backward()
         if torch.isfinite(nn.utils.clip_grad_norm_(network.parameters(), 20.0)):
@@ -449,6 +471,9 @@ def main() -> None:
     rows.add_argument("-o", "--output", type=Path, required=True)
     for command in (training, ending):
         command.add_argument("folder", type=Path)
+    for command in (rows, training):
+        command.add_argument("--start", help="a shipped model that is trained further")
+    training.add_argument("--long", type=float, default=0.0, help="power of the length in a row's share")
     training.add_argument("--rate", type=float, default=1e-3)
     training.add_argument("--decay", type=int, default=0)
     training.add_argument("--steps", type=int, default=10_000)
@@ -456,9 +481,9 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     if chosen.command == "rows":
-        make_rows(chosen.sources, chosen.without, chosen.output, chosen.molecules)
+        make_rows(chosen.sources, chosen.without, chosen.output, chosen.molecules, chosen.start)
     elif chosen.command == "train":
-        train(chosen.folder, chosen.rate, chosen.decay, chosen.steps)
+        train(chosen.folder, chosen.rate, chosen.decay, chosen.steps, chosen.start, chosen.long)
     else:
         finish(chosen.folder, chosen.steps)
 

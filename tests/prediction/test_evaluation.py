@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from sciencegen.prediction import EvaluationPlan, PredictorSettings, TrainingTables, evaluate_predictor
+from sciencegen.prediction.evaluation import summarize
+from sciencegen.prediction.predictor import Prediction
 from tests.prediction.known_truth import QUICK, table
 
 
@@ -40,3 +42,13 @@ def test_without_groups_there_is_no_grouped_split():
     features, values = table(60, 0)
     tables, plan = TrainingTables(features, values), EvaluationPlan(repeats=1)
     assert set(evaluate_predictor(tables, QUICK, np.random.default_rng(0), plan)) == {"random"}
+
+
+def test_intervals_are_counted_apart_where_most_rows_have_one_value():
+    measured = np.array([0.0] * 8 + [1.0, 2.0])
+    low, high = np.zeros(10) - 0.5, np.array([0.5] * 9 + [2.5])
+    told = Prediction(np.zeros(10), low, high, np.ones(10, bool), np.zeros(10))
+    found = summarize("random", measured, told, np.zeros(10), 0.9, np.arange(10))
+    assert (found.commonest, found.others, found.coverage_of_others) == (pytest.approx(0.8), 2, 0.5)
+    assert "80% of 10 rows have the value 0; 90% intervals hold 50% of the 2 rows" in found.notes[0]
+    assert not summarize("random", np.arange(10.0), told, np.zeros(10), 0.9, np.arange(10)).notes

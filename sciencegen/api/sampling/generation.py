@@ -418,7 +418,10 @@ class Generation:
     def cells(self, text: str, values: Sequence[Cell]) -> dict[str, Cell]:
         """A row, by column."""
         called = [names[0] for names in self.naming([text]).values()]
-        return dict(zip(self.columns, [text, *called, *values, *self._described(text)], strict=True))
+        readable = self.model.domain.items.readable
+        item = self.model.domain.items.parse(text) if readable else None
+        told = [None if isinstance(item, Refusal) else cell(item) for cell in readable.values()]
+        return dict(zip(self.columns, [text, *told, *called, *values, *self._described(text)], strict=True))
 
     def _described(self, text: str) -> Sequence[Cell]:
         """The cells of a task about a draw, empty for one that is no item."""

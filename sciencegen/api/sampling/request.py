@@ -519,7 +519,8 @@ class DrawRequest(Asked):
     def columns(self) -> list[str]:
         how = [] if self.blocks is None else [*self.blocks.columns, DRAW, SIMILARITY]
         about = self.task.columns if isinstance(self.task, DescribesDraws) else ()
-        return ["item", *name_columns(self.model.representation)([]), *self.values, *how, *about]
+        readable = self.model.domain.items.readable
+        return ["item", *readable, *name_columns(self.model.representation)([]), *self.values, *how, *about]
 
     @property
     def observes(self) -> bool:

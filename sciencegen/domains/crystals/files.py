@@ -36,12 +36,13 @@ from sciencegen.domains.crystals.formats import (
 )
 from sciencegen.domains.crystals.geometry import (
     average_distances,
+    named_space_group,
     pair_distances,
     reduced,
     require,
     shortest_distance,
 )
-from sciencegen.domains.crystals.items import PREFIX, Crystal, parse_text, text
+from sciencegen.domains.crystals.items import PREFIX, Crystal, in_nanometres, parse_text, text
 from sciencegen.domains.text_files import check_exists, ending, lines
 from sciencegen.errors import ConfigError, DataError, SciencegenError
 from sciencegen.items import REFUSED_ROW, Cell, Origin, Refusal, Row, number_of
@@ -104,7 +105,7 @@ def crystal_of(found: InCell | Refusal) -> Crystal | Refusal:
     if not len(found.numbers):
         return Refusal("no atoms")
     if not np.all(np.isfinite(found.lattice)) or not abs(np.linalg.det(found.lattice)) > 0.1 * len(found.numbers):
-        return Refusal("a flat cell")
+        return Refusal(f"a flat cell{in_nanometres(np.linalg.norm(found.lattice, axis=1))}")
     item = reduced(found.lattice, found.numbers, found.places)
     if isinstance(item, Crystal) and (closest := shortest_distance(item)) < CLOSEST:
         return Refusal(f"overlapping atoms: two are {closest:.2f} Å apart")
@@ -353,8 +354,9 @@ def _word(cell: Cell) -> str:
 
 
 ITEMS = ItemIO(
-    parse=parse, text=text, key=key, columns=ITEM_COLUMNS, formats=FORMATS, read=read, write=write, reads_folders=True
-)
+    parse=parse, text=text, key=key, columns=ITEM_COLUMNS, formats=FORMATS, read=read, write=write, reads_folders=True,
+    readable={"formula": reduced_formula, "space_group_symbol": lambda item: named_space_group(item)[1]},
+)  # fmt: skip
 
 
 # Objects of ASE and pymatgen.

@@ -112,12 +112,18 @@ def operations(item: Crystal) -> tuple[Float[np.ndarray, "operation 3 3"], Int[n
 
 
 @lru_cache(maxsize=100_000)
+def named_space_group(item: Crystal, tolerance: float = SYMMETRY) -> tuple[int, str | None]:
+    """Number and Hermann-Mauguin symbol of the space group by spglib; (0, None) without it, or if it finds none."""
+    found = None if find_spec("spglib") is None else symmetry_dataset(item, tolerance)
+    return (0, None) if found is None else (int(found.number), str(found.international))
+
+
 def space_group(item: Crystal, tolerance: float = SYMMETRY) -> int:
-    """Number of the space group by spglib; a ValueError if it finds none."""
-    found = symmetry_dataset(item, tolerance)
-    if found is None:
-        raise ValueError("no space group")
-    return int(found.number)
+    """Number of the space group by spglib; a ValueError if there is none."""
+    number, _ = named_space_group(item, tolerance)
+    if not number:
+        raise ValueError("spglib finds no space group, or is missing")
+    return number
 
 
 def reduced(

@@ -140,14 +140,21 @@ def _checked(
     if not ((numbers >= 1) & (numbers <= len(SYMBOLS))).all():
         return Refusal("an atom of no known element")
     if not (LENGTHS[0] <= cell[:3].min() and cell[:3].max() <= LENGTHS[1]):
-        return Refusal(f"a cell with an edge of {cell[:3].min():g} to {cell[:3].max():g} Å")
+        return Refusal(f"a cell with an edge of {cell[:3].min():g} to {cell[:3].max():g} Å{in_nanometres(cell[:3])}")
     volume = float(np.linalg.det(lattice_of(cell)))
     if not volume >= LEAST_VOLUME * len(numbers):
-        return Refusal(f"a flat cell: {volume:.3g} Å³ for {len(numbers)} atoms")
+        return Refusal(f"a flat cell: {volume:.3g} Å³ for {len(numbers)} atoms{in_nanometres(cell[:3])}")
     if (shortest := float(np.linalg.norm(shortest_basis(lattice_of(cell))[0]))) < SHORTEST_VECTOR:
         return Refusal(f"a cell whose atoms repeat every {shortest:.2g} Å")
     places = np.round(places % 1.0, PLACE_DECIMALS) % 1.0
     return Crystal(cell, numbers, places)
+
+
+def in_nanometres(lengths: Float[np.ndarray, "3"]) -> str:
+    """A remedy for a refused cell with edges that are short in ångström, but not in nanometres; else ""."""
+    if not 0.2 <= min(lengths) <= max(lengths) < 2:
+        return ""
+    return "; the lengths look like nm: multiply them by 10, ångström are expected"
 
 
 def text(item: Crystal) -> str:

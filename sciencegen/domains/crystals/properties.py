@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
@@ -53,13 +51,6 @@ def electronegativity_difference(item: Crystal) -> float:
     """Of the most and the least electronegative element (Pauling); NaN if one has no value."""
     values = element_data()["electronegativity"][item.numbers]
     return float(values.max() - values.min())
-
-
-def group_number(item: Crystal) -> float:
-    """The number of the space group; a ValueError without spglib."""
-    if find_spec("spglib") is None:
-        raise ValueError("spglib is missing")
-    return space_group(item)
 
 
 _POSITIVE, _SHARE = (0.0, float("inf")), (0.0, 1.0)
@@ -127,7 +118,7 @@ measure = measure_each({
     "elements": lambda item: len(np.unique(item.numbers)),
     "volume_per_atom": lambda item: item.volume / len(item),
     "density": density,
-    "space_group": group_number,
+    "space_group": space_group,
     "packing_fraction": packing_fraction,
     "shortest_distance": shortest_distance,
     "shortest_bond": shortest_bond,

@@ -225,6 +225,9 @@ UNSTABLE = {
     "amine beside the acylated nitrogen of a ring [C, 11; B]": (
         f"[CX4;r5,r6](!@[{AMINE},{ANILINE}])@[NX3;$(N!@[C,S,P]=[O,S,N])]"
     ),
+    "amine and acylated nitrogen at one carbon of their ring [C, 11; B]": (
+        f"[CX4;r5,r6;!H0](@[{AMINE}])@[NX3;$(N!@[C,S,P]=[O,S,N])]"
+    ),
     "hydrazine and oxygen or amine at one carbon [C, 11]": f"[CX4]([{_HYDRAZINE}])[OX2,{AMINE},{ANILINE}]",
     "azetine [M, 4]": "[$([NX3;r4]1[CX3;r4]=[CX3;r4][CX4]1),$([NX2;r4]1=[CX3;r4][#6][#6]1)]",
     "3H-pyrrole [C, 29]": "[$([NX2;r5]1=[CX3][CX4;!R2][CX3]=[CX3]1),$([NX2;r5]1=[CX3][CX3]=[CX3][CX4;!R2]1)]",
@@ -379,6 +382,10 @@ REACTIVE = {
     "N-sulfonyl pyridone or its like [C, 10]": "[nX3;r6;$(n:c=[O,S])][SX4](=O)=O",
     "sulfinate ester [M, 16]": "[SX3](=O)([OX2][#6])[#6]",
     "O-acyl hydroxylamine with alkyl and N-H [M, 18]": "[CX4][NX3;H1][OX2][CX3]=[O,S]",
+    "carbamate of nitrophenol, pyridin-2-ol or pyridin-4-ol [C, 10]": (
+        "[NX3][CX3](=O)[OX2][$(c1ccncc1),$(c1ncccc1),$(c1ccc([N+](=O)[O-])cc1),$(c1c([N+](=O)[O-])cccc1)]"
+    ),
+    "arylidene malononitrile [H, W]": "[CX3;!H0](a)=[CX3](C#N)C#N",
     "carbamate or ester of an N-hydroxy lactam [H]": "[$([nX3]:c=O),$([NX3](C=O)C=O)][OX2][CX3]=O",
     "open enol ether of an alkyl group [C, 20]": (
         f"[CX3;{_NO_ACCEPTOR_DOUBLE_BOND};!R;!$(C-a)]=;!@[CX3;{_NO_ACCEPTOR_AT};!R][OX2H0][CX4]"

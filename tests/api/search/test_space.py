@@ -5,13 +5,14 @@ import pytest
 from pointclouds import DOMAIN as CLOUDS
 
 from sciencegen.api.models.folder import load_model
-from sciencegen.api.search import search_space, start_items
+from sciencegen.api.search import search_space, start_items, too_narrow
 from sciencegen.domains import load_domain
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 from sciencegen.latent.explorer import LatentSpace
+from sciencegen.optimization.goals import parse_goal
 
 WILD = Reference("MKVLAW", 2)
 
@@ -89,3 +90,11 @@ def test_a_file_stands_for_its_items(tmp_path):
 def test_a_file_that_is_not_there_is_no_item(domain, file):
     with pytest.raises(DataError, match=f"Expected an item or a file of items for `start`, found no file '{file}'"):
         start_items(load_domain(domain), [file])
+
+
+def test_a_range_narrower_than_intervals_there_is_told(tmp_path):
+    rows = "\n".join(f"random,{row},{row},{row},{row - 1},{row + 1},true" for row in range(9))
+    (tmp_path / "held_out.csv").write_text(f"split,row,measured,predicted,lower,upper,in_domain\n{rows}\n")
+    narrow, wide = (too_narrow([parse_goal(f"gap in {ends}")], {"gap": str(tmp_path)}) for ends in ("2..3", "2..5"))
+    assert "of 2 left-out rows predicted there 0% were so narrow" in narrow[0]
+    assert wide == []

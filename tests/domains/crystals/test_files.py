@@ -207,3 +207,11 @@ def test_shortest_vectors_don_t_depend_on_the_basis():
             other[first] += generator.integers(-3, 4) * other[second]
         lengths = [np.linalg.norm(shortest_basis(one), axis=1) for one in (lattice, other @ lattice)]
         np.testing.assert_allclose(*lengths, rtol=1e-6)
+
+
+def test_a_cell_in_nanometres_is_told():
+    atoms = " Na 0 0 0\n Cl 0.5 0.5 0.5\n"
+    lengths = "".join(f"_cell_length_{axis} 0.564\n" for axis in "abc")
+    places = "loop_\n_atom_site_type_symbol\n" + "".join(f"_atom_site_fract_{axis}\n" for axis in "xyz")
+    for given in (f"data_nm\n{lengths}{places}{atoms}", "crystal:0.564 0.564 0.564 90 90 90|Na 0 0 0|Cl 0.5 0.5 0.5"):
+        assert "look like nm: multiply them by 10" in parse(given).reason

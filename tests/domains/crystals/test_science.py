@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+import sciencegen as sg
 from sciencegen.domains import load_domain
 from sciencegen.domains.crystals.elements import (
     counts_of,
@@ -128,3 +129,11 @@ def test_a_picture_has_the_atoms_on_all_faces():
     balls = [one for one in picture.iter() if one.tag.endswith("circle") and one.get("stroke") == "#333"]
     assert len(balls) == 8 + 1 + 6 + 3  # eight corners, the centre, six faces, the legend
     assert viewer_record(PEROVSKITE).splitlines()[0] == "15"
+
+
+def test_tables_name_crystals_unless_they_have_such_a_column(tmp_path):
+    table = tmp_path / "own.csv"
+    table.write_text(f"item,formula\n{text(SALT)},halite\n")
+    own, ours = sg.score("crystals", table, "atoms", threads=1), sg.score("crystals", [SALT], "atoms", threads=1)
+    assert ours.table[["formula", "space_group_symbol"]].to_numpy().tolist() == [["NaCl", "Fm-3m"]]
+    assert own.table["formula"].tolist() == ["halite"]

@@ -61,6 +61,8 @@ EXAMPLES = {
     "N-sulfonyl pyridone": "CS(=O)(=O)n1ccccc1=O",
     "sulfinate": "CCOS(=O)c1ccccc1",
     "O-acyl hydroxylamine": "CC(C)NOC(C)=O",
+    "carbamate of nitrophenol": "CNC(=O)Oc1ccncc1",
+    "arylidene malononitrile": "N#CC(C#N)=Cc1ccccc1",
     "carbamate or ester": "CNC(=O)On1ccccc1=O",
     "open enol ether": "C=CC=COCC",
 }
