@@ -10,6 +10,7 @@ from pointclouds import CODEC, DOMAIN
 
 from sciencegen.domains.arrays import ArrayCodec, array_items, array_recipe
 from sciencegen.domains.base import ItemIO
+from sciencegen.domains.capabilities import TaskSettings
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 
@@ -162,3 +163,96 @@ def test_labels_that_are_classes_are_given_as_in_the_data():
     filled = model.infer_condition(batch).numpy() * fitted.moments[1] + fitted.moments[0]
     assert filled[0, 0] in (1.0, 3.0)
     assert filled[1, 0] == 3.0
+
+
+# Typed numbers: a real one, a count, a class and an ordered class.
+
+KINDS = ("real", "count", "categorical", "ordered")
+TYPED = ArrayCodec(array_items((4,), 3), array=lambda item: np.ravel(item), item=lambda vector: vector.reshape(1, 4))
+
+
+def typed_texts(count=200):
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 3, count)
+    columns = (
+        rng.normal(5 * kind, 1),
+        rng.poisson(1 + 4 * kind),
+        kind,
+        np.clip(kind + rng.integers(0, 2, count), 0, 3),
+    )
+    return [
+        " ".join(f"{x:.3f}" if at == 0 else f"{int(x)}" for at, x in enumerate(row))
+        for row in zip(*columns, strict=True)
+    ], kind
+
+
+@pytest.fixture(scope="module")
+def typed():
+    """A recipe of typed numbers, what it learned of the classes, and its trained model."""
+    recipe = array_recipe(TYPED, conditions=("kind",), columns=KINDS)
+    texts, kind = typed_texts()
+    fitted = recipe.fit(texts, kind[:, None].astype(float), ["kind"])
+    torch.manual_seed(0)
+    model = recipe.build(fitted, recipe.settings(latent=2, width=32))
+    batch = fitted.batch(fitted.encode([TYPED.items.parse(text) for text in texts]), kind[:, None].astype(float))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    for step in range(300):
+        loss = model.loss(batch, step, torch.Generator().manual_seed(step))["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return recipe, fitted, model.eval()
+
+
+def test_typed_numbers_have_likelihoods_of_their_own_and_survive_json(typed):
+    recipe, fitted, model = typed
+    again = recipe.load_representation(json.loads(json.dumps(fitted.to_json())))
+    assert (again.columns, again.likelihoods) == (fitted.columns, fitted.likelihoods)
+    assert fitted.likelihoods[2:] == ("categorical", "discretized_logistic")
+    rebuilt = recipe.build(again, model.settings)
+    rebuilt.load_state_dict(model.state_dict())
+
+
+def test_draws_of_typed_numbers_are_of_their_types_and_obey_a_condition(typed):
+    _, fitted, model = typed
+    for kind in (0, 2):
+        condition = torch.from_numpy(fitted.condition({"kind": kind})).expand(300, 1)
+        noise = torch.randn(300, model.latent_size, generator=torch.Generator().manual_seed(1))
+        rows = np.concatenate(fitted.decode(model.generate(noise, condition)))
+        assert (rows[:, 1:] == rows[:, 1:].round()).all()
+        assert rows[:, 1].min() >= 0
+        assert set(rows[:, 2]) <= {0, 1, 2}
+        assert abs(rows[:, 2].mean() - kind) < 0.3
+
+
+@pytest.mark.parametrize(("text", "reason"), [("1 2.5 1 1", "a whole number from 0 on"), ("1 2 7 1", "one of 0, 1, 2")])
+def test_a_number_of_another_type_is_refused(typed, text, reason):
+    assert reason in typed[1].encode([TYPED.items.parse(text)])[0].reason
+
+
+def test_likelihoods_of_typed_items_are_an_oracle(typed):
+    recipe, fitted, model = typed
+    oracle = recipe.oracles.make(model, fitted, None)["log_likelihood"]
+    usual, odd = (one.value for one in oracle.score([TYPED.items.parse(text) for text in ("5 5 1 1", "5 5 0 3")]))
+    assert usual > odd + 1
+
+
+def test_typed_items_are_varied(typed):
+    recipe, fitted, model = typed
+    near, far = (
+        recipe.tasks.resolve(model, fitted, TaskSettings(vary="5 5 1 1", noise_level=level)) for level in (0.05, 0.9)
+    )
+    noise = torch.randn(100, model.latent_size, generator=torch.Generator().manual_seed(2))
+    start = torch.tensor(fitted.condition({"kind": 1})).expand(100, 1)
+    spread = [np.concatenate(fitted.decode(task.draw(noise, start)))[:, 0].std() for task in (near, far)]
+    assert spread[0] < spread[1]
+    with pytest.raises(DataError, match="one of 0, 1, 2"):
+        recipe.tasks.resolve(model, fitted, TaskSettings(vary="5 5 9 1"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "error"), [(("real",), "4 numbers"), (("real", "count", "category", "real"), "category")]
+)
+def test_types_that_do_not_fit_are_errors(columns, error):
+    with pytest.raises(ConfigError, match=error):
+        TYPED.fit(typed_texts()[0], np.empty((200, 0)), (), columns)
