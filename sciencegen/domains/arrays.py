@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
+from zlib import crc32
 
 import numpy as np
 from jaxtyping import Float
@@ -376,11 +377,8 @@ class ArrayVariationTask:
     level: float
 
     def draw(self, noise: Tensor, condition: Tensor | None = None) -> Batch:
-        """Each row varies one of the items, by its first number."""
-        import torch
-
-        share = torch.special.ndtr(noise[:, 0].cpu().double())
-        chosen = (share * len(self.latents)).long().clamp(max=len(self.latents) - 1)
+        """Each row varies one of the items, by a checksum of its noise."""
+        chosen = [crc32(row.numpy().tobytes()) % len(self.latents) for row in noise.cpu()]
         start = self.latents[chosen].to(noise)
         return self.model.decode((1 - self.level**2) ** 0.5 * start + self.level * noise, condition)
 
@@ -390,9 +388,12 @@ def _variations(model: ArrayVAE, representation: ArrayRepresentation, settings: 
 
     io = representation.codec.items
     items = [io.parse(text) for text in io.texts_given(str(settings.vary), "items to `vary`")]
-    encoded = [item if isinstance(item, Refusal) else representation.encode([item])[0] for item in items]
-    if refused := next((one for one in encoded if isinstance(one, Refusal)), None):
-        raise DataError(f"Expected items to `vary` that the model reads, got one that it can't: {refused.reason}.")
+    encoded = list[np.ndarray]()
+    for item in items:
+        found = item if isinstance(item, Refusal) else representation.encode([item])[0]
+        if isinstance(found, Refusal):
+            raise DataError(f"Expected items to `vary` that the model reads, got one that it can't: {found.reason}.")
+        encoded.append(found)
     if not encoded:
         raise DataError(f"Expected items to `vary` in {settings.vary}, found none.")
     with torch.inference_mode():
