@@ -228,6 +228,9 @@ UNSTABLE = {
     "amine and acylated nitrogen at one carbon of their ring [C, 11; B]": (
         f"[CX4;r5,r6;!H0](@[{AMINE}])@[NX3;$(N!@[C,S,P]=[O,S,N])]"
     ),
+    "amine of a ring and amide at its carbon [C, 11; B]": (
+        f"[CX4;R](@[{AMINE},{ANILINE}])!@[NX3;$(N~[C,S,P]=[O,S,N])]"
+    ),
     "hydrazine and oxygen or amine at one carbon [C, 11]": f"[CX4]([{_HYDRAZINE}])[OX2,{AMINE},{ANILINE}]",
     "azetine [M, 4]": "[$([NX3;r4]1[CX3;r4]=[CX3;r4][CX4]1),$([NX2;r4]1=[CX3;r4][#6][#6]1)]",
     "3H-pyrrole [C, 29]": "[$([NX2;r5]1=[CX3][CX4;!R2][CX3]=[CX3]1),$([NX2;r5]1=[CX3][CX3]=[CX3][CX4;!R2]1)]",

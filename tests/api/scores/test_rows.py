@@ -53,7 +53,7 @@ def test_names_come_along_where_the_first_row_has_none():
 def test_a_score_that_no_item_has_is_told_with_its_reason(monkeypatch):
     def scored(task, texts, **settings):
         good, failed = Score(1.0), Score(None, failure="too wide")
-        yield 0, list(texts), [(CLOUD, [good, failed, failed if row else good]) for row in range(3)]
+        yield 0, list(texts), [(CLOUD, [good, failed, failed if row else good], []) for row in range(3)]
 
     monkeypatch.setattr("sciencegen.api.scores.map_chunks_killable", scored)
     task = ScoringTask("pointclouds", ("height", "width", "depth"))

@@ -81,6 +81,7 @@ EXAMPLES = {
     "imidazolidine": "CN1CCN(C)C1",
     "amine beside": "CC(=O)N1CCCCC1N1CCCC1",
     "amine and acylated nitrogen": "CC(=O)N1CCCN(C)C1",
+    "amine of a ring and amide": "CC(=O)NC1CCCCN1",
     "hydrazine and oxygen": "NNC1CCCCO1",
     "azetine": "CN1C=CC1",
     "3H-pyrrole": "CC1(C)C=CC=N1",
