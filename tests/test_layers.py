@@ -205,8 +205,7 @@ def test_no_domain_imports_another() -> None:
         for name in imports(path):
             parts = name.split(".")
             if parts[:2] == ["sciencegen", "domains"] and len(parts) > 2 and parts[2] in FOLDERS:
-                shared = (own, parts[2]) == ("arrays.py", "tables")  # typed numbers of plugins are columns of tables
-                assert shared or parts[2] == own, f"{path.relative_to(PACKAGE)} must not import {name}"
+                assert parts[2] == own, f"{path.relative_to(PACKAGE)} must not import {name}"
 
 
 def test_the_door_is_light() -> None:

@@ -14,8 +14,17 @@ from jaxtyping import Float
 
 from sciencegen.domains.base import ItemIO
 from sciencegen.domains.capabilities.design import DrawTask, DrawTasks, TaskSettings
+from sciencegen.domains.columns import (
+    CONSTANT,
+    ColumnSchema,
+    Kind,
+    automatic,
+    column_with,
+    load_column,
+    number_column,
+    unfit,
+)
 from sciencegen.domains.recipes import Adaptation, ModelOracles, Recipe, Remember, Representation
-from sciencegen.domains.tables.schema import ColumnSchema, load_column, number_column
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Item, Json, Refusal
 
@@ -29,12 +38,8 @@ if TYPE_CHECKING:
 
 Settings = TypeVar("Settings", bound="ArrayVAESettings")
 
-LOG_LIKELIHOOD = "log_likelihood"
-
 LARGEST = 1e18
 """Greatest magnitude of a number: the square of a greater one overflows in single precision."""
-CONSTANT = 1e-12
-"""A standard deviation below this share of the mean is rounding error."""
 
 
 def array_items(shape: tuple[int, ...], decimals: int = 4, columns: tuple[str, ...] = ("item",)) -> ItemIO:
@@ -128,8 +133,8 @@ class ArrayRepresentation(Representation):
         if isinstance(array, Refusal):
             return array
         for place, (column, x) in enumerate(zip(self.columns, array, strict=False)):
-            if reason := _misfit(column, x):
-                return Refusal(f"number {place + 1} is {x:g}, expected {reason}")
+            if reason := unfit(column, np.array([x])):
+                return Refusal(f"number {place + 1} is {reason[:-1]}")
         standardized = (array - self.values[0]) / self.values[1]
         return too_large(standardized) or standardized.astype(np.float32)
 
@@ -224,7 +229,6 @@ numbers."""
 
 def _typed(name: str, values: Float[np.ndarray, " item"], kind: str) -> tuple[ColumnSchema, str]:
     """The schema of the numbers in one place, and their likelihood, as a table's column has them."""
-    from sciencegen.domains.tables.column_choice import automatic, column_with
     from sciencegen.vae.array_columns import LIKELIHOODS
 
     if kind not in (*KINDS, *LIKELIHOODS):
@@ -232,12 +236,10 @@ def _typed(name: str, values: Float[np.ndarray, " item"], kind: str) -> tuple[Co
     known = values[~np.isnan(values)]
     if not len(known) or known.min() == known.max():
         raise DataError(f"Expected different numbers as {name} of the items, got one or none. Leave that place out.")
-    classes = kind in ("categorical", "bernoulli")
-    levels = np.unique(known) if classes else np.empty(0)
-    if kind != "real" and kind not in LIKELIHOODS and (known != np.round(known)).any():
-        raise DataError(f"Expected whole numbers as {name} of the items ({kind}), got {known[known % 1 != 0][0]:g}.")
-    if kind == "count" and known.min() < 0:
-        raise DataError(f"Expected whole numbers from 0 on as {name} of the items (count), got {known.min():g}.")
+    needed: Kind = "count" if kind == "count" else "whole" if kind in KINDS[1:] else "number"
+    if reason := unfit(ColumnSchema(name, needed), known):
+        raise DataError(f"Expected items that fit the columns, got one whose {name} ({kind}) is {reason[:-1]}.")
+    levels = np.unique(known) if kind in ("categorical", "bernoulli") else np.empty(0)
     column = number_column(name, known, tuple(map(int, levels)), known.tolist())
     if kind == "real":
         column = replace(column, kind="number", decimals=-1)
@@ -245,19 +247,6 @@ def _typed(name: str, values: Float[np.ndarray, " item"], kind: str) -> tuple[Co
     likelihood = automatic(column) if kind in ("real", "count") else chosen
     column_with(column, likelihood)  # raises an error for one that doesn't fit
     return column, likelihood
-
-
-def _misfit(column: ColumnSchema, x: float) -> str:
-    """What a column needs of a number, "" where it has it."""
-    if np.isnan(x) or column.kind == "number":
-        return ""
-    if column.categories:
-        return "" if x in column.categories else f"one of {', '.join(map(str, column.categories[:10]))}"
-    return (
-        ""
-        if x == round(x) and (column.kind != "count" or x >= 0)
-        else "a whole number" + " from 0 on" * (column.kind == "count")
-    )
 
 
 def vector_of(codec: ArrayCodec, item: Item, size: int) -> Float[np.ndarray, " value"] | Refusal:
@@ -331,6 +320,7 @@ def array_recipe(
     >>> representation.decode(model.decode(model.encode(batch)))
     [array([1., 2.])]
     """
+    from sciencegen.domains.likelihoods import LOG_LIKELIHOOD
     from sciencegen.vae.array_vae import ArrayVAESettings
 
     return Recipe(
@@ -412,8 +402,6 @@ def _build(representation: ArrayRepresentation, settings: ArrayVAESettings) -> A
 
 
 def _likelihood_columns(representation: ArrayRepresentation, noise: float) -> list[LikelihoodColumn]:
-    from sciencegen.domains.tables.column_choice import column_with
-
     columns = []
     pairs = zip(representation.columns, representation.likelihoods, representation.values.T.tolist(), strict=False)
     for schema, likelihood, (mean, std) in pairs:

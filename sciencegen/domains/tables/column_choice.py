@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,31 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from sciencegen.domains.tables.rows import number
-from sciencegen.domains.tables.schema import ArraySchema, ColumnSchema, channel_axis, is_series
+from sciencegen.domains.columns import LARGEST_COUNT, NEAR_ZERO, SPREAD, ColumnSchema, automatic, column_with, misfit
+from sciencegen.domains.tables.schema import ArraySchema, channel_axis, is_series
 from sciencegen.errors import ConfigError, unknown_name
-from sciencegen.vae.array_columns import CLASSES, COUNTS, LIKELIHOODS, MULTINOMIAL, ArrayBlock, LikelihoodColumn
-
-NEAR_ZERO = 2
-"""Counts that begin at most here may be Poisson or negative binomial; others are spread around a centre."""
-LARGEST_COUNT = 10_000
-"""Greater whole numbers are learned as real ones, and rounded."""
-SPREAD = 0.8
-"""Variance by mean from which on counts are negative binomial, which has 1 or more given the latent."""
-CLEARLY = 0.1
-"""Nats for each number by which the logarithms must be nearer to a Gaussian."""
-
-
-def automatic(column: ColumnSchema) -> str:
-    """The likelihood for what a column holds."""
-    if column.categories:
-        return "bernoulli" if len(column.categories) == 2 else "categorical"
-    if column.kind in ("count", "whole") and max(abs(column.low), abs(column.high)) <= LARGEST_COUNT:
-        near = column.kind == "count" and column.low <= NEAR_ZERO
-        return "negative_binomial" if near and column.std**2 >= SPREAD * column.mean else "discretized_logistic"
-    if column.low >= 0 and column.log_mean + math.log(column.log_std) < math.log(column.std) - CLEARLY:
-        return "log_normal"
-    return "gaussian"
+from sciencegen.vae.array_columns import LIKELIHOODS, MULTINOMIAL, ArrayBlock, LikelihoodColumn
 
 
 def check_likelihoods(names: Sequence[str], chosen: Mapping[str, str]) -> None:
@@ -84,36 +62,6 @@ def _owners(
                 )
             owner[name] = multinomial
     return owner
-
-
-def column_with(column: ColumnSchema, likelihood: str, multinomial: str = "") -> LikelihoodColumn:
-    """A column with a likelihood; a ConfigError for one that doesn't fit the data. multinomial: name of the likelihood
-    that it shares."""
-    if reason := misfit(column, likelihood):
-        raise ConfigError(
-            f"Expected a likelihood that fits '{column.name}', got {likelihood}, which needs {reason}. Leave it out: "
-            f"{automatic(column)} is chosen."
-        )
-    classes = len(column.categories) if likelihood in CLASSES else 0
-    levels = tuple(map(number, column.categories)) if classes and column.numeric else ()
-    logs = column.log_mean, column.log_std, column.shift
-    return LikelihoodColumn(likelihood, column.mean, column.std, *logs, classes, levels, multinomial=multinomial)
-
-
-def misfit(column: ColumnSchema, likelihood: str) -> str:
-    """What a likelihood needs and the column lacks, "" if it fits."""
-    found = f"{column.low:g} to {column.high:g}" if column.numeric else f"{len(column.categories)} categories"
-    if likelihood == "bernoulli" and len(column.categories) != 2:
-        return f"two categories, not {found}"
-    if likelihood == "categorical" and not column.categories:
-        return f"categories or whole numbers of few values, not {found}"
-    if likelihood not in CLASSES and not column.numeric:
-        return f"numbers, not {found}"
-    if likelihood in COUNTS and column.kind != "count":
-        return f"whole numbers from 0 on, not {found}" + (" with decimals" if column.kind == "number" else "")
-    if likelihood == "discretized_logistic" and column.kind == "number":
-        return f"whole numbers, not {found} with decimals"
-    return f"numbers from 0 on, not {found}" if likelihood == "log_normal" and column.low < 0 else ""
 
 
 # Which columns are the numbers of a series or an image, and the likelihood that all of them have.

@@ -18,7 +18,7 @@ from sciencegen.domains.tables.rows import (
     MOST_CATEGORIES,
     TableCell,
     TableRow,
-    are_dates,
+    are_texts,
     array_of,
     known_cells,
     number,
@@ -120,11 +120,7 @@ def fit_features(items: Sequence[TableRow], reference: Reference | None = None) 
     cells = known_cells(items)
     lists = [name for name, one in cells.items() if any(isinstance(x, list) for x in one)]
     arrays = {name: _means(cells.pop(name)) for name in lists}
-    texts = {
-        name: sorted(set(map(str, one)))
-        for name, one in cells.items()
-        if any(isinstance(x, str) for x in one) and not are_dates(one)
-    }
+    texts = {name: sorted(set(map(str, one))) for name, one in cells.items() if are_texts(one)}
     numbers = {name: float(np.mean(list(map(number, one)))) for name, one in cells.items() if one and name not in texts}
     few = {name: tuple(one) for name, one in texts.items() if len(one) <= MOST_CATEGORIES}
     return TableFeatures(numbers, few, arrays)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,6 @@ from sciencegen.domains.tables.rows import (
     INDICATOR,
     TableCell,
     TableRow,
-    are_dates,
     array_of,
     cell_of_list,
     cells_of,
@@ -205,10 +205,10 @@ def _note_units(path: Path, source: TableSource, names: Sequence[str]) -> None:
     """Warn of columns of categories whose texts may be meant as numbers."""
     for name in names:
         texts = source.categories.get(name, ())
-        if len(texts) > 1 and not are_dates(texts) and (example := example_with_unit(texts)) is not None:
+        if len(texts) > 1 and (example := example_with_unit(texts)) is not None:
             warnings.warn(
                 f"'{name}' in {path} is read as a category of {len(texts)} texts, such as {example[:40]!r}. If these "
-                "are numbers, write them without units, and dates as numbers, such as days since the first.",
+                "are numbers, write them without units, and dates as YYYY-MM-DD.",
                 stacklevel=1,
             )
 
@@ -245,11 +245,7 @@ def _listed(column: str) -> list[str]:
 def _rows(source: TableSource, chosen: Sequence[int]) -> Iterator[Row]:
     names = [source.names[at] for at in chosen]
     named = next((at for at, name in enumerate(source.names) if name.lower() == ID and at not in chosen), None)
-    few = {
-        name: texts
-        for name, texts in source.categories.items()
-        if len(texts) <= MOST_INDICATORS and not are_dates(texts)
-    }
+    few = {name: texts for name, texts in source.categories.items() if len(texts) <= MOST_INDICATORS}
     indicators = {name: {text: indicator(name, text) for text in few[name]} for name in names if name in few}
     for line, record in source.records():
         if isinstance(record, str):
@@ -280,8 +276,8 @@ def _values(row: TableRow, indicators: Mapping[str, Mapping[str, str]]) -> dict[
             values[name] = number(cell)
         elif name in indicators:
             values |= {one: float(text == cell) for text, one in indicators[name].items()}
-        elif are_dates([cell]):
-            values[name] = number(cell)
+        elif not math.isnan(days := number(cell)):
+            values[name] = days
     return values
 
 

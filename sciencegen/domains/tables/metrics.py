@@ -16,7 +16,7 @@ from sciencegen.domains.tables.rows import (
     MOST_CATEGORIES,
     TableCell,
     TableRow,
-    are_dates,
+    are_texts,
     array_of,
     key,
     number,
@@ -103,7 +103,7 @@ def _marginals(found: Sequence[TableRow], known: Sequence[TableRow]) -> dict[str
         first, second = _cells(found, name), _cells(known, name)
         if not first or not second:
             continue
-        if any(isinstance(cell, str | bool) for cell in (*first, *second)) and not are_dates([*first, *second]):
+        if are_texts(both := [*first, *second]) or any(isinstance(cell, bool) for cell in both):
             result[f"total_variation_{name}"] = total_variation(first, second)
             distances.append(result[f"total_variation_{name}"])
             continue
@@ -139,9 +139,9 @@ def _coordinates(rows: Sequence[TableRow]) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = []
     for name in dict.fromkeys(name for row in rows for name in row):
         cells = _cells(rows, name)
-        if any(isinstance(cell, str) for cell in cells) and not are_dates(cells):
-            texts = sorted(set(map(str, cells)))[1:]
-            found += [(name, text) for text in texts if len(texts) < MOST_CATEGORIES]  # others are names
+        if are_texts(cells):
+            texts = sorted(set(map(str, cells)))
+            found += [(name, text) for text in texts[1:]] if len(texts) <= MOST_CATEGORIES else []  # else names
         elif cells and not any(isinstance(cell, list) for cell in cells):
             found.append((name, None))
     return found

@@ -14,12 +14,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from sciencegen.data.tables import cells_by_column
+from sciencegen.domains.columns import ISO_DATE, ORDERS, are_dates, days_of, iso_date
 from sciencegen.items import REFUSED_ROW, Cell, Refusal
 
 # Cells that hold an array of numbers: nested lists, with None for an unknown number, as in JSON.
@@ -243,72 +243,12 @@ def number(cell: TableCell) -> float:
     return math.nan if cell is None or isinstance(cell, list) else float(cell)
 
 
-# Dates: texts in ISO 8601, whose number is that of days.
-
-ORDERS = ("ymd", "dmy", "mdy")
-"""Of year, month and day in a date."""
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_DATE = re.compile(
-    r"(\d{1,4})([-/. ])(\d{1,2}|[A-Za-z]{3,9})\2(\d{1,4})(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)0*(Z|\+00:00)?)?"
-)
-_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?")
-_EPOCH = datetime(1970, 1, 1)
-_DAY = timedelta(days=1)
-_FIRST_DAY, _LAST_DAY = ((one - _EPOCH) / _DAY for one in (datetime.min, datetime(9999, 12, 31)))
+def are_texts(cells: Sequence[TableCell]) -> bool:
+    """Whether some cells are texts. Where all are dates, they are numbers."""
+    return any(isinstance(cell, str) for cell in cells) and not are_dates(cells)
 
 
-def iso_date(text: str, order: str = "ymd") -> str | None:
-    """A date in ISO 8601, of a text such as 24.12.2021, 12/24/2021, 24-Dec-2021 or 2021-12-24 10:30; None for another
-    text.
-
-    Examples
-    --------
-    >>> from sciencegen.domains.tables.rows import iso_date
-    >>> iso_date("24.12.2021", "dmy"), iso_date("12/24/2021", "mdy"), iso_date("2021-12-24 10:30")
-    ('2021-12-24', '2021-12-24', '2021-12-24T10:30')
-    """
-    match = _DATE.fullmatch(text) if text[:1].isdigit() else None
-    if match is None:
-        return None
-    parts = dict(zip(order, match.group(1, 3, 4), strict=True))
-    if len(parts["y"]) != 4 or not parts["d"].isdigit() or len(parts["d"]) > 2:
-        return None
-    month = parts["m"].lower()[:3]
-    found = f"{parts['y']}-{_MONTHS.index(month) + 1 if month in _MONTHS else month:0>2}-{parts['d']:0>2}"
-    found += f"T{match[5]}" if match[5] else ""
-    return None if math.isnan(days_of(found)) else found
-
-
-def days_of(text: str) -> float:
-    """Days from 1970-01-01 to a date in ISO 8601, NaN for another text."""
-    if _ISO_DATE.fullmatch(text) is None:
-        return math.nan
-    try:
-        return (datetime.fromisoformat(text) - _EPOCH) / _DAY
-    except ValueError:
-        return math.nan
-
-
-def date_after(days: float, with_time: bool) -> str:
-    """The date so many days after 1970-01-01, to the second if it has a time; one that no calendar has is the nearest
-    that it has."""
-    days = min(max(days, _FIRST_DAY), _LAST_DAY)
-    if not with_time:
-        return (_EPOCH + timedelta(days=round(days))).date().isoformat()
-    return (_EPOCH + timedelta(seconds=round(86400 * days))).isoformat()
-
-
-def are_dates(cells: Iterable[TableCell]) -> bool:
-    """Whether there are cells, and all are dates in ISO 8601."""
-    found = False
-    for cell in cells:
-        if not isinstance(cell, str) or math.isnan(days_of(cell)):
-            return False
-        found = True
-    return found
-
-
-_ASKED_DATE = re.compile(r"(?<=[=<>\s.])" + _ISO_DATE.pattern + r"(?![\w-])")
+_ASKED_DATE = re.compile(r"(?<=[=<>\s.])" + ISO_DATE.pattern + r"(?![\w-])")
 
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\s*(\+-|\+/-|±).*)?")
@@ -327,7 +267,7 @@ _EQUALS_TEXT = re.compile(r"(?P<column>[^<>=!]*[^<>=!\s])\s*=\s*(?P<category>[^<
 
 def goal(text: str) -> str:
     """A condition `city = Oslo` as `city:Oslo = 1`, and dates as days; conditions on numbers are unchanged."""
-    text = _ASKED_DATE.sub(lambda match: f"{days_of(match[0]):.12g}" if are_dates([match[0]]) else match[0], text)
+    text = _ASKED_DATE.sub(lambda match: match[0] if math.isnan(days := days_of(match[0])) else f"{days:.12g}", text)
     found = _EQUALS_TEXT.fullmatch(text.strip())
     if found is None or _NUMBER.fullmatch(found["category"]):
         return text

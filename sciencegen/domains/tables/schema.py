@@ -7,18 +7,17 @@ import io
 import math
 import re
 import shlex
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from sciencegen.data.statistics import evenly_spaced
+from sciencegen.domains.columns import ColumnSchema, are_dates, load_column, number_column, unfit
 from sciencegen.domains.tables.rows import (
     LARGEST,
     MOST_CATEGORIES,
@@ -27,11 +26,10 @@ from sciencegen.domains.tables.rows import (
     ArrayCell,
     TableCell,
     TableRow,
-    are_dates,
     are_like_numbers,
+    are_texts,
     array_of,
     cell_of,
-    date_after,
     example_with_unit,
     number,
     shortest,
@@ -39,110 +37,11 @@ from sciencegen.domains.tables.rows import (
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
 
-Kind = Literal["number", "whole", "count", "category"]
-"""Real numbers, whole ones, whole ones from 0 on, and texts or Booleans."""
 FEW_LEVELS = 10
 """Whole numbers with at most so many different values may be classes."""
 FEWEST_ROWS = 10
 _NUMBERED = re.compile(r"(.*?\D)\d+")
 """Names of the columns of an array [row column]."""
-SMALL = 0.05
-"""Quantile of the positive numbers that is added to numbers from 0 on before their logarithm is taken."""
-MOST_DECIMALS = 6
-DIGITS = 12
-"""Of real numbers; further ones are rounding errors, as in 6.890000000000001."""
-NUMBERS = ("mean", "std", "log_mean", "log_std", "shift", "low", "high")
-"""Fields of a column that are finite numbers."""
-CONSTANT = 1e-12
-"""A standard deviation below this share of the mean is rounding error."""
-
-
-@dataclass(frozen=True)
-class ColumnSchema:
-    """One column.
-
-    Parameters
-    ----------
-    name : str
-    kind : str
-    categories : tuple
-        The texts or Booleans of a category; the numbers of a column of few whole ones, in ascending order.
-    mean, std : float
-        Of the numbers; 0 and 1 for categories.
-    log_mean, log_std : float
-        Of log(x + shift) of numbers from 0 on.
-    shift : float
-        1 for counts; 0 for positive numbers; for others from 0 on a small one of them.
-    low, high : float
-        Range of the numbers.
-    decimals : int
-        Most decimals of the numbers; -1 if there are more than `MOST_DECIMALS`.
-    date : str
-        "day" or "time" if the numbers are the days since 1970-01-01 of dates without or with a time; "" for others.
-    """
-
-    name: str
-    kind: Kind
-    categories: tuple[TableCell, ...] = ()
-    mean: float = 0.0
-    std: float = 1.0
-    log_mean: float = 0.0
-    log_std: float = 1.0
-    shift: float = 0.0
-    low: float = 0.0
-    high: float = 1.0
-    decimals: int = 0
-    date: str = ""
-
-    @property
-    def numeric(self) -> bool:
-        return self.kind != "category"
-
-    def cell(self, value: float) -> TableCell:
-        """A number in the column's precision, or its date; 0 for a negative one where the data have none."""
-        if self.date:
-            return date_after(value, self.date == "time")
-        value = max(value, 0.0) if self.low >= 0 else value
-        if self.kind != "number":
-            return round(value)
-        return float(f"{value:.7g}") if self.decimals < 0 else round(value, self.decimals) + 0.0
-
-    def to_json(self) -> Json:
-        plain = asdict(self) | {"categories": list(self.categories)}
-        return plain if self.date else {name: value for name, value in plain.items() if name != "date"}
-
-
-def load_column(data: Json) -> ColumnSchema:
-    """The inverse of `to_json`; a ValueError for a content that no column has."""
-    column = ColumnSchema(**{**data, "categories": tuple(data["categories"])})
-    if reason := _contradiction(column):
-        raise ValueError(f"expected columns as `train` writes them, found {reason} in column {str(column.name)[:60]!r}")
-    return column
-
-
-def _contradiction(column: ColumnSchema) -> str:
-    """What no fitted column has, "" for nothing."""
-    if not isinstance(column.name, str) or not column.name.strip() or column.kind not in get_args(Kind):
-        return f"kind {str(column.kind)[:60]!r}"
-    numbers = {name: getattr(column, name) for name in NUMBERS}
-    if odd := [name for name, one in numbers.items() if not _is_finite(one)]:
-        return f"{odd[0]} {str(numbers[odd[0]])[:60]!r}"
-    if min(column.std, column.log_std) <= 0 or column.shift < 0 or column.low > column.high:
-        return f"the moments {numbers}"
-    if not isinstance(column.decimals, int) or not -1 <= column.decimals <= MOST_DECIMALS:
-        return f"{str(column.decimals)[:60]} decimals"
-    if column.date not in ("", "day", "time"):
-        return f"date {str(column.date)[:60]!r}"
-    if column.numeric:
-        one_kind = all(map(_is_finite, column.categories))
-    else:
-        one_kind = any(all(isinstance(cell, kind) for cell in column.categories) for kind in (str, bool))
-    fits = one_kind and len(set(column.categories)) == len(column.categories) != 1
-    return "" if fits and (column.numeric or column.categories) else f"the categories {str(column.categories)[:60]}"
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def fit_cells(
@@ -195,7 +94,7 @@ def _with_levels_of_siblings(columns: Sequence[ColumnSchema]) -> tuple[ColumnSch
     for column in columns:
         if column.kind in ("count", "whole") and (match := _NUMBERED.fullmatch(column.name)):
             siblings.setdefault(match[1], []).append(column)
-    levels: dict[str, tuple[TableCell, ...]] = {}
+    levels: dict[str, tuple[int, ...]] = {}
     for group in siblings.values():
         union = sorted({number(level) for column in group for level in column.categories})
         few = all(column.categories for column in group) and len(union) <= FEW_LEVELS
@@ -218,7 +117,7 @@ def _useless(cells: Sequence[TableCell]) -> str:
 
 
 def _is_category(cells: Sequence[TableCell]) -> bool:
-    return any(isinstance(cell, str | bool) for cell in cells) and not are_dates(cells)
+    return are_texts(cells) or any(isinstance(cell, bool) for cell in cells)
 
 
 def _fit(name: str, cells: Sequence[TableCell]) -> ColumnSchema:
@@ -232,31 +131,8 @@ def _fit(name: str, cells: Sequence[TableCell]) -> ColumnSchema:
         day = one.kind != "number"
         return replace(one, kind="whole" if day else "number", date="day" if day else "time", decimals=0)
     levels = np.unique(values)
-    whole, few = _kind(values) != "number", len(levels) <= min(FEW_LEVELS, len(values) / 3)
+    whole, few = bool((values == np.round(values)).all()), len(levels) <= min(FEW_LEVELS, len(values) / 3)
     return number_column(name, values, tuple(map(int, levels)) if whole and few else (), cells)
-
-
-def number_column(name: str, values: np.ndarray, levels: tuple[int, ...], cells: Sequence[TableCell]) -> ColumnSchema:
-    """The schema of numbers. levels: the few different ones, if they may be classes. cells: some, for decimals."""
-    kind = _kind(values)
-    mean, std = _moments(values)
-    low, high = float(values.min()), float(values.max())
-    shift = 1.0 if kind == "count" else 0.0 if low != 0 else float(np.quantile(values[values > 0], SMALL))
-    log_mean, log_std = _moments(np.log(values + shift)) if low >= 0 else (0.0, 1.0)
-    decimals = _decimals(cells) if kind == "number" else 0
-    return ColumnSchema(name, kind, levels, mean, std, log_mean, log_std, shift, low, high, decimals)
-
-
-def _kind(values: np.ndarray) -> Kind:
-    if (values != np.round(values)).any():
-        return "number"
-    return "count" if values.min() >= 0 else "whole"
-
-
-def _moments(values: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation; that of a constant becomes 1."""
-    mean, std = float(values.mean()), float(values.std())
-    return mean, std if std > CONSTANT * abs(mean) else 1.0
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -264,19 +140,6 @@ def _listed(names: Sequence[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(names)
     return shlex.quote(line.getvalue())
-
-
-def _decimals(cells: Sequence[TableCell]) -> int:
-    """Most decimals in the shortest text of a number, -1 for more than `MOST_DECIMALS`."""
-    most = 0
-    for cell in cells:
-        text = repr(float(f"{cell:.{DIGITS}g}") if isinstance(cell, float) else cell)
-        if "e" in text or math.isinf(number(cell)):
-            return -1
-        most = max(most, len(text.partition(".")[2]) if not text.endswith(".0") else 0)
-        if most > MOST_DECIMALS:
-            return -1
-    return most
 
 
 # The columns of arrays as found in rows: shape, and what the numbers of each channel are.
@@ -344,7 +207,7 @@ class ArraySchema:
         if values.shape != self.shape:
             return Refusal(f"an array {list(values.shape)} in '{self.name}', expected {list(self.shape)}")
         for one, part in zip(self.channels, self._parts(values.ravel()), strict=True):
-            if reason := _misfit(one, part[~np.isnan(part)]):
+            if reason := unfit(one, part[~np.isnan(part)]):
                 return Refusal(f"{reason} in '{self.name}'")
         mean, std = self._scale
         return (values.ravel() - mean) / std
@@ -375,19 +238,6 @@ class ArraySchema:
 def _moved(shape: Sequence[int], axis: int) -> tuple[int, ...]:
     """A shape with an axis at the end."""
     return (*(size for at, size in enumerate(shape) if at != axis), shape[axis])
-
-
-def _misfit(channel: ColumnSchema, values: Float[np.ndarray, " part"]) -> str:
-    """What a channel can't hold, "" if it can hold the numbers."""
-    if channel.kind == "number":
-        return ""
-    if (odd := values[values != np.round(values)]).size:
-        return f"{odd[0]:g}, expected whole numbers,"
-    if channel.kind == "count" and (odd := values[values < 0]).size:
-        return f"{odd[0]:g}, expected whole numbers from 0 on,"
-    if channel.categories and (odd := values[~np.isin(values, np.array(channel.categories, float))]).size:
-        return f"{odd[0]:g}, expected {channel.categories[0]} or {channel.categories[1]},"
-    return ""
 
 
 def _rounded(channel: ColumnSchema, values: Float[np.ndarray, " part"]) -> Float[np.ndarray, " part"]:

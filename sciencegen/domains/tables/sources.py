@@ -22,6 +22,7 @@ from sciencegen.data.annotated import H5AD
 from sciencegen.data.array_files import HDF5, check_returns, open_arrays
 from sciencegen.data.damage import reading
 from sciencegen.data.tables import is_parquet, open_parquet, parquet_batches, parquet_texts, read_records
+from sciencegen.domains.columns import are_dates
 from sciencegen.domains.tables.rows import (
     MOST_CATEGORIES,
     MOST_DIMENSIONS,
@@ -77,7 +78,8 @@ def different(names: Sequence[str], blocks: Iterable[Sequence[Sequence[object]]]
         for known, cells in zip(found.values(), block, strict=True):
             if len(known) <= MOST_CATEGORIES:
                 known |= dict.fromkeys(str(cell) for cell in cells if cell is not None)
-    return {name: sorted(known) for name, known in found.items() if len(known) <= MOST_CATEGORIES}
+    few = {name: known for name, known in found.items() if len(known) <= MOST_CATEGORIES and not are_dates(known)}
+    return {name: sorted(known) for name, known in few.items()}
 
 
 def records_of(blocks: Iterable[Sequence[Record]]) -> Records:
