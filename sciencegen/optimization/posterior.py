@@ -347,7 +347,7 @@ def fit_one(
     if limits is None:
         model = load_model(name)(encoding, points, targets - mean, measured.errors * slope, generator, brief)
     else:
-        from sciencegen.optimization.censored_process import CensoredProcess  # on use: imports BoTorch
+        from sciencegen.optimization.gaussian_process import CensoredProcess  # on use: imports BoTorch
 
         around = Limits(limits.low - mean, limits.high - mean)
         errors = measured.errors * slope
