@@ -334,8 +334,6 @@ def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> di
     science = domain_of(plan.formed)
     wanted = plan.training.steps * plan.training.batch_size // PER_MEASURED
     largest = COMPUTE_CHUNK if plan.recipe.fitted_at_once else min(COMPUTE_CHUNK, max(FEWEST_MEASURED, wanted))
-    arrays, _, where = held.sample_for_check(largest)
-    log(f"measuring the model on {len(arrays)} {where.replace('_', '-')} items")
     figures = check(model, held, science, plan.recipe, largest, log)
     if plan.start is not None and not plan.halvings:
         count = min(DRAWS, CHUNKS * plan.recipe.cpu_rows)
@@ -348,22 +346,18 @@ def _figures(model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> di
 
 
 def check(
-    model: LatentModel,
-    held: TrainingData,
-    science: Domain,
-    recipe: Recipe,
-    largest: int = COMPUTE_CHUNK,
-    log: Log = silent,
+    model: LatentModel, held: TrainingData, science: Domain, recipe: Recipe, largest: int, log: Log
 ) -> dict[str, float]:
     """The recipe's own metrics, or reconstruction, on held-out items (on training items if none are held out)."""
     arrays, texts, where = held.sample_for_check(largest)
     if not arrays:
         return {}
+    log(f"measuring the model on {len(arrays)} {where.replace('_', '-')} items")
     if recipe.check is not None:
-        return {f"{name}_{where}": value for name, value in recipe.check(model, held.representation, arrays).items()}
-    return {
-        f"{name}_{where}": value for name, value in reconstruction(model, held, science, arrays, texts, log).items()
-    }
+        figures = recipe.check(model, held.representation, arrays)
+    else:
+        figures = reconstruction(model, held, science, arrays, texts, log)
+    return {f"{name}_{where}": value for name, value in figures.items()}
 
 
 def reconstruction(
@@ -372,7 +366,7 @@ def reconstruction(
     science: Domain,
     arrays: Sequence[Any],
     texts: Sequence[str],
-    log: Log = silent,
+    log: Log,
 ) -> dict[str, float]:
     """Shares of items whose latents decode to the same item (`reconstruction`), and to any item (`decodable`)."""
     from sciencegen.latent.explorer import LatentSpace

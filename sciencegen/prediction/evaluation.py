@@ -221,11 +221,13 @@ def summarize(
     """The metrics of predictions of measured values."""
     inside = predicted.in_domain
     figures = {name: metric(measured, predicted.mean) for name, metric in REGRESSION_METRICS.items()}
-    of_inside = lambda figure: figure(inside) if inside.any() else float("nan")  # noqa: E731
     rmse = REGRESSION_METRICS["rmse"]
+
+    def covered(i: Bool[np.ndarray, " test"]) -> float:
+        return interval_coverage(measured[i], predicted.lower[i], predicted.upper[i]) if i.any() else float("nan")
+
     values, counts = np.unique(measured, return_counts=True)
     others = measured != values[counts.argmax()]
-    held = (predicted.lower <= measured) & (measured <= predicted.upper)
     return HeldOutEvaluation(
         split=split,
         rows=len(measured),
@@ -236,11 +238,11 @@ def summarize(
         coverage=interval_coverage(measured, predicted.lower, predicted.upper),
         width=mean_interval_width(predicted.lower, predicted.upper),
         in_domain=float(inside.mean()),
-        rmse_in_domain=of_inside(lambda i: rmse(measured[i], predicted.mean[i])),
-        coverage_in_domain=of_inside(lambda i: interval_coverage(measured[i], predicted.lower[i], predicted.upper[i])),
+        rmse_in_domain=rmse(measured[inside], predicted.mean[inside]) if inside.any() else float("nan"),
+        coverage_in_domain=covered(inside),
         commonest=float(1 - others.mean()),
         others=int(others.sum()),
-        coverage_of_others=float(held[others].mean()) if others.any() else float("nan"),
+        coverage_of_others=covered(others),
         measured=measured,
         predicted=predicted.mean,
         lower=predicted.lower,
