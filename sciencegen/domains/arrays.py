@@ -243,8 +243,7 @@ def _typed(name: str, values: Float[np.ndarray, " item"], kind: str) -> tuple[Co
     column = number_column(name, known, tuple(map(int, levels)), known.tolist())
     if kind == "real":
         column = replace(column, kind="number", decimals=-1)
-    chosen = {"categorical": automatic(column), "ordered": "discretized_logistic"}.get(kind, kind)
-    likelihood = automatic(column) if kind in ("real", "count") else chosen
+    likelihood = "discretized_logistic" if kind == "ordered" else automatic(column) if kind in KINDS else kind
     column_with(column, likelihood)  # raises an error for one that doesn't fit
     return column, likelihood
 
@@ -357,10 +356,7 @@ LEVEL = 0.3
 
 @dataclass(frozen=True, eq=False)
 class ArrayVariationTask:
-    """Variations of given items: their latents z with noise, sqrt(1 - level^2) z + level e.
-
-    latents: [item latent].
-    """
+    """Variations of given items: their latents z [item latent] with noise, sqrt(1 - level^2) z + level e."""
 
     model: ArrayVAE
     latents: Tensor
@@ -405,8 +401,7 @@ def _likelihood_columns(representation: ArrayRepresentation, noise: float) -> li
     columns = []
     pairs = zip(representation.columns, representation.likelihoods, representation.values.T.tolist(), strict=False)
     for schema, likelihood, (mean, std) in pairs:
-        ordered = likelihood == "discretized_logistic" and schema.kind != "number"
-        limits = (schema.low, schema.high) if ordered else None
+        limits = (schema.low, schema.high) if likelihood == "discretized_logistic" else None
         columns.append(replace(column_with(schema, likelihood), mean=mean, std=std, noise=noise, limits=limits))
     return columns
 
