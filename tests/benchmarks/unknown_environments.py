@@ -1,4 +1,4 @@
-"""Shares of measured ligands and drugs with more unknown atom environments, or other large rings, than candidates have.
+"""Shares of measured ligands and drugs with unknown atom environments or large rings, and that a search leaves out.
 
     python tests/benchmarks/unknown_environments.py ligands/*.csv drugs.csv
 
@@ -18,24 +18,36 @@ import pandas as pd
 from jaxtyping import Int
 from rdkit import Chem, RDLogger
 
-from sciencegen.domains.molecules.alerts import environments, is_plausible, large_ring_texts, unknown_environments
+from sciencegen.domains.molecules.alerts import (
+    environments,
+    familiar_beside,
+    is_plausible,
+    large_ring_texts,
+    unknown_environments,
+)
 
 LIMITS = (0, 1, 2, 3, 4)
 
 
-def counts(molecules: Sequence[Chem.Mol], known: Sequence[Chem.Mol] = ()) -> Int[np.ndarray, "molecule 2"]:
-    """Numbers of unknown environments, and of large rings that no known molecule has."""
+def counts(molecules: Sequence[Chem.Mol], known: Sequence[Chem.Mol] = ()) -> Int[np.ndarray, "molecule 3"]:
+    """Numbers of unknown environments, of large rings that no known molecule has, and whether searches leave it out."""
+    familiar = familiar_beside(known)
     keys = frozenset(key for molecule in known for key in environments(molecule))
     rings = frozenset(text for molecule in known for text in large_ring_texts(molecule))
     return np.array([
-        (unknown_environments(molecule, keys), sum(text not in rings for text in large_ring_texts(molecule)))
+        (
+            unknown_environments(molecule, keys),
+            sum(text not in rings for text in large_ring_texts(molecule)),
+            not familiar(molecule),
+        )
         for molecule in molecules
     ])  # fmt: skip
 
 
-def show(name: str, found: Int[np.ndarray, "molecule 2"]) -> None:
+def show(name: str, found: Int[np.ndarray, "molecule 3"]) -> None:
     shares = (f"more than {limit}: {(found[:, 0] > limit).mean():.1%}" for limit in LIMITS)
-    print(name, len(found), *shares, f"other large rings: {(found[:, 1] > 0).mean():.1%}", sep=", ", flush=True)
+    rings, left = (found[:, 1:] > 0).mean(axis=0)
+    print(name, len(found), *shares, f"large rings: {rings:.1%}", f"left out: {left:.1%}", sep=", ", flush=True)
 
 
 def read(texts: pd.Series) -> list[Chem.Mol]:

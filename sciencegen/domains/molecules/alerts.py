@@ -232,6 +232,8 @@ UNSTABLE = {
         f"[CX4;R](@[{AMINE},{ANILINE}])!@[NX3;$(N~[C,S,P]=[O,S,N])]"
     ),
     "hydrazine and oxygen or amine at one carbon [C, 11]": f"[CX4]([{_HYDRAZINE}])[OX2,{AMINE},{ANILINE}]",
+    "hydrazine of a ring amine and an arylamine with N-H [M, 14]": "[NX3;R;!$(N~[C,S,P]=[O,S,N])][NX3;H1;!R]a",
+    "ketone beside the double bond of a styrene [C, 30]": "[#6][CX3](=O)[CX4;!H0][CX3;!H0]=[CX3]a",
     "azetine [M, 4]": "[$([NX3;r4]1[CX3;r4]=[CX3;r4][CX4]1),$([NX2;r4]1=[CX3;r4][#6][#6]1)]",
     "3H-pyrrole [C, 29]": "[$([NX2;r5]1=[CX3][CX4;!R2][CX3]=[CX3]1),$([NX2;r5]1=[CX3][CX3]=[CX3][CX4;!R2]1)]",
     "alkyl azo compound [M, 14]": "[CX4][NX2]=[NX2;!R][#6]",
@@ -364,6 +366,9 @@ REACTIVE = {
     "aminomethyl sulfide or sulfoxide [C, 11]": f"[CX4;!R]([{AMINE}])[SX2,SX3]",
     "thiol and sulfur at one carbon [C, 11]": "[CX4]([SX2H])[SX2,SX3,SX4]",
     "Mannich base of a pyridone or its like [B]": f"[CX4]([{AMINE}])!@[nX3;$(n:c=[O,S])]",
+    "Mannich base, or ether or ester of the alcohol, at C4 of a pyrazolone with N-H [B]": (
+        f"[CX4;!R]([{AMINE},$([OX2])])!@[c;$(c1c[nH]nc1=O),$(c1c[nH]n(*)c1=O)]"
+    ),
     "hydrazone of an acyl cyanide's aldehyde [C, 11]": "N#C[CX3H1]=[NX2][NX3]",
     "benzylic fluoride with an amine or hydroxyl group ortho or para [K]": (
         "[CX4;!$(C(F)F)](F)[$(c:c[NX3,OX2H;!$(N~[C,S,P]=[O,S,N])]),$(c:[c,n]:[c,n]:c[NX3,OX2H;!$(N~[C,S,P]=[O,S,N])])]"
@@ -385,8 +390,8 @@ REACTIVE = {
     "N-sulfonyl pyridone or its like [C, 10]": "[nX3;r6;$(n:c=[O,S])][SX4](=O)=O",
     "sulfinate ester [M, 16]": "[SX3](=O)([OX2][#6])[#6]",
     "O-acyl hydroxylamine with alkyl and N-H [M, 18]": "[CX4][NX3;H1][OX2][CX3]=[O,S]",
-    "carbamate of nitrophenol, pyridin-2-ol or pyridin-4-ol [C, 10]": (
-        "[NX3][CX3](=O)[OX2][$(c1ccncc1),$(c1ncccc1),$(c1ccc([N+](=O)[O-])cc1),$(c1c([N+](=O)[O-])cccc1)]"
+    "carbamate of nitrophenol, pyridin-2-ol, pyridin-4-ol or a hydroxydiazine [C, 10]": (
+        "[NX3][CX3](=O)[OX2][$(c1naaaa1),$(c1aanaa1),$(c1ccc([N+](=O)[O-])cc1),$(c1c([N+](=O)[O-])cccc1)]"
     ),
     "arylidene malononitrile [H, W]": "[CX3;!H0](a)=[CX3](C#N)C#N",
     "carbamate or ester of an N-hydroxy lactam [H]": "[$([nX3]:c=O),$([NX3](C=O)C=O)][OX2][CX3]=O",
@@ -465,10 +470,11 @@ def liable_groups(molecule: Chem.Mol) -> list[str]:
 # synthetic accessibility (Ertl & Schuffenhauer, J. Cheminformatics 2009, 1:8). That score is a mean over all atoms,
 # so that a large molecule may hide an odd part; the number of unknown environments is not.
 #
-# A bond between two groups that nobody has joined gives several unknown environments. `MOST` is the smallest limit
-# that at least 95% of measured ligands and of drugs meet; no other list of groups was used to choose it.
+# A bond between two groups that nobody has joined gives several unknown environments. 91% of measured ligands and 94%
+# of drugs meet `MOST`. Of 40 optimized molecules that were judged blind, 5 of the 7 with two of them or with an unknown
+# ring system were crossed out, and 3 of the 33 others.
 
-MOST = 2
+MOST = 1
 """Unknown environments that a candidate of a search may have."""
 
 _BITS = 0xFFFFFFFF
@@ -612,13 +618,21 @@ MOST_KNOWN = 20_000
 
 
 def familiar_beside(molecules: Sequence[Chem.Mol]) -> Callable[[Chem.Mol], bool]:
-    """A test that a molecule has at most `MOST` environments that are unknown in the table and in given molecules, and
-    that each of its rings of eight or more atoms is a ring of a given molecule."""
+    """A test that a molecule has at most `MOST` environments that are unknown in the table and in given molecules, that
+    drug-like molecules or given ones have its ring systems, and that each of its rings of eight or more atoms is a ring
+    of a given molecule."""
     chosen = [molecules[row] for row in evenly_spaced(len(molecules), MOST_KNOWN)]
     known = frozenset(key for molecule in chosen for key in environments(molecule))
     rings = frozenset(text for molecule in chosen for text in large_ring_texts(molecule))
+
+    @cache
+    def systems() -> frozenset[str]:
+        return frozenset(_ring_counts()).union(*map(ring_systems, chosen))
+
     return lambda molecule: (
-        rings.issuperset(large_ring_texts(molecule)) and (unknown_environments(molecule, known) <= MOST)
+        rings.issuperset(large_ring_texts(molecule))
+        and unknown_environments(molecule, known) <= MOST
+        and (ring_frequency(molecule) > 0 or systems().issuperset(ring_systems(molecule)))
     )
 
 

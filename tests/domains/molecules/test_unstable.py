@@ -83,6 +83,8 @@ EXAMPLES = {
     "amine and acylated nitrogen": "CC(=O)N1CCCN(C)C1",
     "amine of a ring and amide": "CC(=O)NC1CCCCN1",
     "hydrazine and oxygen": "NNC1CCCCO1",
+    "hydrazine of a ring amine": "CN1CCN(Nc2ccccc2)CC1",
+    "ketone beside": "CC(=O)CC=Cc1ccccc1",
     "azetine": "CN1C=CC1",
     "3H-pyrrole": "CC1(C)C=CC=N1",
     "alkyl azo": "CN=NC1CCCCC1",
