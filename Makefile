@@ -4,7 +4,7 @@
 # `make kills`: commands killed at random moments. `make artefacts`: files of this version for the tests of later ones.
 # All set up .venv first. Without a GPU, run `make cpu` before: it installs torch's CPU build, a tenth of the size.
 #
-# `make constraints`: the newest versions of all libraries, written to constraints.txt. `make constrained`: the tests with
+# `make constraints`: the newest versions of all libraries, written to constraints.txt, and by uv to uv.lock. `make constrained`: the tests with
 # these versions. `make oldest`: the tests with the oldest versions that pyproject.toml allows. Each of these three installs
 # into a fresh environment in a temporary folder, several gigabytes in size. `make licences`: docs/licences.md.
 # `make docs`: the documentation site, in build/docs. `make notebooks`: the tutorials as notebooks, in build/notebooks.
@@ -77,7 +77,8 @@ $(INSTALLED): pyproject.toml | $(VENV)/bin/python
 
 constraints:
 	$(FRESH); install '.[dev]'; "$$folder/bin/python" -m tests.versions installed > "$$folder/constraints.txt"; \
-	cp "$$folder/constraints.txt" constraints.txt
+	cp "$$folder/constraints.txt" constraints.txt; install uv; \
+	"$$folder/bin/uv" lock --upgrade -P "$$(grep '^torch==' constraints.txt)"
 
 constrained:
 	$(FRESH); install -c constraints.txt -e '.[dev]'; "$$folder/bin/python" -m pytest $(TESTS)

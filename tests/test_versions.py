@@ -1,4 +1,4 @@
-"""constraints.txt pins what the project needs, within the bounds of pyproject.toml."""
+"""constraints.txt and uv.lock pin what the project needs, within the bounds of pyproject.toml."""
 
 import subprocess
 import sys
@@ -26,6 +26,15 @@ def test_installed_versions_have_no_local_label():
 
 def test_each_direct_dependency_is_pinned_within_its_bounds():
     assert [str(one) for one in DIRECT if not one.specifier.contains(PINS[normalized(one.name)])] == []
+
+
+def test_the_lock_has_each_direct_dependency_within_its_bounds():
+    locked = tomllib.loads((PYPROJECT.parent / "uv.lock").read_text())["package"]
+    found = {(one["name"], one["version"]) for one in locked if "version" in one}
+    outside = [str(one) for one in DIRECT if not any(
+        name == normalized(one.name) and one.specifier.contains(version) for name, version in found
+    )]  # fmt: skip
+    assert outside == []
 
 
 def test_pins_are_releases_of_others():
