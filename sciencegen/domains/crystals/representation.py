@@ -17,11 +17,12 @@ import torch
 from jaxtyping import Float, Int
 
 from sciencegen.batch import Batch
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.diffusion.spaces import GroupedCategories
 from sciencegen.domains import standardization
 from sciencegen.domains.crystals import symmetry
 from sciencegen.domains.crystals.elements import element_data, reduced_formula
-from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal, crystal, parse_text
+from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal, crystal, parse_text, text
 from sciencegen.domains.crystals.symmetry import Orbits, given, orbits
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.errors import ConfigError, DataError
@@ -37,6 +38,8 @@ LANTHANIDES, ACTINIDES = slice(58, 72), slice(90, 104)
 """Groups of their own beside the 18 columns of the periodic table."""
 MOST_KNOWN = 4000
 """Training crystals whose conditions, symmetry and formula are kept."""
+MOST_STRUCTURES = 20_000
+"""Training crystals that are kept whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,8 @@ class CrystalRepresentation(StandardizedRepresentation):
     training crystals, ascending; size_mean, size_std: moments of the standardized properties at each. counts, known,
     symmetries, formulas: number of atoms, standardized properties, orbits and formulas of training crystals, which
     draws take what isn't asked for from. cell: mean and standard deviation of the logarithm of the volume of an atom
-    in Å^3, and deviation of a coordinate of the shape.
+    in Å^3, and deviation of a coordinate of the shape. structures: texts of training crystals. volumes: mean volume of
+    an atom in those with each element, in Å^3. Older models have neither.
     """
 
     elements: Int[np.ndarray, " element"]
@@ -60,6 +64,8 @@ class CrystalRepresentation(StandardizedRepresentation):
     known: Float[np.ndarray, "known property"]
     symmetries: Sequence[Orbits]
     formulas: Sequence[str]
+    structures: Sequence[str]
+    volumes: Float[np.ndarray, " element"]
     name = "crystal"
 
     @property
@@ -138,6 +144,8 @@ class CrystalRepresentation(StandardizedRepresentation):
             "symmetries": list(distinct),
             "symmetry": [distinct[one] for one in texts],
             "formulas": list(self.formulas),
+            "structures": list(self.structures),
+            "volumes": self.volumes.tolist(),
             "properties": self.standardization.to_json(),
         }
 
@@ -166,6 +174,8 @@ def load(data: Mapping[str, Any]) -> CrystalRepresentation:
         np.array(data["known"], np.float64).reshape(len(data["counts"]), shape[1]),
         [symmetries[place] for place in data["symmetry"]],
         data["formulas"],
+        data.get("structures", []),
+        np.array(data.get("volumes", []), float),
     )
 
 
@@ -189,11 +199,14 @@ def fit(
     elements = np.unique(np.concatenate([one.numbers for one in items]))
     spaced = np.linspace(0, len(items) - 1, min(MOST_KNOWN, len(items))).round().astype(int)
     kept = np.union1d(spaced, first)  # at least one of each size
+    has = np.array([np.isin(elements, one.numbers) for one in items])
     histogram = dict(zip(sizes.tolist(), number.tolist(), strict=True))
     chosen = [items[place] for place in kept]
     return CrystalRepresentation(
         elements, histogram, cell, scales, *moments, counts[kept], np.round(values[kept], 3),
         [orbits(one) for one in chosen], [reduced_formula(one) for one in chosen],
+        [text(items[place]) for place in evenly_spaced(len(items), MOST_STRUCTURES)],
+        np.round(np.exp(volumes) @ has / has.sum(0), 3),
     )  # fmt: skip
 
 

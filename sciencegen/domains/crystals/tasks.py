@@ -1,14 +1,17 @@
 """What the diffusion of crystals draws beside new ones: structures of a formula, around kept atoms, and variations.
 
 In each the known part of the estimate is put in the place of the network's at every step (Lugmayr et al. 2022), so that
-one model, trained on whole crystals, does all of it.
+one model, trained on whole crystals, does all of it. Of a formula, most draws are no denoised ones: known structures of
+the same ratios with other elements (Hautier et al. 2011; Wang, Botti & Marques 2021) are right more often.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import gcd
 
 import numpy as np
 import torch
@@ -16,16 +19,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from sciencegen.batch import Batch
+from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.model import NEAREST, Bend, Condition, vary
 from sciencegen.diffusion.process import Denoiser, Levels
 from sciencegen.diffusion.samplers import noise_of_start, row_keys
 from sciencegen.diffusion.state import Fields
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
-from sciencegen.domains.crystals.elements import formula_counts
+from sciencegen.domains.crystals.elements import counts_of, element_data, formula_counts
 from sciencegen.domains.crystals.features import along_the_scale
 from sciencegen.domains.crystals.files import ITEMS
-from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal
+from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal, crystal, parse_text
 from sciencegen.domains.crystals.representation import CrystalRepresentation
 from sciencegen.domains.crystals.symmetry import CrystalDiffusion, Orbits, orbits, symmetric
 from sciencegen.errors import ConfigError, DataError
@@ -34,6 +37,8 @@ from sciencegen.networks.crystals import CELL, PLACES, TYPES
 
 LEVEL = 0.75
 """Default noise level of variations."""
+LIKENESS = 3
+"""Of draws of a formula: known structures are taken at place (n + 1)^(u^LIKENESS) - 1 of n by likeness, u uniform."""
 ATOMS = "atoms"
 MOST_WAYS = 512
 """Ways to share out elements among orbits; known crystals with more are left out."""
@@ -137,6 +142,40 @@ def composed(
     return knowing(denoise, change)
 
 
+def ratios(text: str) -> tuple[int, ...]:
+    """Of a crystal's elements, ascending.
+
+    Examples
+    --------
+    >>> ratios("crystal:4 4 4 90 90 90|Sr 0 0 0|Ti 0.5 0.5 0.5|O 0.5 0.5 0|O 0.5 0 0.5|O 0 0.5 0.5")
+    (1, 1, 3)
+    """
+    counts = Counter(atom.split(" ", 1)[0] for atom in text.split("|")[1:]).values()
+    return tuple(sorted(count // gcd(*counts) for count in counts))
+
+
+def in_order(counts: Mapping[int, int]) -> list[int]:
+    """Elements, those with fewer atoms first, then along Mendeleev's scale."""
+    scale = element_data()["mendeleev_number"]
+    return sorted(counts, key=lambda number: (counts[number], scale[number]))
+
+
+def exchanged(counts: Mapping[int, int], known: Sequence[Crystal], volumes: Mapping[int, float]) -> list[Crystal]:
+    """Known crystals of the same ratios as `counts` with their elements exchanged, the most alike first; the volume
+    changes as the sum of the elements' `volumes`."""
+    wanted, scale = in_order(counts), element_data()["mendeleev_number"]
+    orders = [in_order(dict(zip(*(part.tolist() for part in counts_of(one)), strict=True))) for one in known]
+    away = [np.abs(scale[order] - scale[wanted]).sum() for order in orders]
+    found = []
+    for place in np.argsort(away, kind="stable"):
+        one, other = known[place], dict(zip(orders[place], wanted, strict=True))
+        numbers = np.array([other[number] for number in one.numbers.tolist()])
+        sizes = [sum(volumes[number] for number in some.tolist()) for some in (numbers, one.numbers)]
+        made = crystal(one.lattice * (sizes[0] / sizes[1]) ** (1 / 3), numbers, one.places)
+        found += [made] if isinstance(made, Crystal) else []
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class FormulaTask:
     """Structures of one formula. counts: of its elements in one unit, by atomic number."""
@@ -147,6 +186,38 @@ class FormulaTask:
     sizes: Mapping[int, float]
 
     def draw(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
+        """Known structures with other elements; without any, or under a condition on more than the size, denoised
+        ones. Of n that are known, 1 of 1 + sqrt(n) draws is denoised too."""
+        count = len(self.known)
+        free = [name == ATOMS for name in self.representation.properties]
+        if not count or (condition is not None and not condition[:, ~torch.tensor(free)].isnan().all()):
+            return self.denoised(noise, condition)
+        uniform = np.array([key % 2**32 for key in row_keys(noise)]) / 2**32
+        share = 1 / (1 + np.sqrt(count))
+        rank = ((count + 1) ** (np.clip((uniform - share) / (1 - share), 0, 1) ** LIKENESS) - 1).astype(int)
+        new, old = np.flatnonzero(uniform < share), np.flatnonzero(uniform >= share)
+        items = [self.known[place] for place in rank[old].clip(max=count - 1)]
+
+        def work(z: Batch, rows: Int[Tensor, " row"]) -> Batch:
+            some = self.representation.batch([items[row] for row in rows.tolist()])
+            return Batch({name: some[name] for name in (PLACES, TYPES, CELL)}).to(noise.device)
+
+        sizes = torch.tensor([len(one) for one in items], dtype=torch.long)
+        parts = [self.model.each_size(noise[old], sizes, work)] if len(old) else []
+        parts += [self.denoised(noise[new], None if condition is None else condition[new])] if len(new) else []
+        whole = concatenate([Batch({name: part[name] for name in parts[0].fields}, part.mask) for part in parts])
+        return whole.select(torch.from_numpy(np.concatenate([old, new]).argsort()))
+
+    @cached_property
+    def known(self) -> list[Crystal]:
+        """Known structures of the same ratios and of a size in question, with the elements of the formula."""
+        r = self.representation
+        volumes = dict(zip(r.elements.tolist(), r.volumes.tolist(), strict=False))
+        own = tuple(sorted(self.counts.values()))
+        some = [parse_text(one) for one in r.structures if one.count("|") in self.sizes and ratios(one) == own]
+        return exchanged(self.counts, [one for one in some if isinstance(one, Crystal)], volumes)
+
+    def denoised(self, noise: Float[Tensor, "batch latent"], condition: Condition = None) -> Batch:
         """With the orbits of known crystals of similar compositions that the elements can share out among them."""
         sizes, known = drawn_sizes(noise, self.sizes), self.model.symmetries
         kinds = vectors(self.representation, np.array(list(self.counts)))

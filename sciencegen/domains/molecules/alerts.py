@@ -234,6 +234,8 @@ UNSTABLE = {
     "hydrazine and oxygen or amine at one carbon [C, 11]": f"[CX4]([{_HYDRAZINE}])[OX2,{AMINE},{ANILINE}]",
     "hydrazine of a ring amine and an arylamine with N-H [M, 14]": "[NX3;R;!$(N~[C,S,P]=[O,S,N])][NX3;H1;!R]a",
     "ketone beside the double bond of a styrene [C, 30]": "[#6][CX3](=O)[CX4;!H0][CX3;!H0]=[CX3]a",
+    "oxetane with an acylated nitrogen beside its oxygen [C, 11]": f"[CX4;r4]([{_ACYLATED}])@[OX2;r4]",
+    "sulfinamide [M, 16]": "[SX3](=O)([#6])[NX3]",
     "azetine [M, 4]": "[$([NX3;r4]1[CX3;r4]=[CX3;r4][CX4]1),$([NX2;r4]1=[CX3;r4][#6][#6]1)]",
     "3H-pyrrole [C, 29]": "[$([NX2;r5]1=[CX3][CX4;!R2][CX3]=[CX3]1),$([NX2;r5]1=[CX3][CX3]=[CX3][CX4;!R2]1)]",
     "alkyl azo compound [M, 14]": "[CX4][NX2]=[NX2;!R][#6]",
@@ -392,6 +394,9 @@ REACTIVE = {
     "O-acyl hydroxylamine with alkyl and N-H [M, 18]": "[CX4][NX3;H1][OX2][CX3]=[O,S]",
     "carbamate of nitrophenol, pyridin-2-ol, pyridin-4-ol or a hydroxydiazine [C, 10]": (
         "[NX3][CX3](=O)[OX2][$(c1naaaa1),$(c1aanaa1),$(c1ccc([N+](=O)[O-])cc1),$(c1c([N+](=O)[O-])cccc1)]"
+    ),
+    "carbamate of phenol or, with N-H, of a hydroxylated ring of five [C, 10]": (
+        "[$([NX3][CX3](=O)[OX2]c1[cH][cH][cH][cH][cH]1),$([NX3;!H0][CX3](=O)[OX2][c;r5])]"
     ),
     "arylidene malononitrile [H, W]": "[CX3;!H0](a)=[CX3](C#N)C#N",
     "carbamate or ester of an N-hydroxy lactam [H]": "[$([nX3]:c=O),$([NX3](C=O)C=O)][OX2][CX3]=O",

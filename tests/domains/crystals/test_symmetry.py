@@ -90,6 +90,20 @@ def test_a_formula_takes_orbits_that_its_elements_can_share(model, representatio
     assert {space_group(one) for one in drawn} == {space_group(parse_text(RUTILE))}
 
 
+def test_structures_of_a_formula_are_mostly_known_ones_with_other_elements(model, representation):
+    task = resolve(model, representation, TaskSettings(core="MgTiO3"))
+    first = parse_text(PEROVSKITE)
+    (known,) = task.known
+    assert reduced_formula(known) == "MgTiO3"
+    np.testing.assert_allclose(known.places, first.places)
+    mg, ba = (representation.volumes[representation.elements.tolist().index(number)] for number in (12, 56))
+    assert (known.volume < first.volume) == (mg < ba)
+    drawn = representation.decode(task.draw(noise(model, 30), torch.full((30, 1), 5.0)))
+    assert {reduced_formula(one) for one in drawn} == {"MgTiO3"}
+    same = [len(one) == 5 and np.allclose(one.lattice, known.lattice, atol=1e-3) for one in drawn]
+    assert 8 <= sum(same) <= 22  # 1 of 2 where one is known
+
+
 def test_assignments_are_all_or_none():
     assert assignments((2, 4), (1, 5)) is None
     assert assignments((1,) * 12, (6, 6)) is None

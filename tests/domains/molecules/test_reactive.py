@@ -63,6 +63,7 @@ EXAMPLES = {
     "sulfinate": "CCOS(=O)c1ccccc1",
     "O-acyl hydroxylamine": "CC(C)NOC(C)=O",
     "carbamate of nitrophenol": "CNC(=O)Oc1ccncn1",
+    "carbamate of phenol": "CN(C)C(=O)Oc1ccccc1",
     "arylidene malononitrile": "N#CC(C#N)=Cc1ccccc1",
     "carbamate or ester": "CNC(=O)On1ccccc1=O",
     "open enol ether": "C=CC=COCC",

@@ -85,6 +85,8 @@ EXAMPLES = {
     "hydrazine and oxygen": "NNC1CCCCO1",
     "hydrazine of a ring amine": "CN1CCN(Nc2ccccc2)CC1",
     "ketone beside": "CC(=O)CC=Cc1ccccc1",
+    "oxetane with": "CC(=O)NC1CCO1",
+    "sulfinamide": "CN(C)S(=O)c1ccccc1",
     "azetine": "CN1C=CC1",
     "3H-pyrrole": "CC1(C)C=CC=N1",
     "alkyl azo": "CN=NC1CCCCC1",
