@@ -34,15 +34,6 @@ class FeatureBlock:
     emphasis: float = 1.0
 
 
-@dataclass(frozen=True)
-class BlockRoles:
-    """The same-named fields of `Block`, for each kept column."""
-
-    near: Bool[np.ndarray, " column"]
-    grown: Bool[np.ndarray, " column"]
-    emphasis: Float[np.ndarray, " column"]
-
-
 def blocks_of(size: int, blocks: Sequence[FeatureBlock]) -> Sequence[FeatureBlock]:
     """The blocks, checked to cover all columns; by default one block of all columns."""
     blocks = blocks or [FeatureBlock(size)]
@@ -56,18 +47,9 @@ def of_columns(blocks: Sequence[FeatureBlock], name: str) -> np.ndarray:
     return np.repeat([getattr(block, name) for block in blocks], [block.size for block in blocks])
 
 
-def roles_of(blocks: Sequence[FeatureBlock], kept: Int[np.ndarray, " kept"]) -> BlockRoles:
-    """Roles of the kept columns. kept: their places in the table that the blocks fill."""
-    near, grown, emphasis = (of_columns(blocks, name)[kept] for name in ("near", "grown", "emphasis"))
-    return BlockRoles(near, grown, emphasis.astype(float))
-
-
-def joined_roles(parts: Sequence[BlockRoles]) -> BlockRoles:
-    """Roles of several tables whose columns are concatenated in this order."""
-    near, grown, emphasis = (
-        np.concatenate([getattr(part, name) for part in parts]) for name in ("near", "grown", "emphasis")
-    )
-    return BlockRoles(near, grown, emphasis)
+def roles_of(blocks: Sequence[FeatureBlock], kept: Int[np.ndarray, " kept"]) -> dict[str, np.ndarray]:
+    """The fields near, grown and emphasis of the blocks for each kept column. kept: their places."""
+    return {name: of_columns(blocks, name)[kept] for name in ("near", "grown", "emphasis")}
 
 
 # A table of features in little memory.
@@ -264,7 +246,7 @@ def usable(features: np.ndarray) -> Float[np.ndarray, "item feature"]:
 
 def mostly_missing(features: np.ndarray | FeatureTable) -> Bool[np.ndarray, " item"]:
     """Rows with more missing values than numbers, for which nothing can be predicted."""
-    parts = [features[start : start + ROWS_AT_ONCE] for start in range(0, max(len(features), 1), ROWS_AT_ONCE)]
+    parts = (features[start : start + PART_ROWS] for start in range(0, max(len(features), 1), PART_ROWS))
     return np.concatenate([np.isnan(usable(part)).mean(axis=1) > 0.5 for part in parts])
 
 

@@ -11,12 +11,10 @@ from jaxtyping import Float, Int
 
 from sciencegen.errors import DataError
 from sciencegen.prediction.columns import (
-    BlockRoles,
     FeatureBlock,
     FeatureColumns,
     FeatureTable,
     fit_columns,
-    joined_roles,
     roles_of,
     side_by_side,
 )
@@ -239,7 +237,7 @@ def fit_predictor(
 
 def _columns(
     tables: Mapping[str, FeatureTable], blocks: Sequence[FeatureBlock]
-) -> tuple[dict[str, FeatureColumns], BlockRoles]:
+) -> tuple[dict[str, FeatureColumns], dict[str, np.ndarray]]:
     """The columns of each table, and the roles of all kept columns together."""
     blocks_by_table = {name: [FeatureBlock(table.shape[1])] for name, table in tables.items()}
     if "scores" in tables:
@@ -247,16 +245,18 @@ def _columns(
     if "features" in tables and blocks:
         blocks_by_table["features"] = list(blocks)
     columns = {name: fit_columns(table, blocks_by_table[name]) for name, table in tables.items()}
-    return columns, joined_roles([roles_of(blocks_by_table[name], columns[name].kept) for name in tables])
+    roles = [roles_of(blocks_by_table[name], columns[name].kept) for name in tables]
+    return columns, {name: np.concatenate([one[name] for one in roles]) for name in roles[0]}
 
 
 def _training(
-    inputs: FeatureTable, target: np.ndarray, folds: Folds, sparse: np.ndarray, roles: BlockRoles,
+    inputs: FeatureTable, target: np.ndarray, folds: Folds, sparse: np.ndarray, roles: Mapping[str, np.ndarray],
     settings: PredictorSettings, generator: np.random.Generator,
 ) -> Training:  # fmt: skip
     reference = np.sort(generator.permutation(len(target))[: settings.reference_rows])
-    emphasis = None if (roles.emphasis == 1).all() else roles.emphasis
-    return Training(inputs, target, folds.fold, reference, sparse, roles.near, roles.grown, emphasis, folds.left_out)
+    near, grown, emphasis = (roles[name] for name in ("near", "grown", "emphasis"))
+    weighed = None if (emphasis == 1).all() else emphasis.astype(float)
+    return Training(inputs, target, folds.fold, reference, sparse, near, grown, weighed, folds.left_out)
 
 
 def check_values(target: Float[np.ndarray, " item"], level: float) -> None:
