@@ -65,8 +65,9 @@ def expected_cost(whole: float, parts: Sequence[tuple[float, float]]) -> tuple[f
     """Least, expected and largest cost of some work, such as seconds or bytes.
 
     Costs grow with the work, beside a part that does not: cost = a + b work^p. With three parts or more, the last three
-    tell p, which is from 1/2 to 2; the range is from there to p = 1, and `ROUGH` times as wide on both sides. With two
-    parts, p = 1. With one part, the cost is from equal to proportional, and the largest is expected.
+    tell p, which is from 1/2 to 2; the range is from there to p = 1, which is expected since p is rough, and `ROUGH`
+    times as wide on both sides. With two parts, p = 1. With one part, the cost is from equal to proportional, and the
+    largest is expected.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def expected_cost(whole: float, parts: Sequence[tuple[float, float]]) -> tuple[f
         power = _power((first, earlier, size), rise / max(less - least, 1e-9 * rise))
         found.append(cost + rise * (whole**power - size**power) / (size**power - earlier**power))
     low, high = min(found), max(found)
-    return low / ROUGH, math.sqrt(low * high), high * ROUGH
+    return low / ROUGH, found[0], high * ROUGH
 
 
 def _power(sizes: tuple[float, float, float], ratio: float) -> float:

@@ -13,12 +13,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
 from sciencegen.progress import TRIAL, expected_cost, in_words
@@ -152,8 +152,6 @@ def start_workers() -> None:
 # A dry run: the command itself on parts of its input, each four times as large as the one before, and what they took.
 
 DRY_RUN = "--dry-run"
-WRITTEN = ("output", "structures", "details", "journal", "cache")
-"""Parameters that name files to write; trials write copies."""
 LARGER, LONGEST_S, EVERY_S = 4, 60.0, 0.1
 """Growth from one trial to the next; no trial is started after so many seconds of them; seconds between two looks."""
 MOST = 0.5
@@ -162,19 +160,14 @@ WORK = 1.5
 """The last trial takes so many times as long as the first, which mostly starts and loads."""
 
 
-class Trial(NamedTuple):
-    """share: of the work. parts: what -> (part, whole). cpu_s: of all processes; memory: theirs together, in bytes."""
-
-    share: float
-    parts: dict[str, tuple[int, int]]
-    wall_s: float
-    cpu_s: float
-    memory: int
+Parts = Mapping[str, tuple[int, int]]
+"""Of a trial: what there is to do -> how much of it was done, and how much there is."""
 
 
 def dry_run(context: Context) -> None:
     """Say what the command would take, by trials; raise an error if that can't fit in this machine's memory."""
     from sciencegen.cli.console import say, summarize
+    from sciencegen.serving.requests import WRITTEN
 
     given = {
         one.name: one for one in context.command.params if context.params.get(one.name or "") not in (None, "", [])
@@ -184,10 +177,11 @@ def dry_run(context: Context) -> None:
     words = [word for word in sys.argv[1:] if word != DRY_RUN]
     with tempfile.TemporaryDirectory() as folder:
         named = [name for name in WRITTEN if name in given and context.params[name] != "-"]
-        trials: list[Trial] = []
+        shares: list[float] = []
+        costs: list[tuple[float, float, float]] = []
         began = monotonic()
         while True:
-            place = Path(folder, str(len(trials)))
+            place = Path(folder, str(len(costs)))
             place.mkdir()
             copies = []
             for name in named:
@@ -195,19 +189,23 @@ def dry_run(context: Context) -> None:
                 if path.is_file() and name != "output":
                     shutil.copy(path, place / path.name)
                 copies += [given[name].opts[0], str(place / path.name)]
-            trials.append(_tried([*words, *copies], min(LARGER * trials[-1].share, MOST) if trials else 0.0, place))
-            first, last = trials[0], trials[-1]
-            if not last.parts:
+            own = [
+                f"{word.partition('=')[0]}={place / 'set'}" if word.split("=")[0] in WRITTEN else word for word in words
+            ]
+            parts, cost = _tried([*own, *copies], min(LARGER * shares[-1], MOST) if shares else 0.0, place)
+            if not parts:
                 raise ConfigError(
                     "Expected a number of items, a table or a training for a dry run, which tries parts of them; found "
                     "none here. Start the command itself: Ctrl-C stops it."
                 )
-            is_known = len(trials) > 2 and last.cpu_s > WORK * first.cpu_s
-            if last.share >= MOST or is_known or monotonic() - began > LONGEST_S:
+            shares.append(min(part / max(whole, 1) for part, whole in parts.values()))
+            costs.append(cost)
+            is_known = len(costs) > 2 and cost[1] > WORK * costs[0][1]
+            if shares[-1] >= MOST or is_known or monotonic() - began > LONGEST_S:
                 break
-        seconds, cpu, memory = (expected_cost(1.0, [(one.share, one[field]) for one in trials]) for field in (2, 3, 4))
+    seconds, cpu, memory = (expected_cost(1.0, list(zip(shares, own, strict=True))) for own in zip(*costs, strict=True))
     available = memory_of_machine()
-    rows = {what: whole for what, (_, whole) in last.parts.items()}
+    rows = {what: whole for what, (_, whole) in parts.items()}
     gigabytes = [round(one / 1e9, 2) for one in memory]
     if available is not None and memory[0] > available:
         raise ConfigError(
@@ -216,7 +214,7 @@ def dry_run(context: Context) -> None:
             "fewer, or take another machine."
         )
     if context.params.get("as_json"):
-        found = {"rows": rows, "seconds": seconds, "cpu_seconds": cpu, "memory_gb": gigabytes, "trials": len(trials)}
+        found = {"rows": rows, "seconds": seconds, "cpu_seconds": cpu, "memory_gb": gigabytes, "trials": len(costs)}
         summarize({"dry_run": True, **found, "memory_of_machine_gb": available and available / 1e9}, "", True)
         return
     say(
@@ -225,7 +223,7 @@ def dry_run(context: Context) -> None:
         f"{cpu[1]:,.0f} s\n"
         f"memory: {gigabytes[1]} GB ({gigabytes[0]} to {gigabytes[2]})"
         f"{'' if available is None else f', of {available / 1e9:.1f} GB'}\n"
-        f"by trials with {', '.join(f'{max(one.share, 0):.2g}' for one in trials)} of it; nothing was written"
+        f"by trials with {', '.join(f'{share:.2g}' for share in shares)} of it; nothing was written"
     )
 
 
@@ -233,8 +231,8 @@ def _listed(rows: dict[str, int]) -> str:
     return ", ".join(f"{whole:,} {what}" for what, whole in rows.items())
 
 
-def _tried(words: Sequence[str], share: float, folder: Path) -> Trial:
-    """The command on a share of its work, in a process of its own."""
+def _tried(words: Sequence[str], share: float, folder: Path) -> tuple[Parts, tuple[float, float, float]]:
+    """Run the command on a share of its work. The costs are seconds, seconds of processors, and bytes at most."""
     told = folder / "parts"
     environment = {**os.environ, TRIAL: f"{share!r} {told}"}
     began = monotonic()
@@ -262,8 +260,7 @@ def _tried(words: Sequence[str], share: float, folder: Path) -> Trial:
     if told.exists():
         for what, part, whole in map(json.loads, told.read_text(encoding="utf-8").splitlines()):
             parts[what] = part, whole
-    shares = [part / whole for part, whole in parts.values() if whole]
-    return Trial(sum(shares) / max(len(shares), 1), parts, wall_s, sum(used.values()), memory)
+    return parts, (wall_s, sum(used.values()), memory)
 
 
 def _family(number: int, used: dict[int, float]) -> Iterator[int]:
