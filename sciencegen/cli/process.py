@@ -149,11 +149,12 @@ def start_workers() -> None:
     start_copied_server()
 
 
-# A dry run: the command itself on parts of its input, each four times as large as the one before, and what they took.
+# A dry run: the command itself on parts of its input, each eight times as large as the one before, and what they took.
 
 DRY_RUN = "--dry-run"
-LARGER, LONGEST_S, EVERY_S = 4, 60.0, 0.1
-"""Growth from one trial to the next; no trial is started after so many seconds of them; seconds between two looks."""
+LARGER, LONGEST_S, EVERY_S = 8, 30.0, 0.1
+"""Growth from one trial to the next; no third trial is started after so many seconds of the processor; seconds between
+two looks."""
 MOST = 0.5
 """Largest share of the work that is tried."""
 WORK = 1.5
@@ -179,7 +180,6 @@ def dry_run(context: Context) -> None:
         named = [name for name in WRITTEN if name in given and context.params[name] != "-"]
         shares: list[float] = []
         costs: list[tuple[float, float, float]] = []
-        began = monotonic()
         while True:
             place = Path(folder, str(len(costs)))
             place.mkdir()
@@ -201,7 +201,8 @@ def dry_run(context: Context) -> None:
             shares.append(min(part / max(whole, 1) for part, whole in parts.values()))
             costs.append(cost)
             is_known = len(costs) > 2 and cost[1] > WORK * costs[0][1]
-            if shares[-1] >= MOST or is_known or monotonic() - began > LONGEST_S:
+            took = sum(one[1] for one in costs)
+            if shares[-1] >= MOST or is_known or (len(costs) > 1 and took > LONGEST_S):
                 break
     seconds, cpu, memory = (expected_cost(1.0, list(zip(shares, own, strict=True))) for own in zip(*costs, strict=True))
     available = memory_of_machine()
