@@ -152,7 +152,7 @@ def start_workers() -> None:
 # A dry run: the command itself on parts of its input, each eight times as large as the one before, and what they took.
 
 DRY_RUN = "--dry-run"
-LARGER, LONGEST_S, EVERY_S = 8, 30.0, 0.1
+LARGER, LONGEST_S, EVERY_S = 8, 30.0, 0.2
 """Growth from one trial to the next; no third trial is started after so many seconds of the processor; seconds between
 two looks."""
 MOST = 0.5
