@@ -1,8 +1,9 @@
-"""Progress of long work: what reports it, and durations as text."""
+"""Progress of long work: what reports it, durations as text, and what the whole takes, by its parts."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -37,6 +38,78 @@ def in_words(seconds: float) -> str:
         return f"{max(seconds, 1):.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+# What work takes, by what parts of it took: trials of a dry run, or earlier jobs of a server.
+
+TRIAL = "SCIENCEGEN_TRIAL"
+"""The environment variable of a trial: the share of the work, and the file that gets what `part_of` was asked."""
+FEWEST = 64
+"""Rows or items of the first trial."""
+ROUGH = 1.25
+"""Times that costs of equal work differ by."""
+
+
+def part_of(count: int, what: str, fewest: int = FEWEST) -> int:
+    """How many of so many rows, items or steps this process works on: all of them, but a share of them in a trial."""
+    share, _, path = os.environ.get(TRIAL, "").partition(" ")
+    if not path:
+        return count
+    part = min(count, max(fewest, math.ceil(count * float(share))))
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps([what, part, count]) + "\n")
+    return part
+
+
+def expected_cost(whole: float, parts: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Least, expected and largest cost of some work, such as seconds or bytes.
+
+    Costs grow with the work, beside a part that does not: cost = a + b work^p. With three parts or more, the last three
+    tell p, which is from 1/2 to 2; the range is from there to p = 1, which is expected since p is rough, and `ROUGH`
+    times as wide on both sides. With two parts, p = 1. With one part, the cost is from equal to proportional, and the
+    largest is expected.
+
+    Parameters
+    ----------
+    whole : float
+        Its size.
+    parts : sequence of (size, cost)
+        One or more, of different sizes.
+
+    Examples
+    --------
+    >>> expected_cost(20, [(10, 4.0)])
+    (4.0, 8.0, 8.0)
+    >>> expected_cost(100, [(10, 4.0), (20, 5.0)])
+    (10.4, 13.0, 16.25)
+    """
+    known = sorted(parts)
+    size, cost = known[-1]
+    if len(known) == 1:
+        more = max(1.0, whole / size)
+        return cost, cost * more, cost * more
+    (earlier, less), *_ = known[-2:]
+    rise = max(cost - less, 0.0)
+    found = [cost + rise * (whole - size) / (size - earlier)]
+    if len(known) > 2 and rise > 0:
+        first, least = known[-3]
+        power = _power((first, earlier, size), rise / max(less - least, 1e-9 * rise))
+        found.append(cost + rise * (whole**power - size**power) / (size**power - earlier**power))
+    low, high = min(found), max(found)
+    return low / ROUGH, found[0], high * ROUGH
+
+
+def _power(sizes: tuple[float, float, float], ratio: float) -> float:
+    """The p, from 1/2 to 2, for which the second step of sizes^p is `ratio` times the first."""
+    first, second, third = sizes
+    low, high = 0.5, 2.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        if (third**middle - second**middle) / (second**middle - first**middle) < ratio:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 # Notes of a workflow's steps, saved in the run's folder for the report.

@@ -3,7 +3,7 @@
 import pytest
 
 from sciencegen import progress
-from sciencegen.progress import Pace, in_words
+from sciencegen.progress import ROUGH, Pace, expected_cost, in_words
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,13 @@ def test_the_time_left_follows_the_pace_of_what_was_done_since(begun, done, tota
     clock = iter([3.0, 13.0])
     monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
     assert Pace(begun).left(done, total) == words
+
+
+def test_costs_of_parts_tell_that_of_the_whole():
+    line = [(size, 3 + 0.5 * size) for size in (10, 20, 40)]
+    assert expected_cost(1000, line) == pytest.approx((503 / ROUGH, 503, 503 * ROUGH), rel=1e-3)
+    square = [(size, 3 + 0.5 * size**1.5) for size in (10, 20, 40)]
+    assert expected_cost(1000, square)[2] == pytest.approx(ROUGH * (3 + 0.5 * 1000**1.5), rel=1e-3)
+    assert expected_cost(1000, square)[0] < expected_cost(1000, square)[1] < expected_cost(1000, square)[2]
+    assert expected_cost(1000, [(10, 5.0), (20, 4.0)])[1] == 4  # noise
+    assert expected_cost(5, [(10, 4.0)]) == (4, 4, 4)

@@ -14,6 +14,7 @@ from sciencegen.api.models.folder import CONFIG, METRICS, NOT_YET, is_measured, 
 from sciencegen.api.models.identity import IDENTITY, is_same, refuse_taken, weights_of
 from sciencegen.api.predictors.folder import (
     HELD_OUT,
+    ITEMS_AT_ONCE,
     ModelInputs,
     TrainedPredictor,
     UsableRows,
@@ -286,6 +287,8 @@ class FittedPredictor:
 
 def usable_rows(domain: str, rows: Sequence[Row], settings: PredictorSettings) -> UsableRows:
     """Rows that are items and have a value; an error if there are none."""
+    from sciencegen.prediction.columns import packed
+
     table, target = settings.table, settings.target
     columns = sorted({name for row in rows for name in row.values})
     if target not in columns:
@@ -307,7 +310,8 @@ def usable_rows(domain: str, rows: Sequence[Row], settings: PredictorSettings) -
         raise DataError(f"Expected usable rows in {table}, all {len(rows)} were refused, the first: {refused[0][2]}.")
     texts, features, groups, keys = zip(*(result for _, result in pairs), strict=True)
     values = np.array([row.values[target] for row, _ in pairs])
-    own = None if features[0] is None else np.stack(features)
+    at_once = (features[start : start + ITEMS_AT_ONCE] for start in range(0, len(features), ITEMS_AT_ONCE))
+    own = None if features[0] is None else packed(map(np.stack, at_once))
     left_out = LeftOut(domain_of(domain))
     left_out.look([row for row, _ in pairs])
     notes = [*left_out.notes, *numbering.notes, *conflicts.notes, *domain_of(domain).regression.notes(texts)]

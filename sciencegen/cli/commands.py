@@ -62,6 +62,11 @@ GROUP = "sciencegen.verbs"
 Python (`takes`) that returns a result."""
 SENTENCE = r'^def {}\((?:[^\n]|\n[ )])*\n    r?"""(.+?)(?:\n\n|"""\n)'
 GROUP_SENTENCE = r'^{} = typer\.Typer\(.*?help="(.+?)"'
+TRIED = (
+    "generate", "encode", "interpolate", "map", "score", "predict", "restore", "sequences", "optimize", "propose",
+    "backtest", "evaluate", "benchmark", "compress", "train",
+)  # fmt: skip
+"""Commands with a dry run."""
 PASSES_ON = {"run": {"allow_extra_args": True, "ignore_unknown_options": True}}
 MARKUP: Literal["markdown"] = "markdown"
 
@@ -83,7 +88,7 @@ def command(name: str) -> Callable[..., None] | typer.Typer:
 @cache
 def same_name() -> frozenset[str]:
     """Names whose flag, of any command, is the name with dashes."""
-    flags: list[str] = []
+    flags = ["--dry-run"]
     found = list(map(command, BUILT_IN))
     groups = [one.callback for app in found if isinstance(app, typer.Typer) for one in app.registered_commands]
     for function in (one for one in (*found, *groups) if inspect.isfunction(one)):
@@ -106,6 +111,33 @@ def sentence(name: str) -> str:
     return " ".join(found[1].split()) if found else ""
 
 
+def with_dry_run(own: Command) -> Command:
+    """The command with the flag --dry-run."""
+    run = own.invoke
+
+    def invoke(context: Context) -> Any:
+        if not context.params.pop("dry_run"):
+            return run(context)
+        from sciencegen.cli.process import dry_run
+
+        return dry_run(context)
+
+    own.params += get_command_from_info(
+        CommandInfo("", callback=_flag), pretty_exceptions_short=True, rich_markup_mode=MARKUP
+    ).params
+    vars(own)["invoke"] = invoke
+    return own
+
+
+def _flag(
+    dry_run: bool = typer.Option(
+        False,
+        "--dry-run",
+        help="Only say how many rows, seconds and bytes it would take, by short trials; write nothing.",
+    ),
+) -> None: ...
+
+
 class Commands(Mapping[str, "Command"]):
     """Commands that are imported when they are looked up."""
 
@@ -118,8 +150,12 @@ class Commands(Mapping[str, "Command"]):
         found = command(name)
         how: dict[str, Any] = {"pretty_exceptions_short": True, "rich_markup_mode": MARKUP}
         if isinstance(found, typer.Typer):
-            return get_group_from_info(TyperInfo(found, name=name), suggest_commands=True, **how)
-        return get_command_from_info(CommandInfo(name, callback=found, context_settings=PASSES_ON.get(name)), **how)
+            group = get_group_from_info(TyperInfo(found, name=name), suggest_commands=True, **how)
+            if name in TRIED:
+                group.commands = {one: with_dry_run(own) for one, own in group.commands.items()}
+            return group
+        own = get_command_from_info(CommandInfo(name, callback=found, context_settings=PASSES_ON.get(name)), **how)
+        return with_dry_run(own) if name in TRIED else own
 
     def __contains__(self, name: object) -> bool:
         return name in self.names

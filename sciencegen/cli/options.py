@@ -23,6 +23,7 @@ from sciencegen.cli.console import say, take_further
 from sciencegen.cli.output import STDOUT, FewerResults, Outlet
 from sciencegen.config import TEXTS, Flag, Further, Settings, flags_of_field, further_of, kind_of, moved, own_first
 from sciencegen.config.base import ALIGNMENT, COLUMN, MODEL, ONLY_INSIDE, WILD_TYPE
+from sciencegen.progress import part_of
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -78,6 +79,11 @@ def only_checking() -> Iterator[None]:
         _ONLY_CHECKING.reset(token)
 
 
+GROWS = {
+    "GenerateSettings": ("n", "items"), "OptimizeSettings": ("budget", "scored items"),
+    "BacktestSettings": ("repeats", "campaigns"), "BenchmarkSettings": ("budget", "scored items"),
+}  # fmt: skip
+"""What the work of a verb grows with, beside the rows that it reads; a trial of a dry run takes a part of it."""
 BY_KEY = ("training", "settings")
 """Settings that are mappings, and flags of the form name=value."""
 
@@ -106,6 +112,8 @@ def settings_from(record: type[Record], text: str | None, **flags: object) -> Re
         raise ConfigError(f"{error} {OWN_SETTINGS}{' ' + MORE if 'training' in flags else ''}") from None
     if _ONLY_CHECKING.get():
         raise CheckedOnly(built)
+    if found := GROWS.get(record.__name__):
+        built = built.model_copy(update={found[0]: part_of(getattr(built, found[0]), found[1])})
     return built
 
 

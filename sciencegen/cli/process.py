@@ -1,19 +1,30 @@
-"""The process of a command: its standard streams, the signals that end it, and workers as copies of it."""
+"""The process of a command: its standard streams, the signals that end it, workers as copies, and trials of it."""
 
 from __future__ import annotations
 
 import gc
 import io
+import json
 import os
 import select
+import shutil
 import signal
+import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic, sleep
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from sciencegen.errors import Stopped
+from sciencegen.errors import ConfigError, SciencegenError, Stopped
+from sciencegen.progress import TRIAL, expected_cost, in_words
+
+if TYPE_CHECKING:
+    from typer._click.core import Context
 
 # Standard streams that are closed at the start, or whose reader ends before the command does.
 
@@ -136,3 +147,149 @@ def start_workers() -> None:
     from sciencegen.data.forkserver import start_copied_server
 
     start_copied_server()
+
+
+# A dry run: the command itself on parts of its input, each eight times as large as the one before, and what they took.
+
+DRY_RUN = "--dry-run"
+LARGER, LONGEST_S, EVERY_S = 8, 30.0, 0.2
+"""Growth from one trial to the next; no third trial is started after so many seconds of the processor; seconds between
+two looks."""
+MOST = 0.5
+"""Largest share of the work that is tried."""
+WORK = 1.5
+"""The last trial takes so many times as long as the first, which mostly starts and loads."""
+
+
+Parts = Mapping[str, tuple[int, int]]
+"""Of a trial: what there is to do -> how much of it was done, and how much there is."""
+
+
+def dry_run(context: Context) -> None:
+    """Say what the command would take, by trials; raise an error if that can't fit in this machine's memory."""
+    from sciencegen.cli.console import say, summarize
+    from sciencegen.serving.requests import WRITTEN
+
+    given = {
+        one.name: one for one in context.command.params if context.params.get(one.name or "") not in (None, "", [])
+    }
+    if "-" in (context.params[name] for name in given if name not in WRITTEN):
+        raise ConfigError("Expected files to read for a dry run, got - (standard input). Write it to a file first.")
+    words = [word for word in sys.argv[1:] if word != DRY_RUN]
+    with tempfile.TemporaryDirectory() as folder:
+        named = [name for name in WRITTEN if name in given and context.params[name] != "-"]
+        shares: list[float] = []
+        costs: list[tuple[float, float, float]] = []
+        while True:
+            place = Path(folder, str(len(costs)))
+            place.mkdir()
+            copies = []
+            for name in named:
+                path = Path(context.params[name])
+                if path.is_file() and name != "output":
+                    shutil.copy(path, place / path.name)
+                copies += [given[name].opts[0], str(place / path.name)]
+            own = [
+                f"{word.partition('=')[0]}={place / 'set'}" if word.split("=")[0] in WRITTEN else word for word in words
+            ]
+            parts, cost = _tried([*own, *copies], min(LARGER * shares[-1], MOST) if shares else 0.0, place)
+            if not parts:
+                raise ConfigError(
+                    "Expected a number of items, a table or a training for a dry run, which tries parts of them; found "
+                    "none here. Start the command itself: Ctrl-C stops it."
+                )
+            shares.append(min(part / max(whole, 1) for part, whole in parts.values()))
+            costs.append(cost)
+            is_known = len(costs) > 2 and cost[1] > WORK * costs[0][1]
+            took = sum(one[1] for one in costs)
+            if shares[-1] >= MOST or is_known or (len(costs) > 1 and took > LONGEST_S):
+                break
+    seconds, cpu, memory = (expected_cost(1.0, list(zip(shares, own, strict=True))) for own in zip(*costs, strict=True))
+    available = memory_of_machine()
+    rows = {what: whole for what, (_, whole) in parts.items()}
+    gigabytes = [round(one / 1e9, 2) for one in memory]
+    if available is not None and memory[0] > available:
+        raise ConfigError(
+            f"Expected work that fits in this machine's {available / 1e9:.1f} GB of memory, this would take about "
+            f"{gigabytes[1]} GB ({gigabytes[0]} to {gigabytes[2]}) for {_listed(rows)}. Give "
+            "fewer, or take another machine."
+        )
+    if context.params.get("as_json"):
+        found = {"rows": rows, "seconds": seconds, "cpu_seconds": cpu, "memory_gb": gigabytes, "trials": len(costs)}
+        summarize({"dry_run": True, **found, "memory_of_machine_gb": available and available / 1e9}, "", True)
+        return
+    say(
+        f"dry run: {_listed(rows)}\n"
+        f"time: {in_words(seconds[1])} ({in_words(seconds[0])} to {in_words(seconds[2])}), of which processors work "
+        f"{cpu[1]:,.0f} s\n"
+        f"memory: {gigabytes[1]} GB ({gigabytes[0]} to {gigabytes[2]})"
+        f"{'' if available is None else f', of {available / 1e9:.1f} GB'}\n"
+        f"by trials with {', '.join(f'{share:.2g}' for share in shares)} of it; nothing was written"
+    )
+
+
+def _listed(rows: dict[str, int]) -> str:
+    return ", ".join(f"{whole:,} {what}" for what, whole in rows.items())
+
+
+def _tried(words: Sequence[str], share: float, folder: Path) -> tuple[Parts, tuple[float, float, float]]:
+    """Run the command on a share of its work. The costs are seconds, seconds of processors, and bytes at most."""
+    told = folder / "parts"
+    environment = {**os.environ, TRIAL: f"{share!r} {told}"}
+    began = monotonic()
+    with (folder / "messages").open("wb") as messages:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sciencegen", *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=messages, env=environment,
+        )  # fmt: skip
+    memory, used = 0, dict[int, float]()
+    try:
+        while process.poll() is None:
+            memory = max(memory, sum(_memory(number) for number in _family(process.pid, used)))
+            sleep(EVERY_S)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    wall_s = monotonic() - began
+    if process.returncode not in (0, 5):
+        lines = (folder / "messages").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        error = SciencegenError(lines[-1].removeprefix("error: ") if lines else "The trial ended without a message.")
+        error.exit_code = process.returncode
+        raise error
+    parts = {}
+    if told.exists():
+        for what, part, whole in map(json.loads, told.read_text(encoding="utf-8").splitlines()):
+            parts[what] = part, whole
+    return parts, (wall_s, sum(used.values()), memory)
+
+
+def _family(number: int, used: dict[int, float]) -> Iterator[int]:
+    """A process and those below it. used: number -> seconds of the processor, which are noted."""
+    with suppress(OSError, ValueError, IndexError):
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        used[number] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        yield number
+        for thread in Path(f"/proc/{number}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                yield from _family(int(child), used)
+
+
+def _memory(number: int) -> int:
+    """Bytes of a process; what several share is divided among them."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{number}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return 1024 * int(line.split()[1])
+    return 0
+
+
+def memory_of_machine() -> int | None:
+    """Bytes that a process may use: of the machine, or of its container; None where the system doesn't say."""
+    found = []
+    with suppress(OSError, ValueError, AttributeError):
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            found.append(int(Path(path).read_text()))
+    return min(found, default=None)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import wraps
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sciencegen.data.damage import LONGEST_LINE, little_memory, open_binary, reading, standard_input
+from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.workbooks import MOST_TIMES, file_of, is_workbook, most_unpacked, too_dense
 from sciencegen.data.writers import WRITTEN_TABLES
 from sciencegen.errors import DataError, unknown_name
 from sciencegen.files import found_at
 from sciencegen.items import Cell, Row, bound_of, number_of
+from sciencegen.progress import TRIAL, part_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -214,6 +218,21 @@ MOST_WITHIN, MEMORY_OF_BATCH = 1 << 22, 1 << 28
 """Values within the lists of a block of rows; bytes of memory that reading a block takes."""
 
 
+def in_trials(read: Callable[..., Iterator[Row]]) -> Callable[..., Iterator[Row]]:
+    """A reader of a file's rows that reads evenly spaced ones in a trial (`progress.part_of`)."""
+
+    @wraps(read)
+    def reading_part(path: str | Path, *given: Any, **options: Any) -> Iterator[Row]:
+        if TRIAL not in os.environ:
+            return read(path, *given, **options)
+        count = sum(1 for _ in read(path, *given, **options))
+        wanted = set(evenly_spaced(count, part_of(count, f"rows of {path}")))
+        return (row for place, row in enumerate(read(path, *given, **options)) if place in wanted)
+
+    return reading_part
+
+
+@in_trials
 def read_table(
     path: str | Path, item_columns: Sequence[str], column: str | None = None, with_cells: bool = False
 ) -> Iterator[Row]:
@@ -258,6 +277,7 @@ def read_table(
     return _read_parquet(path, reading) if is_parquet(path) else _read_csv(open_binary(path), reading)
 
 
+@in_trials
 def read_lines(path: Path) -> Iterator[Row]:
     """Read a file with one item per line; a missing file is an error before the first row."""
     if not path.is_file():

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import unknown_name
 from sciencegen.metrics.numbers import REGRESSION_METRICS, interval_coverage, mean_interval_width
+from sciencegen.prediction.columns import FeatureTable, side_by_side
 from sciencegen.prediction.conformal import required_rows, signed_level
 from sciencegen.prediction.fitting import check_values, fit_predictor
 from sciencegen.prediction.predictor import Prediction, Predictor, PredictorSettings
@@ -165,8 +166,8 @@ class _Held:
     number: np.ndarray
     log: Callable[[str], None]
 
-    def inputs(self, settings: PredictorSettings) -> np.ndarray:
-        return np.concatenate(list(self.tables.inputs(settings.inputs).values()), axis=1)
+    def inputs(self, settings: PredictorSettings) -> FeatureTable:
+        return side_by_side(list(self.tables.inputs(settings.inputs).values()))
 
     def fit(self, rows: np.ndarray, settings: PredictorSettings, generator: np.random.Generator) -> Predictor:
         """Intervals are calibrated for the tables' split if there is one, else as the settings say."""
@@ -177,7 +178,9 @@ class _Held:
 
     def _calibration(self, rows: np.ndarray, settings: PredictorSettings) -> Split:
         split, above = self.split.of(rows), required_rows(signed_level(settings.level))
-        return Split() if split.kind == "order" and not has_cut(split, self.inputs(settings)[rows], above) else split
+        return (
+            Split() if split.kind == "order" and not has_cut(split, self.inputs(settings).take(rows), above) else split
+        )
 
 
 def _evaluate(
@@ -190,7 +193,8 @@ def _evaluate(
     for number, (train, test) in enumerate(divisions, start=1):
         data.log(f"testing on held-out rows, {name}: part {number} of {len(divisions)}")
         predictor = data.fit(train, settings, generator)
-        parts.append(predictor.predict(**data.tables.take(test).inputs(settings.inputs)))
+        held = data.tables.take(test)
+        parts.append(predictor.predict(held.features, held.latents, held.scores))
         tested.append(test)
         baseline.append(np.full(len(test), target[train].mean()))
     columns = {

@@ -5,13 +5,15 @@ family.predict(query) -> [item fold]     predictions by each fold's model
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+
+from sciencegen.prediction.columns import ROWS_AT_ONCE, FeatureTable
 
 if TYPE_CHECKING:
     from sklearn.tree import BaseDecisionTree
@@ -124,8 +126,11 @@ def _mean_squared_difference(items: np.ndarray, reference: np.ndarray) -> Float[
     columns = items.shape[1]
     if columns == 0:
         return None
-    squares = (items**2).sum(axis=1)[:, None] + (reference**2).sum(axis=1)[None]
-    return np.maximum(squares - 2 * items @ reference.T, 0) / columns
+    found = (items**2).sum(axis=1)[:, None] + (reference**2).sum(axis=1)[None]
+    found -= 2 * items @ reference.T
+    np.maximum(found, 0, out=found)
+    found /= columns
+    return found
 
 
 @dataclass(frozen=True)
@@ -204,7 +209,7 @@ class Training:
     coefficient is divided by its square. left_out: the folds whose models leave an item out, if there may be several.
     """
 
-    inputs: Float[np.ndarray, "item column"]
+    inputs: FeatureTable
     target: Float[np.ndarray, " item"]
     fold: Int[np.ndarray, " item"]
     reference: Int[np.ndarray, " reference"]
@@ -274,7 +279,9 @@ def fit_kernel(training: Training, generator: np.random.Generator) -> Kernel:
     shares = [0.0] if near.sparse is None else [1.0] if near.dense is None else SPARSE_SHARES
     similarities = {(length, share): _added(near, length, share) for length in LENGTHS for share in shares}
     (length, share), noise = _tuned(similarities, target[tuning])
-    dual, intercept = _solved(_added(reference, length, share), noise, training)
+    similarity = _added(reference, length, share)
+    del reference, near, similarities  # as large as the matrices of `_solved`
+    dual, intercept = _solved(similarity, noise, training)
     return Kernel(dual, intercept, np.array(length), np.array(share))
 
 
@@ -319,13 +326,18 @@ def fit_product(training: Training, generator: np.random.Generator) -> Product:
     dense, sparse = choices(near.dense), choices(near.sparse)
     similarities = {rates: _multiplied(near, *rates) for rates in product(dense, sparse)}
     rates, noise = _tuned(similarities, target[tuning])
-    dual, intercept = _solved(_multiplied(reference, *rates), noise, training)
+    similarity = _multiplied(reference, *rates)
+    del reference, near, similarities  # as large as the matrices of `_solved`
+    dual, intercept = _solved(similarity, noise, training)
     return Product(dual, intercept, np.array(rates))
 
 
 def _multiplied(query: Query, dense: float, sparse: float) -> Float[np.ndarray, "item reference"]:
     blocks = [(rate, block) for rate, block in ((dense, query.dense), (sparse, query.sparse)) if block is not None]
-    return np.exp(-sum(rate * block for rate, block in blocks))
+    total = np.zeros_like(blocks[0][1])
+    for rate, block in blocks:
+        total -= rate * block
+    return np.exp(total, out=total)
 
 
 def _tuned(similarities: dict, target: Float[np.ndarray, " item"]) -> tuple:
@@ -357,7 +369,8 @@ def _solved(
     for k in range(left_in.shape[1]):
         kept = np.flatnonzero(left_in[:, k])
         intercept[k] = target[kept].mean()
-        matrix = similarity[np.ix_(kept, kept)] + noise * np.eye(len(kept))
+        matrix = similarity[np.ix_(kept, kept)]
+        matrix.flat[:: len(kept) + 1] += noise
         dual[kept, k] = np.linalg.solve(matrix, target[kept] - intercept[k])
     return dual, intercept
 
@@ -391,23 +404,25 @@ class Ridge:
 
 def fit_ridge(training: Training, generator: np.random.Generator) -> Ridge:
     """A ridge regression for each fold, with one penalty for all."""
-    inputs, target = emphasized(training), training.target
-    penalty = ridge_penalty(inputs, target, generator)
-    models = [_fit_ridge(inputs[kept], target[kept], penalty) for kept in map(training.rows_in, range(training.folds))]
-    weights = np.stack([weights for weights, _ in models], axis=1)
-    return Ridge(_unemphasized(weights, training), np.array([intercept for _, intercept in models]))
+    inputs = emphasized(training)
+    models = ridge_by_fold(inputs, training, ridge_penalty(inputs, training.target, generator))
+    weights, intercept = zip(*models, strict=True)
+    return Ridge(_unemphasized(np.stack(weights, axis=1), training), np.array(intercept))
 
 
-def emphasized(training: Training) -> Float[np.ndarray, "item column"]:
+def emphasized(training: Training) -> FeatureTable:
     """The columns times their emphasis, so that a common penalty is smaller for emphasized columns."""
-    return training.inputs if training.emphasis is None else training.inputs * training.emphasis
+    if training.emphasis is None:
+        return training.inputs
+    places = np.flatnonzero(training.emphasis != 1)
+    return training.inputs.with_columns(places, training.inputs.columns(places) * training.emphasis[places])
 
 
 def _unemphasized(weights: Float[np.ndarray, "column fold"], training: Training) -> Float[np.ndarray, "column fold"]:
     return weights if training.emphasis is None else weights * training.emphasis[:, None]
 
 
-def ridge_penalty(inputs: np.ndarray, target: np.ndarray, generator: np.random.Generator) -> float:
+def ridge_penalty(inputs: FeatureTable, target: np.ndarray, generator: np.random.Generator) -> float:
     """The one of `PENALTIES` with the least leave-one-out error over `TUNING_ROWS` rows."""
     from sklearn.linear_model import RidgeCV
 
@@ -415,11 +430,43 @@ def ridge_penalty(inputs: np.ndarray, target: np.ndarray, generator: np.random.G
     return float(RidgeCV(PENALTIES).fit(inputs[tuning], target[tuning]).alpha_)
 
 
-def _fit_ridge(inputs: np.ndarray, target: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+def ridge_by_fold(inputs: FeatureTable, training: Training, penalty: float) -> Iterator[tuple[np.ndarray, float]]:
+    """Coefficients and intercept of each fold's ridge regression.
+
+    Of many rows, sums of squares and products are formed once; those of the rows that a fold leaves out are taken away.
+    """
+    from scipy.linalg import solve
     from sklearn.linear_model import Ridge as RidgeRegression
 
-    model = RidgeRegression(penalty).fit(inputs, target)
-    return model.coef_, float(model.intercept_)
+    target = training.target
+    if len(inputs) <= ROWS_AT_ONCE:
+        for kept in map(training.rows_in, range(training.folds)):
+            model = RidgeRegression(penalty).fit(inputs[kept], target[kept])
+            yield model.coef_, float(model.intercept_)
+        return
+    whole = _moments(inputs, target)
+    for left_in in training.left_in.T:
+        takes_away = 2 * left_in.sum() > len(target)
+        rows = np.flatnonzero(~left_in if takes_away else left_in)
+        found = _moments(inputs.take(rows), target[rows])
+        products, sums = (
+            np.subtract(one, own, out=own) if takes_away else own for one, own in zip(whole, found, strict=True)
+        )
+        count, mean = sums[0], sums[1:] / sums[0]
+        products -= count * np.outer(mean[1:], mean)
+        products[np.arange(len(products)), np.arange(len(products)) + 1] += penalty
+        coefficients = solve(products[:, 1:], products[:, 0], assume_a="pos")
+        yield coefficients, float(mean[0] - mean[1:] @ coefficients)
+
+
+def _moments(inputs: FeatureTable, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """X' (y X) and 1' (1 y X)."""
+    products, sums = np.zeros((inputs.shape[1], inputs.shape[1] + 1)), np.zeros(inputs.shape[1] + 2)
+    for place, part in inputs.in_parts():
+        products[:, 0] += part.T @ target[place]
+        products[:, 1:] += part.T @ part
+        sums += [len(part), target[place].sum(), *part.sum(axis=0)]
+    return products, sums
 
 
 @dataclass(frozen=True)
@@ -442,28 +489,30 @@ class Curve:
 
 def fit_curve(training: Training, generator: np.random.Generator) -> Curve:
     """Sums and their curve for each fold, with one penalty for all: that of a ridge regression."""
-    inputs, target = emphasized(training), training.target
-    penalty = ridge_penalty(inputs, target, generator)
-    models = [_fit_one(inputs[kept], target[kept], penalty) for kept in map(training.rows_in, range(training.folds))]
+    inputs = emphasized(training)
+    penalty = ridge_penalty(inputs, training.target, generator)
+    models = []
+    for fold, start in enumerate(ridge_by_fold(inputs, training, penalty)):
+        kept = training.rows_in(fold)
+        models.append(_fit_one(inputs.take(kept), training.target[kept], penalty, *start))
     weights, intercept, knots, heights = zip(*models, strict=True)
     columns = [np.stack(parts, axis=1) for parts in (weights, knots, heights)]
     return Curve(_unemphasized(columns[0], training), np.array(intercept), *columns[1:])
 
 
 def _fit_one(
-    inputs: np.ndarray, target: np.ndarray, penalty: float
+    inputs: FeatureTable, target: np.ndarray, penalty: float, weights: np.ndarray, intercept: float
 ) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
-    """Gauss-Newton: alternately fit the curve to the sums, and the sums with the curve's slope s at each of them.
+    """Gauss-Newton from a ridge regression: alternately fit the curve to the sums, and the sums with the slope s there.
 
     y ~ g(sum) + s (new sum - sum), so that new sum ~ sum + (y - g) / s with weight s^2
     """
-    weights, intercept = _fit_ridge(inputs, target, penalty)
     for _ in range(ROUNDS):
-        sums = inputs @ weights + intercept
+        sums = inputs.times(weights) + intercept
         reached, slope = on_curve(sums, *rising_curve(sums, target))
         step = np.clip((target - reached) / slope, -LONGEST_STEP, LONGEST_STEP)
         weights, intercept = weighted_ridge(inputs, sums + step, slope**2, penalty, weights)
-    knots, heights = rising_curve(inputs @ weights + intercept, target)
+    knots, heights = rising_curve(inputs.times(weights) + intercept, target)
     return weights, intercept, knots, heights
 
 
@@ -509,7 +558,7 @@ def on_curve(
 
 
 def weighted_ridge(
-    inputs: Float[np.ndarray, "item column"],
+    inputs: FeatureTable,
     target: Float[np.ndarray, " item"],
     weight: Float[np.ndarray, " item"],
     penalty: float,
@@ -523,10 +572,10 @@ def weighted_ridge(
     """
     share = weight / weight.sum()
     centred = lambda values: values - share @ values  # noqa: E731
-    applied = lambda vector: inputs.T @ (weight * centred(inputs @ vector)) + penalty * vector  # noqa: E731
-    scale = weight @ inputs**2 + penalty
+    applied = lambda vector: inputs.summed(weight * centred(inputs.times(vector))) + penalty * vector  # noqa: E731
+    scale = np.add.reduce([weight[place] @ part**2 for place, part in inputs.in_parts()]) + penalty
     found = start.copy()
-    aim = inputs.T @ (weight * centred(target))
+    aim = inputs.summed(weight * centred(target))
     left = aim - applied(found)
     towards = preconditioned = left / scale
     for _ in range(steps):
@@ -538,7 +587,7 @@ def weighted_ridge(
         left = left - length * moved
         preconditioned = left / scale
         towards = preconditioned + (left @ preconditioned) / before * towards
-    return found, float(share @ target - share @ (inputs @ found))
+    return found, float(share @ target - share @ inputs.times(found))
 
 
 Grow = Callable[[np.ndarray, np.ndarray, int], Sequence["BaseDecisionTree"]]
@@ -594,12 +643,14 @@ def _fit_trees(training: Training, generator: np.random.Generator, grow: Grow, s
     """`grow(inputs, centred target, seed)` for every fold, as arrays."""
     grown, base = [], []
     columns = np.arange(training.inputs.shape[1]) if training.grown is None else np.flatnonzero(training.grown)
-    inputs = training.inputs[:, columns].astype(np.float32)
     for fold in range(training.folds):
         kept = training.rows_in(fold)
+        inputs = np.empty((len(kept), len(columns)), np.float32)
+        for place, part in training.inputs.take(kept).in_parts():
+            inputs[place] = part[:, columns]
         base.append(training.target[kept].mean())
         seed = int(generator.integers(2**31))
-        grown.append(grow(inputs[kept], training.target[kept] - base[-1], seed))
+        grown.append(grow(inputs, training.target[kept] - base[-1], seed))
     trees = flatten(grown, scale, base)
     return TreeFamily(replace(trees, feature=columns[trees.feature].astype(np.int32)))
 

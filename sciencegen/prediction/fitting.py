@@ -10,10 +10,17 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.errors import DataError
-from sciencegen.prediction.columns import BlockRoles, FeatureBlock, FeatureColumns, fit_columns, joined_roles, roles_of
+from sciencegen.prediction.columns import (
+    FeatureBlock,
+    FeatureColumns,
+    FeatureTable,
+    fit_columns,
+    roles_of,
+    side_by_side,
+)
 from sciencegen.prediction.conformal import fit_difficulty, fit_difficulty_quantile, required_rows, signed_level
 from sciencegen.prediction.families import FAMILIES, Family, Neighbours, Training, nearest_left_in
-from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings, combine, difficulty, standardized
+from sciencegen.prediction.predictor import Calibration, Predictor, PredictorSettings, combine, difficulty
 from sciencegen.prediction.training_tables import (
     FEWEST_ROWS,
     Folds,
@@ -131,7 +138,7 @@ def extrapolation_errors(
 def _lower(
     training: Training, rows: Int[np.ndarray, " row"], settings: PredictorSettings, generator: np.random.Generator
 ) -> Training:
-    inputs = training.inputs[rows]
+    inputs = training.inputs.take(rows)
     folds = split_folds(Split(), inputs, settings.folds, generator)
     reference = np.sort(generator.permutation(len(rows))[: settings.reference_rows])
     return replace(
@@ -196,7 +203,7 @@ def fit_predictor(
     inputs_of, target = used.inputs(settings.inputs), used.target
     check_values(target, settings.level)
     columns, roles = _columns(inputs_of, used.blocks)
-    inputs = standardized(columns, inputs_of)
+    inputs = side_by_side([columns[name].table(inputs_of[name]) for name in columns])
     split = used.split or calibration_split(inputs, used.groups, settings)
     folds = split_folds(split, inputs, settings.folds, generator)
     scale = fit_scale(settings.scale, target, inputs)
@@ -229,25 +236,27 @@ def fit_predictor(
 
 
 def _columns(
-    tables: Mapping[str, np.ndarray], blocks: Sequence[FeatureBlock]
-) -> tuple[dict[str, FeatureColumns], BlockRoles]:
+    tables: Mapping[str, FeatureTable], blocks: Sequence[FeatureBlock]
+) -> tuple[dict[str, FeatureColumns], dict[str, np.ndarray]]:
     """The columns of each table, and the roles of all kept columns together."""
-    blocks_by_table = {name: [FeatureBlock(array.shape[1])] for name, array in tables.items()}
+    blocks_by_table = {name: [FeatureBlock(table.shape[1])] for name, table in tables.items()}
     if "scores" in tables:
         blocks_by_table["scores"] = [SCORE] * tables["scores"].shape[1]
     if "features" in tables and blocks:
         blocks_by_table["features"] = list(blocks)
-    columns = {name: fit_columns(array, blocks_by_table[name]) for name, array in tables.items()}
-    return columns, joined_roles([roles_of(blocks_by_table[name], columns[name].kept) for name in tables])
+    columns = {name: fit_columns(table, blocks_by_table[name]) for name, table in tables.items()}
+    roles = [roles_of(blocks_by_table[name], columns[name].kept) for name in tables]
+    return columns, {name: np.concatenate([one[name] for one in roles]) for name in roles[0]}
 
 
 def _training(
-    inputs: np.ndarray, target: np.ndarray, folds: Folds, sparse: np.ndarray, roles: BlockRoles,
+    inputs: FeatureTable, target: np.ndarray, folds: Folds, sparse: np.ndarray, roles: Mapping[str, np.ndarray],
     settings: PredictorSettings, generator: np.random.Generator,
 ) -> Training:  # fmt: skip
     reference = np.sort(generator.permutation(len(target))[: settings.reference_rows])
-    emphasis = None if (roles.emphasis == 1).all() else roles.emphasis
-    return Training(inputs, target, folds.fold, reference, sparse, roles.near, roles.grown, emphasis, folds.left_out)
+    near, grown, emphasis = (roles[name] for name in ("near", "grown", "emphasis"))
+    weighed = None if (emphasis == 1).all() else emphasis.astype(float)
+    return Training(inputs, target, folds.fold, reference, sparse, near, grown, weighed, folds.left_out)
 
 
 def check_values(target: Float[np.ndarray, " item"], level: float) -> None:
@@ -262,7 +271,7 @@ def check_values(target: Float[np.ndarray, " item"], level: float) -> None:
 
 
 def calibration_split(
-    inputs: np.ndarray, groups: Sequence[Hashable] | np.ndarray | None, settings: PredictorSettings
+    inputs: FeatureTable, groups: Sequence[Hashable] | np.ndarray | None, settings: PredictorSettings
 ) -> Split:
     """Whether groups ("grouped") or single items ("random") are left out, see PredictorSettings."""
     if settings.calibration == "grouped" and groups is None:

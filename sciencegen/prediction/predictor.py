@@ -25,7 +25,7 @@ from jaxtyping import Bool, Float, Int
 from sciencegen.errors import ConfigError, ShapeError, unknown_name
 from sciencegen.items import Direction
 from sciencegen.metrics.numbers import Warp
-from sciencegen.prediction.columns import FeatureColumns, mostly_missing
+from sciencegen.prediction.columns import FeatureColumns, FeatureTable, mostly_missing
 from sciencegen.prediction.conformal import cross_validated_interval, required_rows, signed_interval
 from sciencegen.prediction.families import FAMILIES, Family, make_query, nearest_left_in
 from sciencegen.prediction.training_tables import INPUTS, SCALES, select_inputs
@@ -144,9 +144,9 @@ class Predictor:
 
     def predict(
         self,
-        features: np.ndarray | None = None,
-        latents: np.ndarray | None = None,
-        scores: np.ndarray | None = None,
+        features: np.ndarray | FeatureTable | None = None,
+        latents: np.ndarray | FeatureTable | None = None,
+        scores: np.ndarray | FeatureTable | None = None,
         novel: Bool[np.ndarray, " item"] | None = None,
     ) -> Prediction:
         """[item feature], [item latent] and [item score], whichever the settings' `inputs` name.
@@ -156,11 +156,15 @@ class Predictor:
         """
         tables = select_inputs(self.settings.inputs, features, latents, scores)
         missing = np.stack([mostly_missing(values) for values in tables.values()]).any(axis=0)
-        inputs = standardized(self.columns, tables)
+        count = len(next(iter(tables.values())))
         expected = novel is None or self.calibration.kind == "parts"
-        strange = np.zeros(len(inputs), bool) if expected else np.asarray(novel, bool)
-        starts = range(0, len(inputs), CHUNK)
-        parts = [self._predict_chunk(inputs[start : start + CHUNK], strange[start : start + CHUNK]) for start in starts]
+        strange = np.zeros(count, bool) if expected else np.asarray(novel, bool)
+        parts = []
+        for place in (slice(start, start + CHUNK) for start in range(0, count, CHUNK)):
+            inputs = np.concatenate(
+                [self.columns[name].transform(tables[name][place]) for name in self.columns], axis=1
+            )
+            parts.append(self._predict_chunk(inputs, strange[place]))
         mean, lower, upper, distance = np.concatenate([*parts, np.empty((4, 0))], axis=1)
         mean, lower, upper = (np.where(missing, np.nan, self.scale.inverse(end)) for end in (mean, lower, upper))
         return Prediction(mean, lower, upper, (distance <= 1) & ~missing, np.where(missing, np.nan, distance))
@@ -197,13 +201,6 @@ class Predictor:
     @property
     def sparse(self) -> Bool[np.ndarray, " column"]:
         return np.concatenate([columns.sparse for columns in self.columns.values()])
-
-
-def standardized(
-    columns: Mapping[str, FeatureColumns], tables: Mapping[str, np.ndarray]
-) -> Float[np.ndarray, "item column"]:
-    """The tables' transformed columns side by side, in the order of `columns`."""
-    return np.concatenate([columns[name].transform(tables[name]) for name in columns], axis=1)
 
 
 def combine(

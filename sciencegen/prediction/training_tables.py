@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from sciencegen.errors import DataError, ShapeError, unknown_name
 from sciencegen.metrics.numbers import Warp, check_magnitude, fit_warp, spearman
-from sciencegen.prediction.columns import FeatureBlock, mostly_missing
+from sciencegen.prediction.columns import FeatureBlock, FeatureTable, as_table, mostly_missing
 from sciencegen.prediction.families import PENALTIES, leave_one_out, tuning_rows
 
 # The scale on which a target is fitted (metrics/numbers.py): linear; logarithmic, for effects that multiply; or
@@ -29,7 +29,7 @@ Judge = Callable[[Values, Warp, Values], float]
 """(measured values, scale, leave-one-out errors on the scale) -> a score of the scale; larger is better."""
 
 
-def fit_scale(scale_name: str, values: Values, inputs: Float[np.ndarray, "item column"]) -> Warp:
+def fit_scale(scale_name: str, values: Values, inputs: np.ndarray | FeatureTable) -> Warp:
     """scale_name: a name in `SCALES`. "auto" compares two scales by the leave-one-out errors of a ridge regression. For
     values of 0 or more: linear and log, by rank correlation. For others, which mostly are logarithms: linear and
     saturating, by likelihood."""
@@ -54,10 +54,10 @@ def log_scale(values: Values) -> Warp:
     return Warp("log", 0.0, shift, 1.0, float(bent.mean()), float(bent.std()))
 
 
-def _better(one: Warp, other: Warp, values: Values, inputs: Float[np.ndarray, "item column"], judge: Judge) -> Warp:
+def _better(one: Warp, other: Warp, values: Values, inputs: np.ndarray | FeatureTable, judge: Judge) -> Warp:
     """The second scale if `judge` scores it higher by a ridge regression's leave-one-out errors, else the first."""
     rows = tuning_rows(len(values), np.random.default_rng(0))
-    centred = inputs[rows] - inputs[rows].mean(axis=0)
+    centred = (some := inputs[rows]) - some.mean(axis=0)
     eigenvalues, vectors = np.linalg.eigh(centred @ centred.T)
 
     def score(scale: Warp) -> float:
@@ -82,10 +82,11 @@ def _log_likelihood(values: Values, scale: Warp, errors: Values) -> float:
 # Assignment of rows to folds: whole groups, and equal items, are left out together.
 
 
-def row_groups(features: np.ndarray) -> Int[np.ndarray, " item"]:
+def row_groups(features: np.ndarray | FeatureTable) -> Int[np.ndarray, " item"]:
     """One label per distinct row: repeated measurements of one item share it."""
     labels: dict[bytes, int] = {}
-    digests = (blake2b((row + 0.0).tobytes(), digest_size=16).digest() for row in features)  # -0.0 and 0.0 are one
+    rows = (row for _, part in as_table(features).in_parts() for row in part)
+    digests = (blake2b((row + 0.0).tobytes(), digest_size=16).digest() for row in rows)  # -0.0 and 0.0 are one
     return np.array([labels.setdefault(one, len(labels)) for one in digests])
 
 
@@ -171,7 +172,7 @@ class Folds:
     left_out: Bool[np.ndarray, "item fold"]
 
 
-def split_folds(split: Split, inputs: np.ndarray, folds: int, generator: np.random.Generator) -> Folds:
+def split_folds(split: Split, inputs: np.ndarray | FeatureTable, folds: int, generator: np.random.Generator) -> Folds:
     """Folds of a split; equal items share a fold. Those of an order are random: its cut is that of `below_cut`."""
     same = row_groups(inputs)
     if split.kind == "parts":
@@ -204,14 +205,14 @@ def _folds_of_parts(split: Split, same: np.ndarray, folds: int, generator: np.ra
     return Folds(np.where(left_out, drawn, -1.0).argmax(axis=1), left_out)
 
 
-def has_cut(split: Split, inputs: np.ndarray, fewest_above: int) -> bool:
+def has_cut(split: Split, inputs: np.ndarray | FeatureTable, fewest_above: int) -> bool:
     """Whether an order has enough items below and above some cut."""
     order = np.asarray(split.labels, dtype=float)
     return bool(_possible_cuts(order, np.unique(order), inputs, fewest_above).any())
 
 
 def below_cut(
-    split: Split, inputs: np.ndarray, target: Float[np.ndarray, " item"], fewest_above: int
+    split: Split, inputs: np.ndarray | FeatureTable, target: Float[np.ndarray, " item"], fewest_above: int
 ) -> Bool[np.ndarray, " item"]:
     """The items below the cut of an order: the cut with a share of items below it nearest to BELOW. Cuts below which
     targets vary enough are preferred, since a model of nearly equal targets cannot extrapolate.
@@ -232,7 +233,10 @@ def below_cut(
 
 
 def _possible_cuts(
-    order: Float[np.ndarray, " item"], values: Float[np.ndarray, " value"], inputs: np.ndarray, fewest_above: int
+    order: Float[np.ndarray, " item"],
+    values: Float[np.ndarray, " value"],
+    inputs: np.ndarray | FeatureTable,
+    fewest_above: int,
 ) -> Bool[np.ndarray, " value"]:
     """Values with enough different items up to them, and enough items beyond them."""
     same = row_groups(inputs)
@@ -266,7 +270,7 @@ class TrainingTables:
 
     Parameters
     ----------
-    features : array [item feature], optional
+    features : array [item feature] or FeatureTable, optional
         Required if the settings' `inputs` name it; so are `latents` and `scores`.
     values : array [item]
         Measured values; NaN where there is none.
@@ -282,11 +286,11 @@ class TrainingTables:
         The split that intervals are calibrated for; by default as the settings' `calibration` says.
     """
 
-    features: np.ndarray | None
+    features: np.ndarray | FeatureTable | None
     values: Sequence[float] | np.ndarray
     groups: Sequence[Hashable] | np.ndarray | None = None
-    latents: np.ndarray | None = None
-    scores: np.ndarray | None = None
+    latents: np.ndarray | FeatureTable | None = None
+    scores: np.ndarray | FeatureTable | None = None
     blocks: Sequence[FeatureBlock] = ()
     split: Split | None = None
 
@@ -294,7 +298,7 @@ class TrainingTables:
     def target(self) -> np.ndarray:
         return np.asarray(self.values, dtype=np.float64)
 
-    def inputs(self, names: str) -> dict[str, np.ndarray]:
+    def inputs(self, names: str) -> dict[str, FeatureTable]:
         """The tables that a setting `inputs` names."""
         return select_inputs(names, self.features, self.latents, self.scores)
 
@@ -314,8 +318,8 @@ class TrainingTables:
         """Some of the items."""
         if np.array_equal(rows, np.arange(len(self.target))):
             return self
-        part: Mapping[str, np.ndarray | None] = {
-            name: None if table is None else np.asarray(table)[rows]
+        part: Mapping[str, Any] = {
+            name: None if table is None else as_table(table).take(rows)
             for name, table in (("features", self.features), ("latents", self.latents), ("scores", self.scores))
         }
         groups = None if self.groups is None else [self.groups[row] for row in rows.tolist()]
@@ -324,12 +328,15 @@ class TrainingTables:
 
 
 def select_inputs(
-    inputs: str, features: np.ndarray | None, latents: np.ndarray | None, scores: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
-    """The arrays that `inputs` names, checked to be tables with equal numbers of rows."""
+    inputs: str,
+    features: np.ndarray | FeatureTable | None,
+    latents: np.ndarray | FeatureTable | None,
+    scores: np.ndarray | FeatureTable | None = None,
+) -> dict[str, FeatureTable]:
+    """The tables that `inputs` names, checked to be tables with equal numbers of rows."""
     tables = {"features": features, "latents": latents, "scores": scores}
     names = INPUTS[inputs]
-    selected = {name: np.asarray(tables[name], dtype=np.float64) for name in names if tables[name] is not None}
+    selected = {name: as_table(table) for name in names if (table := tables[name]) is not None}
     if set(selected) != set(names):
         raise ShapeError(f"Expected {' and '.join(names)} (inputs={inputs!r}), got {', '.join(selected) or 'neither'}.")
     shapes = {name: values.shape for name, values in selected.items()}

@@ -27,7 +27,7 @@ from sciencegen.config import OptimizeSettings, Settings
 from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import NO_LOCKS, exclusive, last_line
 from sciencegen.plugins import ALLOWED
-from sciencegen.progress import JOB, RUN
+from sciencegen.progress import JOB, RUN, expected_cost
 from sciencegen.serving.records import (
     ACTIVE,
     LOG,
@@ -583,28 +583,15 @@ def counts_of(record: Settings | None) -> Counts:
 
 
 def expected_seconds(counts: Counts, earlier: list[tuple[Counts, float]]) -> float | None:
-    """The time that a request takes if it grows with what is counted.
-
-    Parameters
-    ----------
-    counts : mapping
-        Of the request.
-    earlier : list of (counts, seconds)
-        Of jobs of the same verb and domain that are done.
-
-    Returns
-    -------
-    float or None
-        The longest of the times that each of these jobs would have taken; None without such jobs.
+    """The longest time that a request takes by one of the earlier jobs of the same verb and domain, (counts, seconds)
+    each; None without such jobs.
 
     Examples
     --------
     >>> expected_seconds({"items": 20}, [({"items": 10}, 4.0), ({"items": 40}, 6.0)])
     8.0
     """
-    times = []
-    for counted, seconds in earlier:
-        name = next(iter(counts), None)
-        more = counts[name] / counted[name] if name is not None and counted.get(name) else 1.0
-        times.append(seconds * max(1.0, more))  # a start takes its time for few items too
+    name = next(iter(counts), "")
+    whole = counts.get(name, 1)
+    times = [expected_cost(whole, [(counted.get(name) or whole, took)])[2] for counted, took in earlier]
     return round(max(times), 1) if times else None

@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -31,6 +32,7 @@ from sciencegen.diffusion.model import DiffusionModel, HoldsDiffusion
 from sciencegen.errors import ConfigError, Stopped
 from sciencegen.files import atomic_write, make_folder
 from sciencegen.networks.shared_noise import Share, SharedNoise
+from sciencegen.progress import part_of
 from sciencegen.training.optimizers import learning_rate, make_optimizer
 from sciencegen.training.processes import in_processes
 from sciencegen.training.progress import StopRequest, stop_on_signals
@@ -400,6 +402,10 @@ def _span(settings: TrainingSettings) -> tuple[int, int]:
     return int(BEGIN * settings.steps), int(END * settings.steps)
 
 
+FEWEST_STEPS = 12
+"""Steps of the first trial of a dry run."""
+
+
 def train(
     model: nn.Module,
     batches: Callable[[int], Iterator[Batch]],
@@ -415,7 +421,7 @@ def train(
     With several devices the script is started again for each after the first; those end here (processes.py).
     Raises Stopped after the step in which a signal was received, once that step is saved.
     """
-    settings = settings.on(device)
+    settings = replace(settings.on(device), steps=part_of(settings.steps, "steps", FEWEST_STEPS))
     if settings.sparsity and not any(True for _ in prunable(model, settings)):
         raise ConfigError(
             f"Expected a layer of at least {settings.smallest_pruned} weights for sparsity {settings.sparsity:g}, "

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import ShapeError
-from sciencegen.prediction.columns import FeatureBlock, blocks_of, joined_roles, of_columns, roles_of
+from sciencegen.prediction.columns import FeatureBlock, blocks_of, of_columns, roles_of
 
 BLOCKS = [FeatureBlock(2, emphasis=3.0), FeatureBlock(3, near=False), FeatureBlock(1, grown=False)]
 
@@ -14,12 +14,11 @@ def test_a_field_of_blocks_is_one_of_each_column():
     assert of_columns(BLOCKS, "emphasis").tolist() == [3, 3, 1, 1, 1, 1]
 
 
-def test_roles_are_of_the_columns_that_are_kept_and_tables_follow_each_other():
+def test_roles_are_of_the_columns_that_are_kept():
     roles = roles_of(BLOCKS, np.array([0, 4, 5]))
-    both = joined_roles([roles, roles_of([FeatureBlock(2)], np.array([1]))])
-    assert both.near.tolist() == [True, False, True, True]
-    assert both.grown.tolist() == [True, True, False, True]
-    assert both.emphasis.tolist() == [3, 1, 1, 1]
+    assert roles["near"].tolist() == [True, False, True]
+    assert roles["grown"].tolist() == [True, True, False]
+    assert roles["emphasis"].tolist() == [3, 1, 1]
 
 
 def test_blocks_that_do_not_fill_the_table_are_refused():

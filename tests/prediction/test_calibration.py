@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sciencegen.prediction.columns import as_table
 from sciencegen.prediction.families import FAMILIES, LOCAL, Neighbours, Training
 from sciencegen.prediction.fitting import calibrate, family_weights, out_of_fold
 from sciencegen.prediction.predictor import PredictorSettings
@@ -13,7 +14,7 @@ from tests.prediction.known_truth import table
 def training():
     features, values = table(120, 0)
     target = (values - values.mean()) / values.std()
-    return Training(features, target, np.arange(120) % 4, np.arange(120), np.arange(10) >= 6)
+    return Training(as_table(features), target, np.arange(120) % 4, np.arange(120), np.arange(10) >= 6)
 
 
 def test_an_items_prediction_is_its_own_folds(training):

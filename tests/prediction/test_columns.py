@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from sciencegen.errors import DataError, ShapeError
-from sciencegen.prediction.columns import CLIP, FeatureBlock, fit_columns, mostly_missing
+from sciencegen.prediction import columns as module
+from sciencegen.prediction.columns import (
+    CLIP,
+    FeatureBlock,
+    as_table,
+    fit_columns,
+    mostly_missing,
+    packed,
+    side_by_side,
+)
 
 GENERATOR = np.random.default_rng(0)
 
@@ -52,3 +61,35 @@ def test_rows_of_gaps_and_tables_of_other_widths_are_found():
         fit_columns(GENERATOR.standard_normal((20, 2))).transform(np.zeros((3, 3)))
     with pytest.raises(DataError, match="constant"):
         fit_columns(np.ones((20, 2)))
+
+
+def test_a_packed_table_gives_the_numbers_of_its_arrays():
+    values = GENERATOR.standard_normal((50, 6)).astype(np.float32)
+    values[:, 1] = np.arange(50) % 3
+    values[:, 3] = np.arange(50) == 40  # its other parts are zeros
+    values[:, 4] = np.where(np.arange(50) < 30, 1, 0.5)  # whole numbers in the first parts only
+    values[7, 5], values[8, 1] = np.nan, 255
+    table = packed(values[start : start + 15] for start in range(0, 50, 15))
+    assert [array.dtype for array, *_ in table.parts] == [np.uint8, np.float32]
+    assert table.parts[0][0].shape == (50, 2)
+    rows = np.array([8, 8, 3, 45, 7])
+    assert np.array_equal(table[:], values, equal_nan=True)
+    assert np.array_equal(table.take(rows)[1:3], values[rows][1:3], equal_nan=True)
+    assert np.array_equal(table.take(rows).columns(np.array([4, 1, 5])), values[rows][:, [4, 1, 5]], equal_nan=True)
+    both = side_by_side([table, as_table(values[:, :2])])
+    assert np.array_equal(both.take(rows)[:], np.hstack([values, values[:, :2]])[rows], equal_nan=True)
+    assert (both.with_columns(np.array([2, 0]), np.zeros((50, 2))).columns(np.arange(3))[:, [0, 2]] == 0).all()
+
+
+def test_a_transformed_table_has_the_transformed_rows(monkeypatch):
+    monkeypatch.setattr(module, "PART_ROWS", 7)
+    values = GENERATOR.standard_normal((40, 6)).astype(np.float32)
+    values[:, :3] = GENERATOR.integers(0, 2, (40, 3))
+    values[:, 1] = 0
+    blocks = [FeatureBlock(3, scaled=False, sparse=True), FeatureBlock(2, scaled=False), FeatureBlock(1)]
+    columns = fit_columns(values, blocks)
+    table = columns.table(packed([values[:25], values[25:]]).take(np.arange(5, 40)))
+    assert np.array_equal(table[:], columns.transform(values[5:]))
+    assert sum(array.dtype == np.float32 and array.shape[1] == 1 for array, *_ in table.parts) == 1  # the scaled one
+    values[30, 0] = np.nan
+    assert np.array_equal(columns.table(as_table(values))[:], columns.transform(values))

@@ -3,6 +3,7 @@ import pytest
 
 from sciencegen.prediction import families as kernels
 from sciencegen.prediction import families as ridges
+from sciencegen.prediction.columns import as_table
 from sciencegen.prediction.families import FAMILIES, Training
 from sciencegen.prediction.storage import STORED_FAMILIES
 from tests.prediction.known_truth import table
@@ -12,7 +13,7 @@ def training(rows: int = 150) -> Training:
     features, values = table(rows, seed=3, noise=0.1)
     sparse = np.arange(10) >= 6
     target = (values - values.mean()) / values.std()
-    return Training(features, target, np.arange(rows) % 3, np.arange(rows), sparse)
+    return Training(as_table(features), target, np.arange(rows) % 3, np.arange(rows), sparse)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

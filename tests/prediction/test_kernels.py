@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sciencegen.prediction.columns import as_table
 from sciencegen.prediction.families import FAMILIES, Training, leave_one_out
 
 
@@ -10,7 +11,7 @@ def test_kernel_interpolates_when_noise_is_absent():
     generator = np.random.default_rng(0)
     inputs = generator.standard_normal((120, 2))
     target = np.sin(inputs[:, 0])
-    known = Training(inputs, target, np.arange(120) % 5, np.arange(120), np.zeros(2, dtype=bool))
+    known = Training(as_table(inputs), target, np.arange(120) % 5, np.arange(120), np.zeros(2, dtype=bool))
     family = FAMILIES["kernel"](known, generator)
     held_out = family.predict(known.query(slice(None)))[np.arange(120), known.fold]
     assert np.median(np.abs(held_out - target)) < 0.02

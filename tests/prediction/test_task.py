@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from sciencegen.prediction.columns import as_table
 from sciencegen.prediction.families import TUNING_ROWS, Training, tuning_rows
 
-TRAINING = Training(np.eye(6), np.arange(6.0), np.arange(6) % 3, np.array([0, 2]), np.zeros(6, bool))
+TRAINING = Training(as_table(np.eye(6)), np.arange(6.0), np.arange(6) % 3, np.array([0, 2]), np.zeros(6, bool))
 
 
 def test_each_item_is_out_of_its_folds_model_alone_unless_more_are_said():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from sciencegen.api.models.folder import LoadedModel
     from sciencegen.figures.style import Figure
     from sciencegen.prediction import HeldOutEvaluation, Predictor, PredictorOracle
-    from sciencegen.prediction.columns import FeatureBlock
+    from sciencegen.prediction.columns import FeatureBlock, FeatureTable
     from sciencegen.prediction.points import PointPredictor
     from sciencegen.prediction.training_tables import Split, TrainingTables
     from sciencegen.report.content import CheckedPredictions
@@ -442,7 +442,7 @@ class UsableRows:
     keys: Sequence[str]
     values: np.ndarray
     groups: list[str]
-    features: np.ndarray | None
+    features: FeatureTable | None
     refused: list[Refused]
     notes: list[str]
 
@@ -489,38 +489,35 @@ def predictor_data(
 ) -> tuple[TrainingTables, FeatureInputs, list[Refused]]:
     """The training tables of these `inputs`, what computes the features of other items, and the refused rows, those
     for which the inputs can't be computed too."""
+    from sciencegen.prediction.columns import packed
     from sciencegen.prediction.training_tables import INPUTS, TrainingTables
 
     science = domain_of(domain)
     items = [science.items.parse(text) for text in usable.texts]
     reference = reference_of(science, chosen.wild_type)
     made = fitted_features(domain, items, reference) if usable.features is None else FeatureInputs(domain)
-    makers: dict[str, MakeTable] = {"features": made, "latents": model.latents, "scores": model.scores}
-    tables = {name: _in_parts(makers[name], items) for name in INPUTS[inputs] if name != "features"}
+    makers: dict[str, MakeTable] = {"latents": model.latents, "scores": model.scores}
+    arrays = {name: np.concatenate(list(_in_parts(makers[name], items))) for name in INPUTS[inputs] if name in makers}
+    features = None
     if "features" in INPUTS[inputs]:
-        tables["features"] = _in_parts(made, items) if usable.features is None else usable.features
-    why = _not_computed(items, made, tables.get("scores"), model)
+        features = packed(_in_parts(made, items)) if usable.features is None else usable.features
+    why = _not_computed(items, made, arrays.get("scores"), model)
     good = np.array([row for row in range(len(items)) if row not in why], dtype=int)
     if not len(good):
         raise DataError(f"Expected items that the predictor can see, found none; the first: {why[0]}.")
     groups = [usable.groups[row] for row in good]
-    looked_at = made if "features" in tables else FeatureInputs(domain)
+    looked_at = FeatureInputs(domain) if features is None else made
     values = usable.values[good]
     split = split_of(domain, chosen.split, [items[row] for row in good], made.fitted, groups, values)
-    kept = tables if len(good) == len(items) else {name: table[good] for name, table in tables.items()}
-    made_of = kept.get("features"), values, groups, kept.get("latents"), kept.get("scores"), looked_at.blocks, split
+    kept = {name: table[good] for name, table in arrays.items()}
+    features = None if features is None else features.take(good)
+    made_of = features, values, groups, kept.get("latents"), kept.get("scores"), looked_at.blocks, split
     refused = [(usable.rows[row].line, usable.rows[row].text, one) for row, one in why.items()]
     return TrainingTables(*made_of), looked_at, sorted([*usable.refused, *refused])
 
 
-def _in_parts(function: MakeTable, items: Sequence[Item]) -> np.ndarray:
-    """The table of all items, which is in memory once."""
-    first = function(items[:ITEMS_AT_ONCE])
-    found = np.empty((len(items), *first.shape[1:]), first.dtype)
-    found[: len(first)] = first
-    for start in range(len(first), len(items), ITEMS_AT_ONCE):
-        found[start : start + ITEMS_AT_ONCE] = function(items[start : start + ITEMS_AT_ONCE])
-    return found
+def _in_parts(function: MakeTable, items: Sequence[Item]) -> Iterator[np.ndarray]:
+    return (function(items[start : start + ITEMS_AT_ONCE]) for start in range(0, len(items), ITEMS_AT_ONCE))
 
 
 def _not_computed(
