@@ -19,9 +19,9 @@ from sciencegen.domains.crystals.elements import (
 )
 from sciencegen.domains.crystals.features import compositions, similarity
 from sciencegen.domains.crystals.geometry import neighbours
-from sciencegen.domains.crystals.items import Crystal, parse_text, text
+from sciencegen.domains.crystals.items import Crystal, crystal, parse_text, text
 from sciencegen.domains.crystals.metrics import evaluate, structure_prediction
-from sciencegen.domains.crystals.render import viewer_record
+from sciencegen.domains.crystals.render import shown_atoms, viewer_record
 from tests.fuzz.borders.crystals import items
 
 SALT, PEROVSKITE, RUTILE, ZINCITE = items()
@@ -129,6 +129,25 @@ def test_a_picture_has_the_atoms_on_all_faces():
     balls = [one for one in picture.iter() if one.tag.endswith("circle") and one.get("stroke") == "#333"]
     assert len(balls) == 8 + 1 + 6 + 3  # eight corners, the centre, six faces, the legend
     assert viewer_record(PEROVSKITE).splitlines()[0] == "15"
+
+
+@pytest.mark.parametrize(("item", "centre", "partners"), [(RUTILE, 22, 6), (SALT, 11, 6), (PEROVSKITE, 22, 6)])
+def test_each_drawn_cation_has_all_its_partners(item, centre, partners):
+    """Also those on a corner of the cell, whose partners lie outside."""
+    numbers, positions, pairs = shown_atoms(item)
+    joined = np.bincount(pairs.ravel(), minlength=len(numbers))
+    assert (joined[numbers == centre] == partners).all()
+    lengths = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
+    assert np.ptp(lengths) < 0.1 * lengths.max()
+
+
+def test_a_skewed_cell_of_the_same_crystal_has_the_same_bonds():
+    """Of rock salt: the nearest images of an atom are not among the 27 around it."""
+    skewed = SALT.lattice.copy()
+    skewed[2] += 3 * skewed[0]
+    other = crystal(skewed, SALT.numbers, SALT.places @ SALT.lattice @ np.linalg.inv(skewed))
+    numbers, _, pairs = shown_atoms(other)
+    assert (np.bincount(pairs.ravel(), minlength=len(numbers))[numbers == 11] == 6).all()
 
 
 def test_tables_name_crystals_unless_they_have_such_a_column(tmp_path):
