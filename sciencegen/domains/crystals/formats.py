@@ -10,14 +10,19 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.domains.crystals.elements import number_of, reduced_formula
-from sciencegen.domains.crystals.items import MOST_ATOMS, NUMBERS, SYMBOLS, Crystal, lattice_of
+from sciencegen.domains.crystals.items import MOST_ATOMS, NUMBERS, SYMBOLS, Crystal, cell_of, lattice_of
 from sciencegen.items import Refusal
+
+if TYPE_CHECKING:
+    from spglib import SpglibDataset
 
 LONGEST_TEXT = 1 << 22
 """Characters of one structure with its symmetry."""
@@ -418,24 +423,64 @@ def parse_xyz(text: str) -> InCell | Refusal:
 # Writing.
 
 
-def cif_text(item: Crystal, name: str, values: Mapping[str, str]) -> str:
-    """The item as a data block of CIF in P 1. values: further tags with their texts."""
+def cif_text(item: Crystal, name: str, values: Mapping[str, str], symmetry: SpglibDataset | None = None) -> str:
+    """The item as a data block of CIF: in P 1, or by its symmetry in the standard cell of the space group, one atom of
+    each orbit with its multiplicity and Wyckoff letter. values: further tags with their texts."""
     lines = [f"data_{name}", f"_chemical_formula_structural {reduced_formula(item)}"]
     lines += [f"_sciencegen_{tag} {value}" for tag, value in values.items()]
-    lines += ["_symmetry_space_group_name_H-M 'P 1'", "_symmetry_Int_Tables_number 1"]
-    lines += [f"{tag} {value:.8g}" for tag, value in zip(CELL, item.cell, strict=True)]
-    lines += [
-        "loop_",
-        " _symmetry_equiv_pos_as_xyz",
-        " 'x, y, z'",
-        "loop_",
-        " _atom_site_type_symbol",
-        " _atom_site_label",
-    ]
-    lines += [f" {tag}" for tag in FRACTIONAL] + [" _atom_site_occupancy"]
-    for at, (symbol, (x, y, z)) in enumerate(zip(item.symbols, item.places, strict=True), 1):
-        lines.append(f" {symbol} {symbol}{at} {x:.5f} {y:.5f} {z:.5f} 1")
+    columns = ["type_symbol", "label", "fract_x", "fract_y", "fract_z", "occupancy"]
+    if symmetry is None:
+        lines += ["_symmetry_space_group_name_H-M 'P 1'", "_symmetry_Int_Tables_number 1"]
+        cell, operations, symbols = item.cell, ["x, y, z"], item.symbols
+        ends = [f"{x:.5f} {y:.5f} {z:.5f} 1" for x, y, z in item.places]
+    else:
+        lines += _group_lines(symmetry)
+        cell, operations = cell_of(symmetry.std_lattice), _operation_texts(symmetry.hall_number)
+        columns += ["symmetry_multiplicity", "Wyckoff_symbol"]
+        first_row = {primitive: row for row, primitive in reversed([*enumerate(symmetry.mapping_to_primitive)])}
+        given = np.array([first_row[primitive] for primitive in symmetry.std_mapping_to_primitive])
+        _, of, counts = np.unique(symmetry.crystallographic_orbits[given], return_index=True, return_counts=True)
+        symbols = [SYMBOLS[number - 1] for number in symmetry.std_types[of]]
+        sites = zip(symmetry.std_positions[of] % 1.0, counts, given[of], strict=True)
+        ends = [f"{x:.8f} {y:.8f} {z:.8f} 1 {n} {symmetry.wyckoffs[row]}" for (x, y, z), n, row in sites]
+    lines += [f"{tag} {value:.8g}" for tag, value in zip(CELL, cell, strict=True)]
+    lines += ["loop_", " _symmetry_equiv_pos_as_xyz", *(f" '{one}'" for one in operations)]
+    lines += ["loop_", *(f" _atom_site_{column}" for column in columns)]
+    lines += [f" {symbol} {symbol}{at} {end}" for at, (symbol, end) in enumerate(zip(symbols, ends, strict=True), 1)]
     return "\n".join(lines) + "\n\n"
+
+
+def _group_lines(symmetry: SpglibDataset) -> list[str]:
+    """The space group's names and number. The Hermann-Mauguin symbol has the origin or the axes where there are two."""
+    import spglib
+
+    kind = spglib.get_spacegroup_type(symmetry.hall_number)
+    assert kind is not None, f"spglib lacks its own setting {symmetry.hall_number}"
+    symbol = kind.international.split("=")[-1].strip().replace("_", "")
+    choice = f":{kind.choice}" if kind.choice in ("1", "2", "H", "R") else ""
+    return [
+        f"_symmetry_space_group_name_H-M '{symbol}{choice}'",
+        f"_symmetry_space_group_name_Hall '{kind.hall_symbol}'",
+        f"_symmetry_Int_Tables_number {kind.number}",
+    ]
+
+
+@cache
+def _operation_texts(setting: int) -> list[str]:
+    """The operations of a setting in spglib's table, as -y+1/2, x, z."""
+    import spglib
+
+    table = spglib.get_symmetry_from_database(setting)
+    assert table is not None, f"spglib lacks its own setting {setting}"
+    found = []
+    for rotation, shift in zip(table["rotations"], table["translations"], strict=True):
+        parts = []
+        for row, share in zip(rotation, shift, strict=True):
+            terms = "".join(f"{'-' if sign < 0 else '+'}{axis}" for sign, axis in zip(row, "xyz", strict=True) if sign)
+            moved = Fraction(float(share)).limit_denominator(24) % 1
+            parts.append(f"{terms.removeprefix('+')}{f'+{moved}' if moved else ''}")
+        found.append(", ".join(parts))
+    return found
 
 
 def poscar_text(item: Crystal, name: str) -> str:
