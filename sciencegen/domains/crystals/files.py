@@ -197,12 +197,12 @@ def _read_cif(path: Path) -> Iterator[Row]:
 
 
 def _without_texts(given: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Numbered lines, where a text between semicolons is two of them. One that has no end is lines as others: it must
-    not hide the blocks that follow."""
+    """Numbered lines, where those of a text between semicolons are empty. One that has no end is lines as others: it
+    must not hide the blocks that follow."""
     held: list[tuple[int, str]] = []
     for number, line in enumerate(given, 1):
         if line.startswith(";") and held:
-            yield from ((held[0][0], ";"), (number, line))
+            yield from ((held[0][0], ";"), *((at, "") for at, _ in held[1:]), (number, line))
             held = []
         elif line.startswith(";") or held:
             held.append((number, line))

@@ -94,7 +94,7 @@ def shortest_distance(item: Crystal) -> float:
 
 
 def symmetry_dataset(item: Crystal, tolerance: float) -> SpglibDataset | None:
-    """Spglib's description of an item's symmetry within a tolerance in ångström; None without it or if there is none."""
+    """Spglib's description of an item's symmetry within a tolerance in ångström, None without spglib or a symmetry."""
     if find_spec("spglib") is None:
         return None
     import spglib

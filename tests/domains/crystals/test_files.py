@@ -121,14 +121,14 @@ def test_symmetry_by_operations_and_by_name_is_the_same_and_keeps_the_hand():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("Si1 0.4697", "Si1 ?"), "without a place"),
+        (("Si1 0.4697", "Si1 ?"), r"without a place: '\?' is no number \(line 14 of"),
         (("_cell_length_a 4.916(1)\n", ""), "no cell"),
         (("_cell_length_a 4.916(1)", "_cell_length_a 0.001"), "flat|edge"),
-        (("O1 0.4135", "Q1 0.4135"), "no element"),
+        (("O1 0.4135", "Q1 0.4135"), r"no element \(line 15 of"),
         (("'-y,x-y,z+2/3'", "'-y,x-y,w'"), "no symmetry operation"),
         (("_atom_site_fract_z\n", "_atom_site_fract_z _atom_site_occupancy\n"), "not a whole CIF: a loop"),
         (("0.4135 0.2669 0.78577", "0.4750 0 0.68"), "overlapping atoms"),
-        (("0.4135 0.2669 0.78577\n", "0.4135\n"), "not a whole CIF"),
+        (("0.4135 0.2669 0.78577\n", "0.4135\n"), r"not a whole CIF: a loop.*\(line 15 of"),
         (("_space_group_name_H-M_alt 'P 32 2 1'", ";\nno end"), "no end"),
     ],
 )
@@ -136,6 +136,15 @@ def test_damage_is_refused_by_reason(change, reason):
     found = parse(SYMMETRIC.replace(*change))
     assert isinstance(found, Refusal)
     assert re.search(reason, found.reason)
+
+
+def test_lines_are_counted_with_the_texts_that_are_left_out(tmp_path):
+    told = SYMMETRIC.replace("data_quartz\n", "# by hand\ndata_quartz\n_abstract\n;\nof\nthree lines\n\n;\n")
+    (tmp_path / "a.cif").write_text(told.replace("O1 0.4135", "Q1 0.4135"))
+    (row,) = read(tmp_path / "a.cif")
+    found = parse(row.text)
+    assert isinstance(found, Refusal)
+    assert (row.line, found.reason.rpartition("(")[2]) == (2, "line 21 of the block)")
 
 
 def test_a_partly_occupied_site_is_refused_with_its_name():
