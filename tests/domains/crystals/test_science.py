@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import sciencegen as sg
+from sciencegen.api.criteria import parse_conditions
 from sciencegen.domains import load_domain
 from sciencegen.domains.crystals.elements import (
     counts_of,
@@ -22,6 +23,7 @@ from sciencegen.domains.crystals.geometry import neighbours
 from sciencegen.domains.crystals.items import Crystal, crystal, parse_text, text
 from sciencegen.domains.crystals.metrics import evaluate, structure_prediction
 from sciencegen.domains.crystals.render import shown_atoms, viewer_record
+from sciencegen.errors import ConfigError
 from tests.fuzz.borders.crystals import items
 
 SALT, PEROVSKITE, RUTILE, ZINCITE = items()
@@ -156,3 +158,11 @@ def test_tables_name_crystals_unless_they_have_such_a_column(tmp_path):
     own, ours = sg.score("crystals", table, "atoms", threads=1), sg.score("crystals", [SALT], "atoms", threads=1)
     assert ours.table[["formula", "space_group_symbol"]].to_numpy().tolist() == [["NaCl", "Fm-3m"]]
     assert own.table["formula"].tolist() == ["halite"]
+
+
+@pytest.mark.parametrize(
+    ("goal", "hint"), [("formula=BaTiO3", "`core` BaTiO3"), ("space_group_symbol = Pm-3m", "= 221")]
+)
+def test_a_condition_on_a_text_says_what_to_ask_for(goal, hint):
+    with pytest.raises(ConfigError, match=hint):
+        parse_conditions([goal], DOMAIN)
