@@ -7,7 +7,7 @@ from sciencegen.domains.capabilities import Pictures, ReferenceSets, Structures
 from sciencegen.domains.crystals.elements import reduced_formula
 from sciencegen.domains.crystals.features import REGRESSION, SIMILARITY
 from sciencegen.domains.crystals.files import ITEMS, OBJECTS
-from sciencegen.domains.crystals.metrics import NOTES, UNITS
+from sciencegen.domains.crystals.metrics import NOTES, UNITS, among
 from sciencegen.domains.crystals.moves import MOVES
 from sciencegen.domains.crystals.properties import NOT_GOALS, PROPERTIES, measure
 from sciencegen.domains.crystals.render import records, render
@@ -29,7 +29,7 @@ DOMAIN = Domain(
     render=render,
     structures=Structures(records=records),
     pictures=Pictures(gallery=12, traversals=True, title=reduced_formula),
-    reference_sets=ReferenceSets(notes=NOTES, units=UNITS),
+    reference_sets=ReferenceSets(notes=NOTES, units=UNITS, among=among),
     objects=OBJECTS,
     moves=MOVES,
     optional_libraries={

@@ -10,6 +10,7 @@ import pytest
 
 import sciencegen as sg
 from sciencegen.api.criteria import parse_conditions
+from sciencegen.api.search import Known
 from sciencegen.domains import load_domain
 from sciencegen.domains.crystals.elements import (
     counts_of,
@@ -166,3 +167,14 @@ def test_tables_name_crystals_unless_they_have_such_a_column(tmp_path):
 def test_a_condition_on_a_text_says_what_to_ask_for(goal, hint):
     with pytest.raises(ConfigError, match=hint):
         parse_conditions([goal], DOMAIN)
+
+
+def test_an_unrelaxed_copy_of_a_known_crystal_is_not_new():
+    """Its key is another; a polymorph and another composition are new."""
+    pytest.importorskip("pymatgen")
+    known = Known(DOMAIN, frozenset(map(DOMAIN.items.key, (SALT, RUTILE))), None, [SALT, RUTILE])
+    strained = crystal(1.03 * RUTILE.lattice, RUTILE.numbers, RUTILE.places)
+    caesium = crystal_of("crystal:3.5 3.5 3.5 90 90 90|Na 0 0 0|Cl 0.5 0.5 0.5")
+    lithium = crystal(SALT.lattice, np.array([3, 17]), SALT.places)
+    assert DOMAIN.items.key(strained) not in known.keys
+    assert [known.is_new(one) for one in (SALT, strained, caesium, lithium)] == [False, False, True, True]
