@@ -10,7 +10,12 @@ import pytest
 
 import sciencegen as sg
 from sciencegen.api.criteria import parse_conditions
+from sciencegen.api.models.folder import load_model
+from sciencegen.api.sampling.generation import Generation
+from sciencegen.api.sampling.judge import Judged
+from sciencegen.api.sampling.request import resolve_draws
 from sciencegen.api.search import Known
+from sciencegen.config import GenerateSettings
 from sciencegen.domains import load_domain
 from sciencegen.domains.crystals.elements import (
     counts_of,
@@ -178,3 +183,16 @@ def test_an_unrelaxed_copy_of_a_known_crystal_is_not_new():
     lithium = crystal(SALT.lattice, np.array([3, 17]), SALT.places)
     assert DOMAIN.items.key(strained) not in known.keys
     assert [known.is_new(one) for one in (SALT, strained, caesium, lithium)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("wish", "missed"), [("formation_energy <= -1", [True, False]), ("formation_energy <= 0.1", [False] * 2)]
+)
+def test_an_element_has_no_negative_formation_energy(wish, missed):
+    """It is left out of draws though nothing measures the energy."""
+    made = Generation(
+        resolve_draws(load_model("crystals", None, "cpu"), GenerateSettings(n=1, where=(wish,), threads=1))
+    )
+    iron = crystal_of("crystal:2.4825 2.4825 2.4825 109.471 109.471 109.471|Fe 0 0 0")
+    draws = [Judged(text(item), "", made.no_values, True, True) for item in (iron, SALT)]
+    assert [bool(made._missed(draw)) for draw in draws] == missed
