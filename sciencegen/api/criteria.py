@@ -101,7 +101,9 @@ def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
 
 
 def plain_goal(domain: Domain, text: str) -> str:
-    """A goal as the grammar knows it, for domains whose items consist of cells."""
+    """A goal as the grammar knows it, for domains whose items consist of cells; an error for an excluded name, also one
+    that is compared with a text."""
+    _check_name(domain, re.split(r"[\s=<>]", text.strip(), maxsplit=1)[0], "a goal or a condition")
     return text if domain.cells is None else domain.cells.goal(text)
 
 

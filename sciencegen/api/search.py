@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -280,7 +280,13 @@ class Known:
     def holds(self, item: Item) -> bool:
         key = self.domain.items.key(item)
         own = key in self.keys or key in self.start or (self.committed is not None and key in self.committed)
-        return own or any(key in keys for keys in self.learned.values())
+        return own or any(key in keys for keys in self.learned.values()) or self._among(item)
+
+    @cached_property
+    def _among(self) -> Callable[[Item], bool]:
+        """Whether an item is a known one though their keys differ."""
+        sets = self.domain.reference_sets
+        return (lambda item: False) if sets is None or sets.among is None else sets.among(self.items)
 
     def is_new(self, item: Item) -> bool | None:
         """Whether an item is not known; None if that can't be told."""

@@ -159,6 +159,11 @@ class Representation(Protocol):
         """Whether a plausible item is like those that the model was fine-tuned on; others are left out of its draws."""
         return True
 
+    @property
+    def least(self) -> Mapping[str, Callable[[Item], float]]:
+        """Name of a condition -> what its value for an item can't lie below, known without a measurement."""
+        return {}
+
     def condition(self, values: Mapping[str, float]) -> np.ndarray:
         """Standardize raw values by name to one row [property], NaN for missing values."""
 

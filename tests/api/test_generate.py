@@ -36,10 +36,11 @@ def test_a_picture_shows_the_first_items_with_their_values(workspace, tmp_path, 
     drawn = generate("pointclouds", 4, model=str(workspace.model), threads=1, include=["height"])
     text = drawn.write(tmp_path / "x.svg").read_text()
     assert [f">height {value:.3g}<" in text for value in drawn.table["height"]] == [True, True, True, False]
-    assert drawn.summary["left_out"] == {"a picture shows 3 items": 1}
+    assert pd.read_csv(tmp_path / "x.svg.csv")["item"].tolist() == drawn.table["item"].tolist()
     assert generate("pointclouds", 4, model=str(workspace.model), threads=1, include=["height"]).write(
         tmp_path / "y.svg"
     ).read_text() == text  # fmt: skip
+    assert (tmp_path / "y.svg.csv").exists()
     with pytest.raises(ConfigError, match="is a picture"):
         resolve_replay(tmp_path / "x.svg", 1, ReplaySettings())
 

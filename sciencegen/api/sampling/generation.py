@@ -406,7 +406,11 @@ class Generation:
     def _missed(self, result: Judged) -> list[Condition]:
         """The conditions that a draw doesn't meet."""
         known = dict(zip(self.values, result.values, strict=True))
-        return [one for one in self.request.checked if not one.satisfied(known[one.name])]
+        missed = [one for one in self.request.checked if not one.satisfied(known[one.name])]
+        least = self.model.representation.least
+        bounded = [one for one in self.request.conditions if one.name in least and one not in missed]
+        item = self.model.domain.items.parse(result.text) if bounded else None
+        return missed + [one for one in bounded if least[one.name](item) > one.goal.high]
 
     def _append(self, chunk: dict[str, list[Cell]], text: str, values: Sequence[Cell]) -> None:
         self.written += 1

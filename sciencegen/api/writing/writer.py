@@ -160,27 +160,28 @@ INTERVAL = ("_lower", "_upper", "_in_domain")
 
 
 class PictureSink:
-    """Draws the first items in one picture, with the values of their rows below them."""
+    """Draws the first items in one picture, with the values of their rows below them. table: for all rows."""
 
-    def __init__(self, domain: str, output: str, columns: Sequence[str]) -> None:
-        self._science, self._output, self._columns = domain_of(domain), output, tuple(columns)
+    def __init__(self, domain: str, output: str, columns: Sequence[str], table: Sink) -> None:
+        self._science, self._output, self._columns, self._table = domain_of(domain), output, tuple(columns), table
         self._rows: list[dict[str, Cell]] = []
-        self._beyond: list[Refused] = []
-        self._count = 0
 
     def open(self) -> None:
-        return
+        if is_input(Path(table_beside(self._output))):
+            raise ConfigError(
+                f"Expected another output than {self._output}: its rows go to {table_beside(self._output)}, which is "
+                "read. Rename one."
+            )
+        self._table.open()
 
     def write(self, columns: Mapping[str, Sequence[Cell]]) -> None:
-        for cells in zip(*(columns[name] for name in self._columns), strict=True):
-            self._count += 1
-            row = dict(zip(self._columns, cells, strict=True))
-            if len(self._rows) < MOST_PICTURES:
-                self._rows.append(row)
-            else:
-                self._beyond.append((self._count, str(row["item"]), f"a picture shows {MOST_PICTURES} items"))
+        self._table.write(columns)
+        room = MOST_PICTURES - len(self._rows)
+        cells = zip(*(columns[name][:room] for name in self._columns), strict=True)
+        self._rows += [dict(zip(self._columns, one, strict=True)) for one in cells]
 
     def close(self, kept: bool) -> list[Refused]:
+        left_out = self._table.close(kept)
         if not kept:
             return []
         items = [self._science.items.parse(str(row["item"])) if row["item"] else Refusal(NO_ITEM) for row in self._rows]
@@ -188,7 +189,7 @@ class PictureSink:
         title = None if self._science.pictures is None else self._science.pictures.title
         names = ["" if title is None or isinstance(one, Refusal) else title(one) for one in items]
         grid(pictures, [self._caption(*one) for one in zip(self._rows, names, strict=True)], ACROSS).write(self._output)
-        return self._beyond
+        return left_out
 
     def _caption(self, row: Mapping[str, Cell], name: str) -> str:
         """The item's name, and the row's numbers, a predicted one with its interval; the item's text without either."""
@@ -202,6 +203,11 @@ class PictureSink:
         while len(texts) > 1 and len(", ".join(texts)) > MOST_LETTERS:
             texts.pop()
         return ", ".join(texts) or shortened(caption(str(row["item"] or "")), MOST_LETTERS)
+
+
+def table_beside(picture: str) -> str:
+    """The table with the rows of a picture: hits.svg.csv."""
+    return f"{picture}.csv"
 
 
 NO_ITEM = "no item was decoded"
@@ -494,21 +500,28 @@ class OutputOptions:
 def open_output(domain: str, output: str, columns: Sequence[str], options: OutputOptions | None = None) -> OutputWriter:
     """The writer for the ending of `output`: a table, lines, a picture, or the domain's structures."""
     options = options or OutputOptions()
-    exact, origin = options.exact, options.origin
     name, science = output.lower(), domain_of(domain)
     if output == "-" or name.endswith(WRITTEN_TABLES):
-        if science.sidecar is not None:
-            sidecar = SidecarFile(science, science.sidecar, output, options.overwrite, origin)
-            return OutputWriter(output, SidecarSink(TableSink(output, columns, exact=exact), columns, sidecar))
-        if science.cells is not None and "item" in columns:
-            return OutputWriter(output, CellsSink(science, output, columns, exact))
-        return OutputWriter(output, TableSink(output, columns, partial(_cell, domain), exact))
+        return OutputWriter(output, _table_sink(domain, output, columns, options))
     if name.endswith(LINES) and name.endswith(science.items.formats):
         return OutputWriter(output, LineSink(output))
     if name.endswith(PICTURES):
-        return OutputWriter(output, PictureSink(domain, output, columns))
+        table = _table_sink(domain, table_beside(output), columns, options)
+        return OutputWriter(output, PictureSink(domain, output, columns, table))
     check_ending(domain, "`output`", output, (*WRITTEN_TABLES[:3], *PICTURES))
-    return OutputWriter(output, StructureSink(domain, output, columns, options.complete, origin, options.name_suffixes))
+    return OutputWriter(
+        output, StructureSink(domain, output, columns, options.complete, options.origin, options.name_suffixes)
+    )
+
+
+def _table_sink(domain: str, output: str, columns: Sequence[str], options: OutputOptions) -> Sink:
+    science, exact = domain_of(domain), options.exact
+    if science.sidecar is not None:
+        sidecar = SidecarFile(science, science.sidecar, output, options.overwrite, options.origin)
+        return SidecarSink(TableSink(output, columns, exact=exact), columns, sidecar)
+    if science.cells is not None and "item" in columns:
+        return CellsSink(science, output, columns, exact)
+    return TableSink(output, columns, partial(_cell, domain), exact)
 
 
 class OutputWriter:
@@ -568,6 +581,8 @@ class OutputWriter:
         may be taken for this run's output."""
         if self.output != "-":
             remove_output(self.output)
+            if isinstance(self._sink, PictureSink):
+                remove_output(table_beside(self.output))
             if isinstance(self._sink, SidecarSink):
                 self._sink.sidecar.remove()
 
@@ -648,8 +663,8 @@ def write_candidates(
     domain: Domain, output: str, table: Mapping[str, Sequence[Any]], complete: Completer | None = None,
     overwrite: bool = False, numbers: NameSuffixes | None = None, origin: Origin | None = None,
 ) -> list[Refused]:  # fmt: skip
-    """Write a table (for Parquet also a CSV), a picture or structures, by the output's ending; returns the refused
-    items."""
+    """Write a table (for Parquet also a CSV), a picture and its table, or structures, by the output's ending; returns
+    the refused items."""
     if output == "-" or output.lower().endswith(WRITTEN_TABLES):
         if domain.sidecar is not None:
             sidecar = SidecarFile(domain, domain.sidecar, output, overwrite, origin)
@@ -664,7 +679,7 @@ def write_candidates(
             write_table(beside, table)
         return []
     if output.lower().endswith(PICTURES):
-        picture = PictureSink(domain.name, output, list(table))
-        picture.write(table)
-        return picture.close(True)
+        with open_output(domain.name, output, list(table), OutputOptions(origin=origin, overwrite=overwrite)) as writer:
+            writer.write(table)
+        return []
     return write_structures(domain, output, table, complete, origin, numbers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
@@ -35,12 +35,14 @@ from sciencegen.domains.crystals.formats import (
     xyz_text,
 )
 from sciencegen.domains.crystals.geometry import (
+    REDUCTION,
     average_distances,
     named_space_group,
     pair_distances,
     reduced,
     require,
     shortest_distance,
+    symmetry_dataset,
 )
 from sciencegen.domains.crystals.items import PREFIX, Crystal, in_nanometres, parse_text, text
 from sciencegen.domains.text_files import check_exists, ending, lines
@@ -65,6 +67,8 @@ TAG = "_sciencegen_"
 """Start of the tags of numbers in a CIF that `write` wrote."""
 BROAD = 0.05
 """Ångström: what the distances of a key are rounded to."""
+IDEALIZED = (REDUCTION, 0.001)
+"""Ångström, by which atoms may move onto their sites in a CIF with symmetry."""
 NEAREST, SHELLS = 10, (16, 24, 32, 40, 50, 60, 72, 85, 100)
 """Neighbours whose mean distances make a key."""
 
@@ -193,12 +197,12 @@ def _read_cif(path: Path) -> Iterator[Row]:
 
 
 def _without_texts(given: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Numbered lines, where a text between semicolons is two of them. One that has no end is lines as others: it must
-    not hide the blocks that follow."""
+    """Numbered lines, where those of a text between semicolons are empty. One that has no end is lines as others: it
+    must not hide the blocks that follow."""
     held: list[tuple[int, str]] = []
     for number, line in enumerate(given, 1):
         if line.startswith(";") and held:
-            yield from ((held[0][0], ";"), (number, line))
+            yield from ((held[0][0], ";"), *((at, "") for at, _ in held[1:]), (number, line))
             held = []
         elif line.startswith(";") or held:
             held.append((number, line))
@@ -332,7 +336,7 @@ def write(
     triples = zip(items, [_word(name) or f"crystal_{at}" for at, name in enumerate(names, 1)], rows, strict=True)
     if kind == CIF:
         told = "" if origin is None else f"# sciencegen {origin.verb}{f' by {origin.model}' if origin.model else ''}\n"
-        blocks: Iterable[str] = (cif_text(item, name, _numbers(row)) for item, name, row in triples)
+        blocks: Iterable[str] = (_cif_block(item, name, _numbers(row)) for item, name, row in triples)
         return write_text(path, chain([told], blocks))
     if kind == POSCAR:
         return write_text(path, (poscar_text(item, name) for item, name, _ in triples))
@@ -341,6 +345,18 @@ def write(
         for item, name, row in triples
     )
     return write_text(path, (xyz_text(item, told) for item, told in pairs))
+
+
+def _cif_block(item: Crystal, name: str, values: Mapping[str, str]) -> str:
+    """With the symmetry within the first tolerance that gives an equal item when it is read again; else in P 1."""
+    for tolerance in IDEALIZED:
+        symmetry = symmetry_dataset(item, tolerance)
+        if symmetry is not None and symmetry.number > 1:
+            block = cif_text(item, name, values, symmetry)
+            again = parse(block)
+            if isinstance(again, Crystal) and key(again) == key(item):
+                return block
+    return cif_text(item, name, values)
 
 
 def _numbers(row: dict[str, Cell]) -> dict[str, str]:

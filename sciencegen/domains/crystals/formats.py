@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from sciencegen.domains.crystals.elements import number_of, reduced_formula
-from sciencegen.domains.crystals.items import MOST_ATOMS, NUMBERS, SYMBOLS, Crystal, lattice_of
+from sciencegen.domains.crystals.items import MOST_ATOMS, NUMBERS, SYMBOLS, Crystal, cell_of, lattice_of
 from sciencegen.items import Refusal
+
+if TYPE_CHECKING:
+    from spglib import SpglibDataset
 
 LONGEST_TEXT = 1 << 22
 """Characters of one structure with its symmetry."""
@@ -43,9 +49,12 @@ class InCell:
 
 def number(text: str) -> float:
     """A finite number, without its standard uncertainty in brackets (3.905(2)); a ValueError for another text."""
-    value = float(text.split("(")[0]) if "_" not in text else math.nan
+    try:
+        value = float(text.split("(")[0]) if "_" not in text else math.nan
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value):
-        raise ValueError(text)
+        raise ValueError(f"'{text[:40]}' is no number")
     return value
 
 
@@ -63,45 +72,61 @@ ABSENT = (None, "?", ".", "")
 FRACTIONAL = tuple(f"_atom_site_fract_{axis}" for axis in "xyz")
 
 
+class Token(str):
+    """A word of a CIF. line: of the block, from 1. quoted: whether it was in quotes or between semicolons."""
+
+    line: int
+    quoted: bool
+
+    def __new__(cls, text: str, line: int, quoted: bool) -> Token:
+        """The text itself, with its place."""
+        token = super().__new__(cls, text)
+        token.line, token.quoted = line, quoted
+        return token
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is a tag or a keyword, and no value."""
+        lower = self.lower()
+        return not self.quoted and (lower[:1] == "_" or lower.startswith(("data_", "loop_", "save_", "global_")))
+
+
 class DamagedText(ValueError):
-    """A text that isn't what it says. Its message says why."""
+    """A text that isn't what it says, and the line where that shows."""
+
+    def __init__(self, why: str, line: int) -> None:
+        super().__init__(f"{why} (line {line} of the block)")
 
 
-def _tokens(text: str) -> Iterator[tuple[str, bool]]:
-    """(token, whether it was in quotes) of a CIF; a text between semicolons is one."""
-    lines = iter(text.splitlines())
-    for line in lines:
+def _tokens(text: str) -> Iterator[Token]:
+    """The words of a CIF; a text between semicolons is one, and empty."""
+    lines = enumerate(text.splitlines(), 1)
+    for at, line in lines:
         if line.startswith(";"):
-            for inner in lines:
-                if inner.startswith(";"):
-                    break
-            else:
-                raise DamagedText("a text between semicolons has no end")
-            yield "", True
-            line = inner[1:]
+            last, line = next(((end, inner[1:]) for end, inner in lines if inner.startswith(";")), (0, ""))
+            if not last:
+                raise DamagedText("a text between semicolons has no end", at)
+            yield Token("", at, True)
+            at = last
         if len(line) > LONGEST_LINE:
-            raise DamagedText(f"a line of {len(line)} characters")
+            raise DamagedText(f"a line of {len(line)} characters", at)
         for match in _TOKEN.finditer(line):
             single, double, bare = match.groups()
             if bare is not None:
-                yield bare, False
+                yield Token(bare, at, False)
             elif single is not None or double is not None:
-                yield single if single is not None else double, True
+                yield Token(single if single is not None else double, at, True)
 
 
-def _is_word(token: str, quoted: bool) -> bool:
-    return not quoted and (token[:1] == "_" or token.lower().startswith(("data_", "loop_", "save_", "global_")))
-
-
-def read_block(text: str) -> dict[str, list[str]]:
+def read_block(text: str) -> dict[str, list[Token]]:
     """The values of each tag of a data block, in lower case: one, or those of a loop's column."""
-    table, tokens = dict[str, list[str]](), list(_tokens(text))
+    table, tokens = dict[str, list[Token]](), list(_tokens(text))
     at, blocks = 0, 0
     while at < len(tokens):
-        token, quoted = tokens[at]
+        token = tokens[at]
         at += 1
-        if quoted or not _is_word(token, quoted):
-            raise DamagedText(f"'{token[:40]}' belongs to no tag")
+        if not token.is_word:
+            raise DamagedText(f"'{token[:40]}' belongs to no tag", token.line)
         word = token.lower()
         if word.startswith("data_"):
             blocks += 1
@@ -109,32 +134,41 @@ def read_block(text: str) -> dict[str, list[str]]:
                 break
         elif word == "loop_":
             names = []
-            while at < len(tokens) and not tokens[at][1] and tokens[at][0].startswith("_"):
-                names.append(tokens[at][0].lower().replace(".", "_"))
+            while at < len(tokens) and not tokens[at].quoted and tokens[at].startswith("_"):
+                names.append(tokens[at].lower().replace(".", "_"))
                 at += 1
             start = at
-            while at < len(tokens) and not _is_word(*tokens[at]):
+            while at < len(tokens) and not tokens[at].is_word:
                 at += 1
-            values = [value for value, _ in tokens[start:at]]
+            values = tokens[start:at]
             if not names or len(values) % len(names):
-                raise DamagedText(
-                    f"a loop of {len(names)} columns holds {len(values)} values ({', '.join(names)[:60]})"
-                )
+                counts = Counter(value.line for value in values)
+                odd = next((line for line, count in counts.items() if count % max(len(names), 1)), token.line)
+                told = f"a loop of {len(names)} columns holds {len(values)} values ({', '.join(names)[:60]})"
+                raise DamagedText(told, odd)
             for column, name in enumerate(names):
                 if name in table:
-                    raise DamagedText(f"{name[:60]} occurs twice")
+                    raise DamagedText(f"{name[:60]} occurs twice", token.line)
                 table[name] = values[column :: len(names)]
         elif word.startswith("_"):
-            if at >= len(tokens) or _is_word(*tokens[at]):
-                raise DamagedText(f"{token[:60]} has no value")
+            if at >= len(tokens) or tokens[at].is_word:
+                raise DamagedText(f"{token[:60]} has no value", token.line)
             name = word.replace(".", "_")
             if name in table:
-                raise DamagedText(f"{name[:60]} occurs twice")
-            table[name] = [tokens[at][0]]
+                raise DamagedText(f"{name[:60]} occurs twice", token.line)
+            table[name] = [tokens[at]]
             at += 1
         else:
-            raise DamagedText(f"'{token[:40]}' can't be read")
+            raise DamagedText(f"'{token[:40]}' can't be read", token.line)
     return table
+
+
+def _number(token: Token, what: str) -> float:
+    """Its value. what: is wrong with a file where it is no number."""
+    try:
+        return number(token)
+    except ValueError as error:
+        raise DamagedText(f"{what}: {error}", token.line) from None
 
 
 def parse_cif(text: str) -> InCell | Refusal:
@@ -145,23 +179,21 @@ def parse_cif(text: str) -> InCell | Refusal:
         return Refusal(f"not a whole CIF: {error}")
 
 
-def _atoms(table: Mapping[str, Sequence[str]]) -> InCell | Refusal:
+def _atoms(table: Mapping[str, Sequence[Token]]) -> InCell | Refusal:
     cell = _cell(table)
     if isinstance(cell, Refusal):
         return cell
     lattice = lattice_of(cell)
     if not all(name in table for name in FRACTIONAL):
         return Refusal("no atoms with fractional coordinates")
-    try:
-        places = np.array([[number(value) for value in table[name]] for name in FRACTIONAL]).T
-    except ValueError as error:
-        return Refusal(f"an atom without a place: '{str(error)[:40]}' is no coordinate")
+    places = np.array([[_number(value, "an atom without a place") for value in table[name]] for name in FRACTIONAL]).T
     labels = table.get("_atom_site_type_symbol") or table.get("_atom_site_label") or []
     if not len(places) or len(labels) != len(places):
         return Refusal("atoms without elements")
     elements = [number_of(label) for label in labels]
     if None in elements:
-        return Refusal(f"'{labels[elements.index(None)][:20]}' is no element")
+        strange = labels[elements.index(None)]
+        raise DamagedText(f"'{strange[:20]}' is no element", strange.line)
     if why := _not_whole(table, labels):
         return Refusal(why)
     operations = _operations(table, cell)
@@ -170,25 +202,19 @@ def _atoms(table: Mapping[str, Sequence[str]]) -> InCell | Refusal:
     return _filled(lattice, np.array(elements, np.int64), places, *operations)
 
 
-def _cell(table: Mapping[str, Sequence[str]]) -> Float[np.ndarray, "6"] | Refusal:
+def _cell(table: Mapping[str, Sequence[Token]]) -> Float[np.ndarray, "6"] | Refusal:
     given = [table.get(name, [None])[0] for name in CELL]
     if any(value in ABSENT for value in given[:3]):
         return Refusal("no cell")
-    try:
-        return np.array([number(value) if value not in ABSENT and value else 90.0 for value in given])
-    except ValueError as error:
-        return Refusal(f"a damaged cell: '{str(error)[:40]}' is no number")
+    return np.array([_number(one, "a damaged cell") if one not in ABSENT and one else 90.0 for one in given])
 
 
-def _not_whole(table: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str:
+def _not_whole(table: Mapping[str, Sequence[Token]], labels: Sequence[Token]) -> str:
     """Why a structure has atoms that aren't there for certain, "" if it has none."""
     for label, occupancy in zip(labels, table.get("_atom_site_occupancy", []), strict=False):
         if occupancy in ABSENT:
             continue
-        try:
-            share = number(occupancy)
-        except ValueError:
-            return f"'{occupancy[:20]}' is no occupancy"
+        share = _number(occupancy, "an occupancy")
         if not OCCUPIED <= share <= 2 - OCCUPIED:
             return f"partly occupied: {share:g} of {label[:20]}"
     if any(flag == "dum" for flag in table.get("_atom_site_calc_flag", [])):
@@ -201,7 +227,7 @@ def _not_whole(table: Mapping[str, Sequence[str]], labels: Sequence[str]) -> str
 Operations = tuple[Float[np.ndarray, "operation 3 3"], Float[np.ndarray, "operation 3"]]
 
 
-def _operations(table: Mapping[str, Sequence[str]], cell: Float[np.ndarray, "6"]) -> Operations | Refusal:
+def _operations(table: Mapping[str, Sequence[Token]], cell: Float[np.ndarray, "6"]) -> Operations | Refusal:
     for name in OPERATIONS:
         if name in table and any(value not in ABSENT for value in table[name]):
             texts = tuple(table[name])
@@ -210,7 +236,8 @@ def _operations(table: Mapping[str, Sequence[str]], cell: Float[np.ndarray, "6"]
             try:
                 return _parsed_operations(texts)
             except ValueError as error:
-                return Refusal(f"'{str(error)[:40]}' is no symmetry operation")
+                strange = error.args[0]
+                raise DamagedText(f"'{strange[:40]}' is no symmetry operation", strange.line) from None
     first = lambda names: next((table[n][0] for n in names if table.get(n, ["?"])[0] not in ABSENT), "")  # noqa: E731
     hall, named, numbered = first(HALL), first(NAMED), first(NUMBERED)
     if _plain(named) in ("", "p1") and numbered in ("", "1") and not hall:
@@ -223,7 +250,7 @@ _TERM = re.compile(r"([+-]?)(?:(\d+(?:\.\d+)?(?:/\d+)?|\.\d+)\*?)?([xyz]?)")
 
 
 @lru_cache(maxsize=512)
-def _parsed_operations(texts: tuple[str, ...]) -> Operations:
+def _parsed_operations(texts: tuple[Token, ...]) -> Operations:
     matrices, shifts = np.zeros((len(texts), 3, 3)), np.zeros((len(texts), 3))
     for row, text in enumerate(texts):
         parts = text.lower().replace(" ", "").split(",")
@@ -418,24 +445,64 @@ def parse_xyz(text: str) -> InCell | Refusal:
 # Writing.
 
 
-def cif_text(item: Crystal, name: str, values: Mapping[str, str]) -> str:
-    """The item as a data block of CIF in P 1. values: further tags with their texts."""
+def cif_text(item: Crystal, name: str, values: Mapping[str, str], symmetry: SpglibDataset | None = None) -> str:
+    """The item as a data block of CIF: in P 1, or by its symmetry in the standard cell of the space group, one atom of
+    each orbit with its multiplicity and Wyckoff letter. values: further tags with their texts."""
     lines = [f"data_{name}", f"_chemical_formula_structural {reduced_formula(item)}"]
     lines += [f"_sciencegen_{tag} {value}" for tag, value in values.items()]
-    lines += ["_symmetry_space_group_name_H-M 'P 1'", "_symmetry_Int_Tables_number 1"]
-    lines += [f"{tag} {value:.8g}" for tag, value in zip(CELL, item.cell, strict=True)]
-    lines += [
-        "loop_",
-        " _symmetry_equiv_pos_as_xyz",
-        " 'x, y, z'",
-        "loop_",
-        " _atom_site_type_symbol",
-        " _atom_site_label",
-    ]
-    lines += [f" {tag}" for tag in FRACTIONAL] + [" _atom_site_occupancy"]
-    for at, (symbol, (x, y, z)) in enumerate(zip(item.symbols, item.places, strict=True), 1):
-        lines.append(f" {symbol} {symbol}{at} {x:.5f} {y:.5f} {z:.5f} 1")
+    columns = ["type_symbol", "label", "fract_x", "fract_y", "fract_z", "occupancy"]
+    if symmetry is None:
+        lines += ["_symmetry_space_group_name_H-M 'P 1'", "_symmetry_Int_Tables_number 1"]
+        cell, operations, symbols = item.cell, ["x, y, z"], item.symbols
+        ends = [f"{x:.5f} {y:.5f} {z:.5f} 1" for x, y, z in item.places]
+    else:
+        lines += _group_lines(symmetry)
+        cell, operations = cell_of(symmetry.std_lattice), _operation_texts(symmetry.hall_number)
+        columns += ["symmetry_multiplicity", "Wyckoff_symbol"]
+        first_row = {primitive: row for row, primitive in reversed([*enumerate(symmetry.mapping_to_primitive)])}
+        given = np.array([first_row[primitive] for primitive in symmetry.std_mapping_to_primitive])
+        _, of, counts = np.unique(symmetry.crystallographic_orbits[given], return_index=True, return_counts=True)
+        symbols = [SYMBOLS[number - 1] for number in symmetry.std_types[of]]
+        sites = zip(symmetry.std_positions[of] % 1.0, counts, given[of], strict=True)
+        ends = [f"{x:.8f} {y:.8f} {z:.8f} 1 {n} {symmetry.wyckoffs[row]}" for (x, y, z), n, row in sites]
+    lines += [f"{tag} {value:.8g}" for tag, value in zip(CELL, cell, strict=True)]
+    lines += ["loop_", " _symmetry_equiv_pos_as_xyz", *(f" '{one}'" for one in operations)]
+    lines += ["loop_", *(f" _atom_site_{column}" for column in columns)]
+    lines += [f" {symbol} {symbol}{at} {end}" for at, (symbol, end) in enumerate(zip(symbols, ends, strict=True), 1)]
     return "\n".join(lines) + "\n\n"
+
+
+def _group_lines(symmetry: SpglibDataset) -> list[str]:
+    """The space group's names and number. The Hermann-Mauguin symbol has the origin or the axes where there are two."""
+    import spglib
+
+    kind = spglib.get_spacegroup_type(symmetry.hall_number)
+    assert kind is not None, f"spglib lacks its own setting {symmetry.hall_number}"
+    symbol = kind.international.split("=")[-1].strip().replace("_", "")
+    choice = f":{kind.choice}" if kind.choice in ("1", "2", "H", "R") else ""
+    return [
+        f"_symmetry_space_group_name_H-M '{symbol}{choice}'",
+        f"_symmetry_space_group_name_Hall '{kind.hall_symbol}'",
+        f"_symmetry_Int_Tables_number {kind.number}",
+    ]
+
+
+@cache
+def _operation_texts(setting: int) -> list[str]:
+    """The operations of a setting in spglib's table, as -y+1/2, x, z."""
+    import spglib
+
+    table = spglib.get_symmetry_from_database(setting)
+    assert table is not None, f"spglib lacks its own setting {setting}"
+    found = []
+    for rotation, shift in zip(table["rotations"], table["translations"], strict=True):
+        parts = []
+        for row, share in zip(rotation, shift, strict=True):
+            terms = "".join(f"{'-' if sign < 0 else '+'}{axis}" for sign, axis in zip(row, "xyz", strict=True) if sign)
+            moved = Fraction(float(share)).limit_denominator(24) % 1
+            parts.append(f"{terms.removeprefix('+')}{f'+{moved}' if moved else ''}")
+        found.append(", ".join(parts))
+    return found
 
 
 def poscar_text(item: Crystal, name: str) -> str:

@@ -7,7 +7,7 @@ import math
 import os
 from functools import lru_cache
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,6 +15,9 @@ from jaxtyping import Float, Int
 from sciencegen.domains.crystals.items import Crystal, crystal, shortest_basis
 from sciencegen.errors import MissingLibrary
 from sciencegen.items import Refusal
+
+if TYPE_CHECKING:
+    from spglib import SpglibDataset
 
 INSTALL = 'pip install "sciencegen[crystals]"'
 NEIGHBOURS = 100
@@ -90,8 +93,10 @@ def shortest_distance(item: Crystal) -> float:
     return float(described(item)[0][:, 0].min())
 
 
-def symmetry_dataset(item: Crystal, tolerance: float) -> Any:
-    """Spglib's description of an item's symmetry within a tolerance in ångström; None if it finds none."""
+def symmetry_dataset(item: Crystal, tolerance: float) -> SpglibDataset | None:
+    """Spglib's description of an item's symmetry within a tolerance in ångström, None without spglib or a symmetry."""
+    if find_spec("spglib") is None:
+        return None
     import spglib
 
     cell: Any = (item.lattice, item.places, item.numbers)  # spglib's types are those of lists
@@ -101,7 +106,7 @@ def symmetry_dataset(item: Crystal, tolerance: float) -> Any:
 def operations(item: Crystal) -> tuple[Float[np.ndarray, "operation 3 3"], Int[np.ndarray, "operation atom"]] | None:
     """Rotations of fractional coordinates, and the atom onto which each operation maps an atom; None without spglib, or
     if it finds no symmetry."""
-    found = None if find_spec("spglib") is None else symmetry_dataset(item, COPIED)
+    found = symmetry_dataset(item, COPIED)
     if found is None:
         return None
     rotations = found.rotations.astype(float)
@@ -114,7 +119,7 @@ def operations(item: Crystal) -> tuple[Float[np.ndarray, "operation 3 3"], Int[n
 @lru_cache(maxsize=100_000)
 def named_space_group(item: Crystal, tolerance: float = SYMMETRY) -> tuple[int, str | None]:
     """Number and Hermann-Mauguin symbol of the space group by spglib; (0, None) without it, or if it finds none."""
-    found = None if find_spec("spglib") is None else symmetry_dataset(item, tolerance)
+    found = symmetry_dataset(item, tolerance)
     return (0, None) if found is None else (int(found.number), str(found.international))
 
 

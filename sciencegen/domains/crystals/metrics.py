@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -167,17 +167,22 @@ def matched(items: Sequence[Crystal], training: Sequence[Crystal] | None) -> dic
             different += 1
     result = {"unique_matched": different / len(some)}
     if training is not None:
-        known: dict[str, list[Crystal]] = {}
-        for item in training:
-            known.setdefault(reduced_formula(item), []).append(item)
-        new = [
-            not any(
-                _fits(fit, structure_of(item), structure_of(other)) for other in known.get(reduced_formula(item), [])
-            )
-            for item in some
-        ]
-        result["novel_matched"] = float(np.mean(new))
+        known = among(training)
+        result["novel_matched"] = float(np.mean([not known(item) for item in some]))
     return result
+
+
+def among(known: Sequence[Crystal]) -> Callable[[Crystal], bool]:
+    """Whether the matcher lays a crystal on a known one of its formula, as on one that only a relaxation parts from it.
+    Without pymatgen none is."""
+    if not find_spec("pymatgen"):
+        return lambda item: False
+    fit, groups = matcher(), dict[str, list[Crystal]]()
+    for item in known:
+        groups.setdefault(reduced_formula(item), []).append(item)
+    return lambda item: any(
+        _fits(fit, structure_of(item), structure_of(other)) for other in groups.get(reduced_formula(item), [])
+    )
 
 
 def _fits(fit: StructureMatcher, first: Structure, second: Structure) -> bool:

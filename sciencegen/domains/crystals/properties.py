@@ -127,3 +127,9 @@ measure = measure_each({
     "electronegativity_difference": electronegativity_difference,
     "metal_fraction": lambda item: float(np.nan_to_num(element_data()["metal"][item.numbers], nan=1.0).mean()),
 })  # fmt: skip
+
+NOT_GOALS = {
+    "formula": "it is a text. For structures of one formula use `core` BaTiO3, of its elements `keep` only:Ba-Ti-O",
+    "space_group_symbol": "it is a text. Use the number of the space group, such as space_group = 221 for Pm-3m",
+}
+"""Columns of results that aren't numbers, and what to ask for in their place."""

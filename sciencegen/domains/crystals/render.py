@@ -1,4 +1,4 @@
-"""Draws crystals: the atoms of a cell with those on its faces, bonds, and the edges of the cell."""
+"""Draws crystals: atoms of a cell and on its faces, whole polyhedra and groups, and the edges of the cell."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ TURN, TILT = -22.0, 14.0
 BOND = 1.2
 """Atoms are joined within this multiple of the sum of covalent radii, if one is no metal or all are."""
 SHELL = 1.3
-"""And within this multiple of the distance to the nearest atom of either."""
+"""And within this multiple of the distance to the nearest partner of the less electronegative one."""
+MOST_PARTNERS = 8
+"""An atom with more of them, such as Ba in BaTiO3, is joined only with those that have no nearer partner."""
+HYDROGEN = 5.0
+"""Rank of hydrogen among electronegativities: it surrounds others, as in NH3."""
 ON_FACE = 0.02
 """Share of an edge within which an atom lies on a face, and is drawn on the opposite one too."""
 MOST_DRAWN = 400
@@ -29,41 +33,64 @@ SIZE = 0.38
 """Radius of a drawn atom as a share of the covalent one."""
 
 
-def shown_atoms(item: Crystal) -> tuple[Int[np.ndarray, " atom"], Float[np.ndarray, "atom 3"]]:
-    """Atomic numbers and positions in ångström of the atoms in the cell and on its faces."""
-    places, numbers = [], []
-    for number, place in zip(item.numbers, item.places, strict=True):
-        place = np.where(place > 1 - ON_FACE, place - 1, place)
-        ways = [(0, 1) if value < ON_FACE else (0,) for value in place]
-        for shift in itertools.product(*ways):
-            places.append(place + shift)
-            numbers.append(number)
-    return np.array(numbers), np.array(places) @ item.lattice
+def shown_atoms(
+    item: Crystal,
+) -> tuple[Int[np.ndarray, " atom"], Float[np.ndarray, "atom 3"], Int[np.ndarray, "bond 2"]]:
+    """Atomic numbers and positions in ångström of the atoms in the cell, on its faces, and of those outside that are
+    joined with a less electronegative one of these; and pairs of them that are joined."""
+    starts = np.where(item.places > 1 - ON_FACE, item.places - 1, item.places)
+    ways = [itertools.product(*((0, 1) if at < ON_FACE else (0,) for at in place)) for place in starts]
+    shown = {(atom, *shift): None for atom, shifts in enumerate(ways) for shift in shifts}
+    joined = bonds(item, starts)
+    for atom, *shift in [*shown]:
+        for other, step, completed in joined[atom]:
+            if completed:
+                shown[(other, *np.add(shift, step).tolist())] = None
+    rows = {one: row for row, one in enumerate(itertools.islice(shown, MOST_DRAWN))}
+    pairs = {
+        (min(row, end), max(row, end))
+        for (atom, *shift), row in rows.items()
+        for other, step, _ in joined[atom]
+        if (end := rows.get((other, *np.add(shift, step).tolist()))) is not None
+    }
+    chosen = np.array([*rows])
+    positions = (starts[chosen[:, 0]] + chosen[:, 1:]) @ item.lattice
+    return item.numbers[chosen[:, 0]], positions, np.array(sorted(pairs), int).reshape(-1, 2)
 
 
-def bonds(numbers: Int[np.ndarray, " atom"], positions: Float[np.ndarray, "atom 3"]) -> Int[np.ndarray, "bond 2"]:
-    """Pairs of drawn atoms that are joined."""
+def bonds(item: Crystal, places: Float[np.ndarray, "atom 3"]) -> list[list[tuple[int, Int[np.ndarray, "3"], bool]]]:
+    """For each atom at its fractional coordinates the atoms that it is joined with: their numbers, in which cells, and
+    whether they belong to the surroundings of this atom, as it isn't more electronegative."""
     from scipy.spatial import cKDTree
 
     data = element_data()
-    radii = np.nan_to_num(data["covalent_radius"], nan=1.6)[numbers]
-    metal = np.nan_to_num(data["metal"], nan=1.0)[numbers] == 1
-    pairs = cKDTree(positions).query_pairs(2 * BOND * radii.max(), output_type="ndarray").reshape(-1, 2)
-    first, second = pairs.T
-    apart = np.linalg.norm(positions[first] - positions[second], axis=1)
-    nearest = np.full(len(numbers), np.inf)
+    radii = np.nan_to_num(data["covalent_radius"], nan=1.6)[item.numbers]
+    metal = np.nan_to_num(data["metal"], nan=1.0)[item.numbers] == 1
+    rank = np.where(item.numbers == 1, HYDROGEN, np.nan_to_num(data["electronegativity"], nan=1.3)[item.numbers])
+    most = 2 * BOND * radii.max()
+    reach = np.ceil(most * np.linalg.norm(np.linalg.inv(item.lattice), axis=0)).astype(int) + 1
+    steps = np.array([*itertools.product(*(range(-n, n + 1) for n in reach))])
+    points = (places + steps[:, None]).reshape(-1, 3) @ item.lattice
+    near = cKDTree(places @ item.lattice).sparse_distance_matrix(cKDTree(points), most, output_type="coo_matrix")
+    first, image, apart = near.row[near.data > 0], near.col[near.data > 0], near.data[near.data > 0]
+    second = image % len(item)
+    possible = (apart < BOND * (radii[first] + radii[second])) & (~(metal[first] & metal[second]) | metal.all())
+    first, image, second, apart = first[possible], image[possible], second[possible], apart[possible]
+    nearest = np.full(len(item), np.inf)
     np.minimum.at(nearest, first, apart)
-    np.minimum.at(nearest, second, apart)
-    joined = apart < np.minimum(
-        BOND * (radii[first] + radii[second]), SHELL * np.minimum(nearest[first], nearest[second])
-    )
-    return pairs[joined & (~(metal[first] & metal[second]) | metal.all())]
+    centre = np.where(rank[first] <= rank[second], first, second)
+    within = apart < SHELL * nearest[centre]
+    crowded = np.bincount(first[within & (centre == first)], minlength=len(item)) > MOST_PARTNERS
+    within &= ~crowded[centre] | (apart < SHELL * np.minimum(nearest[first], nearest[second]))
+    found: list[list[tuple[int, Int[np.ndarray, "3"], bool]]] = [[] for _ in places]
+    for one, other, at in zip(first[within], second[within], image[within], strict=True):
+        found[one].append((int(other), steps[at // len(item)], bool(rank[one] <= rank[other]) and not metal.all()))
+    return found
 
 
 def render(item: Crystal, width: int, height: int) -> str:
     """An SVG element: atoms nearer to the viewer cover others, and are less pale."""
-    numbers, positions = shown_atoms(item)
-    numbers, positions = numbers[:MOST_DRAWN], positions[:MOST_DRAWN]
+    numbers, positions, joined = shown_atoms(item)
     turn = _rotation(TURN, TILT)
     seen = lambda points: points @ VIEW.T @ turn.T  # noqa: E731
     corners = np.array(list(itertools.product((0, 1), repeat=3)), float) @ item.lattice
@@ -81,7 +108,7 @@ def render(item: Crystal, width: int, height: int) -> str:
     tones = [_mixed(colours()[number], pale) for number, pale in zip(numbers, paleness, strict=True)]
     drawn = [
         *_edges(box, flat(box)),
-        *_bonds(bonds(numbers, positions), flat(atoms), deep, tones, scale),
+        *_bonds(joined, flat(atoms), deep, tones, scale),
     ]
     for (x, y), radius, tone, z in zip(flat(atoms), radii * scale, tones, deep, strict=True):
         ball = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{tone}" stroke="#333" stroke-width="0.6"/>'
@@ -146,8 +173,8 @@ def _legend(item: Crystal, width: int, height: int) -> str:
 
 
 def viewer_record(item: Crystal) -> str:
-    """The atoms of the cell and on its faces as a block of XYZ for the viewer."""
-    numbers, positions = shown_atoms(item)
+    """The drawn atoms as a block of XYZ for the viewer."""
+    numbers, positions, _ = shown_atoms(item)
     rows = (f"{SYMBOLS[n - 1]} {x:.4f} {y:.4f} {z:.4f}" for n, (x, y, z) in zip(numbers, positions, strict=True))
     return "\n".join([str(len(numbers)), "", *rows]) + "\n"
 

@@ -8,7 +8,7 @@ deviation, so that axes can be permuted and reversed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,6 +74,12 @@ class CrystalRepresentation(StandardizedRepresentation):
         groups = element_data()["group"] - 1
         groups[LANTHANIDES], groups[ACTINIDES] = 18, 19
         return GroupedCategories(len(self.elements), tuple(groups[self.elements].astype(int).tolist()), GROUP_SCALE)
+
+    @property
+    def least(self) -> Mapping[str, Callable[[Crystal], float]]:
+        """A formation energy, from the elements, isn't negative for one of these."""
+        of_element = lambda item: 0.0 if len(set(item.symbols)) == 1 else -np.inf  # noqa: E731
+        return {name: of_element for name in self.properties if name.startswith("formation_energy")}
 
     def encode(self, items: Sequence[Crystal]) -> list[Crystal | Refusal]:
         """Each crystal itself, or a Refusal with the reason if the model can't draw such a one."""

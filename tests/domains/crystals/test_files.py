@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -9,9 +10,10 @@ import sys
 import numpy as np
 import pytest
 
+from sciencegen.data.cards import load_card
 from sciencegen.domains.crystals.files import OBJECTS, key, parse, read, write
 from sciencegen.domains.crystals.geometry import space_group
-from sciencegen.domains.crystals.items import Crystal, parse_text, shortest_basis, text
+from sciencegen.domains.crystals.items import Crystal, crystal, parse_text, shortest_basis, text
 from sciencegen.errors import ConfigError
 from sciencegen.items import Refusal
 from tests.fuzz.borders.crystals import SYMMETRIC, TEXTS, items
@@ -58,6 +60,50 @@ def test_what_is_written_is_read(ending, tmp_path):
         assert [(row.id, row.values["gap"]) for row in rows] == [("n0", 1.5), ("n1", 2.5), ("n2", 3.0), ("n3", 0.0)]
 
 
+@pytest.mark.long
+def test_a_cif_with_symmetry_holds_the_same_crystal_for_all_readers(tmp_path):
+    """Of the committed sample of the Materials Project: ours, ASE's and pymatgen's."""
+    ase, pymatgen = pytest.importorskip("ase.io"), pytest.importorskip("pymatgen.io.cif")
+    sample = load_card("crystals/materials-project").sample_rows(read)
+    known = [parsed(row.text) for rows in sample.values() for row in rows]
+    write(tmp_path / "all.cif", known, [f"n{row}" for row in range(len(known))], {})
+    blocks = [row.text for row in read(tmp_path / "all.cif")]
+    keys = [key(item) for item in known]
+    assert len(known) == 200
+    assert [key(parsed(block)) for block in blocks] == keys
+    assert ["'P 1'" in block for block in blocks] == [space_group(item, 0.001) == 1 for item in known]
+    every = range(0, 200, 4)
+    of_ase = [ase.read(io.StringIO(blocks[row]), format="cif") for row in every]
+    of_pymatgen = [pymatgen.CifParser.from_str(blocks[row]).parse_structures()[0] for row in every]
+    for read_by in (of_ase, of_pymatgen):
+        assert [key(parsed(OBJECTS.text(one) or "")) for one in read_by] == [keys[row] for row in every]
+
+
+def test_a_cif_with_symmetry_keeps_the_hand(tmp_path):
+    """Of a crystal of P 21 21 21, whose mirror image has the same group."""
+    rows = [(14, 0.123, 0.234, 0.345), (8, 0.2, 0.31, 0.47), (8, 0.31, 0.18, 0.29), (8, 0.05, 0.35, 0.22)]
+    turns = [((1, 1, 1), (0, 0, 0)), ((-1, -1, 1), (0.5, 0, 0.5)), ((-1, 1, -1), (0, 0.5, 0.5))]
+    turns += [((1, -1, -1), (0.5, 0.5, 0))]
+    atoms = [(z, *(np.multiply(sign, place) + shift)) for z, *place in rows for sign, shift in turns]
+    left = crystal(np.diag([7.0, 8.0, 9.0]), np.array([one[0] for one in atoms]), np.array([one[1:] for one in atoms]))
+    assert isinstance(left, Crystal)
+    right = crystal(left.lattice, left.numbers, -left.places)
+    assert isinstance(right, Crystal)
+    write(tmp_path / "both.cif", [left, right], ["l", "r"], {})
+    blocks = [row.text for row in read(tmp_path / "both.cif")]
+    assert all("'P 21 21 21'" in block for block in blocks)
+    assert [_hand(parsed(block)) for block in blocks] == pytest.approx([_hand(left), _hand(right)], abs=1e-3)
+    assert _hand(left) == pytest.approx(-_hand(right))
+
+
+def _hand(item: Crystal) -> float:
+    """The triple product of the vectors from a silicon atom to its three nearest oxygen atoms."""
+    atom = item.numbers.tolist().index(14)
+    apart = item.places[item.numbers == 8] - item.places[atom]
+    vectors = (apart - np.round(apart)) @ item.lattice
+    return float(np.linalg.det(vectors[np.linalg.norm(vectors, axis=1).argsort()[:3]]))
+
+
 def test_a_text_is_taken_as_it_stands():
     assert [text(parsed(line)) for line in TEXTS] == list(TEXTS)
 
@@ -75,14 +121,14 @@ def test_symmetry_by_operations_and_by_name_is_the_same_and_keeps_the_hand():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (("Si1 0.4697", "Si1 ?"), "without a place"),
+        (("Si1 0.4697", "Si1 ?"), r"without a place: '\?' is no number \(line 14 of"),
         (("_cell_length_a 4.916(1)\n", ""), "no cell"),
         (("_cell_length_a 4.916(1)", "_cell_length_a 0.001"), "flat|edge"),
-        (("O1 0.4135", "Q1 0.4135"), "no element"),
+        (("O1 0.4135", "Q1 0.4135"), r"no element \(line 15 of"),
         (("'-y,x-y,z+2/3'", "'-y,x-y,w'"), "no symmetry operation"),
         (("_atom_site_fract_z\n", "_atom_site_fract_z _atom_site_occupancy\n"), "not a whole CIF: a loop"),
         (("0.4135 0.2669 0.78577", "0.4750 0 0.68"), "overlapping atoms"),
-        (("0.4135 0.2669 0.78577\n", "0.4135\n"), "not a whole CIF"),
+        (("0.4135 0.2669 0.78577\n", "0.4135\n"), r"not a whole CIF: a loop.*\(line 15 of"),
         (("_space_group_name_H-M_alt 'P 32 2 1'", ";\nno end"), "no end"),
     ],
 )
@@ -90,6 +136,15 @@ def test_damage_is_refused_by_reason(change, reason):
     found = parse(SYMMETRIC.replace(*change))
     assert isinstance(found, Refusal)
     assert re.search(reason, found.reason)
+
+
+def test_lines_are_counted_with_the_texts_that_are_left_out(tmp_path):
+    told = SYMMETRIC.replace("data_quartz\n", "# by hand\ndata_quartz\n_abstract\n;\nof\nthree lines\n\n;\n")
+    (tmp_path / "a.cif").write_text(told.replace("O1 0.4135", "Q1 0.4135"))
+    (row,) = read(tmp_path / "a.cif")
+    found = parse(row.text)
+    assert isinstance(found, Refusal)
+    assert (row.line, found.reason.rpartition("(")[2]) == (2, "line 21 of the block)")
 
 
 def test_a_partly_occupied_site_is_refused_with_its_name():

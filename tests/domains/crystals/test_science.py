@@ -9,6 +9,13 @@ import numpy as np
 import pytest
 
 import sciencegen as sg
+from sciencegen.api.criteria import parse_conditions
+from sciencegen.api.models.folder import load_model
+from sciencegen.api.sampling.generation import Generation
+from sciencegen.api.sampling.judge import Judged
+from sciencegen.api.sampling.request import resolve_draws
+from sciencegen.api.search import Known
+from sciencegen.config import GenerateSettings
 from sciencegen.domains import load_domain
 from sciencegen.domains.crystals.elements import (
     counts_of,
@@ -19,9 +26,10 @@ from sciencegen.domains.crystals.elements import (
 )
 from sciencegen.domains.crystals.features import compositions, similarity
 from sciencegen.domains.crystals.geometry import neighbours
-from sciencegen.domains.crystals.items import Crystal, parse_text, text
+from sciencegen.domains.crystals.items import Crystal, crystal, parse_text, text
 from sciencegen.domains.crystals.metrics import evaluate, structure_prediction
-from sciencegen.domains.crystals.render import viewer_record
+from sciencegen.domains.crystals.render import shown_atoms, viewer_record
+from sciencegen.errors import ConfigError
 from tests.fuzz.borders.crystals import items
 
 SALT, PEROVSKITE, RUTILE, ZINCITE = items()
@@ -131,9 +139,60 @@ def test_a_picture_has_the_atoms_on_all_faces():
     assert viewer_record(PEROVSKITE).splitlines()[0] == "15"
 
 
+@pytest.mark.parametrize(("item", "centre", "partners"), [(RUTILE, 22, 6), (SALT, 11, 6), (PEROVSKITE, 22, 6)])
+def test_each_drawn_cation_has_all_its_partners(item, centre, partners):
+    """Also those on a corner of the cell, whose partners lie outside."""
+    numbers, positions, pairs = shown_atoms(item)
+    joined = np.bincount(pairs.ravel(), minlength=len(numbers))
+    assert (joined[numbers == centre] == partners).all()
+    lengths = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
+    assert np.ptp(lengths) < 0.1 * lengths.max()
+
+
+def test_a_skewed_cell_of_the_same_crystal_has_the_same_bonds():
+    """Of rock salt: the nearest images of an atom are not among the 27 around it."""
+    skewed = SALT.lattice.copy()
+    skewed[2] += 3 * skewed[0]
+    other = crystal(skewed, SALT.numbers, SALT.places @ SALT.lattice @ np.linalg.inv(skewed))
+    numbers, _, pairs = shown_atoms(other)
+    assert (np.bincount(pairs.ravel(), minlength=len(numbers))[numbers == 11] == 6).all()
+
+
 def test_tables_name_crystals_unless_they_have_such_a_column(tmp_path):
     table = tmp_path / "own.csv"
     table.write_text(f"item,formula\n{text(SALT)},halite\n")
     own, ours = sg.score("crystals", table, "atoms", threads=1), sg.score("crystals", [SALT], "atoms", threads=1)
     assert ours.table[["formula", "space_group_symbol"]].to_numpy().tolist() == [["NaCl", "Fm-3m"]]
     assert own.table["formula"].tolist() == ["halite"]
+
+
+@pytest.mark.parametrize(
+    ("goal", "hint"), [("formula=BaTiO3", "`core` BaTiO3"), ("space_group_symbol = Pm-3m", "= 221")]
+)
+def test_a_condition_on_a_text_says_what_to_ask_for(goal, hint):
+    with pytest.raises(ConfigError, match=hint):
+        parse_conditions([goal], DOMAIN)
+
+
+def test_an_unrelaxed_copy_of_a_known_crystal_is_not_new():
+    """Its key is another; a polymorph and another composition are new."""
+    pytest.importorskip("pymatgen")
+    known = Known(DOMAIN, frozenset(map(DOMAIN.items.key, (SALT, RUTILE))), None, [SALT, RUTILE])
+    strained = crystal(1.03 * RUTILE.lattice, RUTILE.numbers, RUTILE.places)
+    caesium = crystal_of("crystal:3.5 3.5 3.5 90 90 90|Na 0 0 0|Cl 0.5 0.5 0.5")
+    lithium = crystal(SALT.lattice, np.array([3, 17]), SALT.places)
+    assert DOMAIN.items.key(strained) not in known.keys
+    assert [known.is_new(one) for one in (SALT, strained, caesium, lithium)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("wish", "missed"), [("formation_energy <= -1", [True, False]), ("formation_energy <= 0.1", [False] * 2)]
+)
+def test_an_element_has_no_negative_formation_energy(wish, missed):
+    """It is left out of draws though nothing measures the energy."""
+    made = Generation(
+        resolve_draws(load_model("crystals", None, "cpu"), GenerateSettings(n=1, where=(wish,), threads=1))
+    )
+    iron = crystal_of("crystal:2.4825 2.4825 2.4825 109.471 109.471 109.471|Fe 0 0 0")
+    draws = [Judged(text(item), "", made.no_values, True, True) for item in (iron, SALT)]
+    assert [bool(made._missed(draw)) for draw in draws] == missed

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sciencegen.domains.crystals.formats import cif_text, poscar_text, xyz_text
+from sciencegen.domains.crystals.geometry import symmetry_dataset
 from sciencegen.domains.crystals.items import Crystal, parse_text, text
 from tests.fuzz.borders.items import Piece, lines, read_items, source_of
 from tests.fuzz.cases import Border, Found, Source
@@ -46,7 +47,9 @@ def items() -> list[Crystal]:
 def make() -> Mapping[str, Source]:
     crystals = items()
     head = b"data_x\n"
-    blocks: list[Piece] = [(head, cif_text(one, "x", {"gap": "1.5"})[len(head) :].encode(), b"\n") for one in crystals]
+    known = [None, *(symmetry_dataset(one, 0.01) for one in crystals[1:])]
+    written = [cif_text(one, "x", {"gap": "1.5"}, symmetry) for one, symmetry in zip(crystals, known, strict=True)]
+    blocks: list[Piece] = [(head, one[len(head) :].encode(), b"\n") for one in written]
     named = SYMMETRIC.replace("data_quartz\n", "", 1)
     blocks.insert(2, (head, named.encode(), b"\n"))
     unnamed = "\n".join(line for line in named.splitlines() if not line.startswith(("'", "_space_group_symop")))
