@@ -515,7 +515,9 @@ def shared_models(parts: Iterable[Part], lossy: Lossy | None) -> dict[Kind, Shar
     """The models of each kind of image of a file, where there are several, fitted to their middles in one size."""
     groups: dict[Kind, list[np.ndarray]] = {}
     for part in parts:
-        for kind in {kind_of(part, how) for how in (None, lossy)} if isinstance(part, ImagePart) else ():
+        if not isinstance(part, ImagePart):
+            continue
+        for kind in {kind_of(part, how) for how in (None, lossy)}:
             if kind and len(groups.setdefault(kind, [])) < LEARN_FROM and _can_predict(part.array):
                 groups[kind].append(_native(part.array).reshape(stack_shape(part.array.shape))[0])
     found = {kind: _fitted_to_all(group, None if kind[2] else lossy) for kind, group in groups.items()
