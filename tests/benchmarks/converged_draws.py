@@ -44,7 +44,8 @@ def drawn(model: LoadedModel, way: str, given: argparse.Namespace) -> tuple[np.n
 
 
 def ratio(values: np.ndarray, first: np.ndarray) -> str:
-    found = values / first
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = values / first
     found = found[np.isfinite(found)]
     spread = np.percentile(found, 84) - np.percentile(found, 16) if len(found) else np.nan
     return f"{np.median(found):.4f} +- {1.25 * spread / 2 / max(len(found), 1) ** 0.5:.4f}"

@@ -25,7 +25,7 @@ def test_only_what_is_named_changes():
 
 @pytest.mark.parametrize(
     ("drawing", "few"),
-    [(Drawing("churn", 5), 60), (Drawing("heun"), 30), (Drawing(steps=7), 8), (Drawing(steps=8), 0),
+    [(Drawing("churn", 5), 60), (Drawing("heun"), 40), (Drawing(steps=7), 8), (Drawing(steps=8), 0),
      (Drawing("dpm-solver", 20), 0), (Drawing(guidance=1.0), 0)],
 )  # fmt: skip
 def test_few_steps_are_doubted_unless_they_are_the_models_own(drawing, few):
