@@ -65,6 +65,9 @@ SHORT = ("CCO", "CCN", "CCC", "CC=O", "CC#N", "COC")
 FAMILY = {"reference": "AKVWC", "first": 1, "columns": [0, 1, 2, 3, 4]}
 ASKING = {"smiles-vae": 5, "smiles-vae diffusion": 5, "selfies-vae": 8}
 """How often a step makes the host wait: for the lengths of texts, for which rows are noised or have a code."""
+ASKING_IN_DRAWS = {"array-vae": 16, "sequence-vae": 4, "smiles-vae": 13, "selfies-vae": 13, "backbone-diffusion": 10}
+"""The same of a draw: for each kind of columns; for which texts go on after each letter; for pairs of residues that are
+near, once for each estimate. Others ask for sizes, and for the numbers that key the noise, once."""
 CLOSE: dict[str, float] = {"rtol": 1e-4, "atol": 1e-5}
 """Where there is no padding, masks are left out on a CPU alone, which changes the rounding."""
 
@@ -126,8 +129,11 @@ def test_draws(name):
     noise = torch.randn(2, model.latent_size, generator=torch.Generator().manual_seed(1))
     like = {"like": batch.select(slice(2))} if name == "conformers" else {}
     expected = model.generate(noise, **like)
-    with accelerated():
+    with accelerated() as accelerator:
         moved = {key: value.to(DEVICE) for key, value in like.items()}
-        found = deepcopy(model).to(DEVICE).generate(noise.to(DEVICE), **moved)
+        there, start = deepcopy(model).to(DEVICE), noise.to(DEVICE)
+        accelerator.asked.clear()
+        found = there.generate(start, **moved)
+    assert sum(accelerator.asked.values()) <= ASKING_IN_DRAWS.get(name.split()[0], 4), accelerator.asked
     for field, value in expected.fields.items():
         torch.testing.assert_close(found[field].inner, value, **CLOSE)

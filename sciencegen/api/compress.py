@@ -260,6 +260,8 @@ def _notes(report: CodingReport, lossy: Lossy | None) -> tuple[str, ...]:
     notes = []
     if lossy is not None and lossy.noise is None:
         notes.append("the noise was estimated from differences of pixels two apart; `noise` replaces it")
+    if report.kept:
+        notes.append(f"{report.kept:,} pixels lose nothing, since a code with loss isn't shorter")
     if report.general:
         notes.append(f"{report.general:,} bytes of pixels were shorter by a general compressor (LZMA)")
     return tuple(notes)

@@ -164,7 +164,7 @@ def resolve_generate(domain: str, settings: GenerateSettings) -> GenerateRequest
     completed_by = settings.complete or model.config.get("complete")
     complete = completer(model.config["domain"], completed_by, settings.seed, settings, draws.scaffold)
     if complete is not None:
-        set_drawing(complete.model, settings, required=False)
+        draws.doubts += set_drawing(complete.model, settings, required=False)
     task = [f"{name} {value}" for name, value in given_task(settings).items()]
     texts = [*settings.where, *["noise-free"] * settings.further.noise_free, *drawing_words(settings), *task]
     origin = origin_of("generate", model, Criteria(texts, settings.keep, settings.forbid), settings.seed)

@@ -25,7 +25,6 @@ from sciencegen.compression.images import (
     empty,
     image_plan,
     is_image,
-    kind_of,
     place_chunk,
     planned,
     planned_like,
@@ -73,14 +72,16 @@ from sciencegen.items import ArchiveMember, ImagePart, Part, Refusal
 @dataclass
 class CodingReport:
     """pixels: of images coded by the predictor, and floor: bits of their noise. general: bytes of pixels that the
-    general compressor took. largest_error: in the images' unit, and error_over_noise in units of the noise. lost:
-    what is damaged or missing. notes: what else is odd about a file that is read."""
+    general compressor took. kept: pixels that lose nothing, though a loss was allowed. largest_error: in the images'
+    unit, and error_over_noise in units of the noise. lost: what is damaged or missing. notes: what else is odd about a
+    file that is read."""
 
     before: int = 0
     after: int = 0
     pixels: int = 0
     floor: float = 0.0
     general: int = 0
+    kept: int = 0
     largest_error: float | None = None
     error_over_noise: float | None = None
     chunks: int = 0
@@ -289,9 +290,7 @@ def write_archive(
                 writer.write(BYTES, content, len(piece))
         else:
             report.before += part.array.nbytes
-            kind = kind_of(part, lossy)
-            models = None if kind is None else (shared or {}).get(kind)
-            _write_image(writer, part, None if part.exact else lossy, processes, report, models)
+            _write_image(writer, part, None if part.exact else lossy, processes, report, shared or {})
             if report.largest_error is None:
                 digest.update(np.ascontiguousarray(part.array).data)
     writer.end(digest.hexdigest()[:DIGITS] if report.largest_error is None else None)
@@ -301,12 +300,12 @@ def write_archive(
 
 def _write_image(
     writer: BlockWriter, part: ImagePart, lossy: Lossy | None, processes: int, report: CodingReport,
-    shared: SharedModels | None,
+    shared: Mapping[Kind, SharedModels],
 ) -> None:  # fmt: skip
-    plan = None if shared is None else planned_like(part.array, lossy, shared)
-    if shared is not None and plan is not None and not shared.number:
-        shared.number, shared.models = writer.count, tuple(one.model for one in plan.codings)
-    plan = planned(part.array, lossy) if plan is None else plan
+    found = planned_like(part, lossy, shared)
+    plan = planned(part.array, lossy) if found is None else found[0]
+    if found is not None and not found[1].number:
+        found[1].number, found[1].models = writer.count, tuple(one.model for one in plan.codings)
     description = plan.to_json()
     writer.write(IMAGE, packed_plan(description) if plan.like else description, part.array.nbytes)
     for content in _called(coded(part.array, plan), processes):
@@ -317,6 +316,7 @@ def _write_image(
         report.floor += plan.floor_bits()
     else:
         report.general += part.array.nbytes
+    report.kept += part.array.size if lossy is not None and plan.largest_error() is None else 0
     report.add_errors(plan.largest_error(), plan.error_over_noise())
 
 

@@ -304,7 +304,9 @@ LEARN_FROM = 1000
 FEWEST = 1024
 """Pixels of an array that the predictor is tried on."""
 TRIAL = 64
-"""Tiles on which the two methods are compared."""
+"""Tiles on which the methods are compared."""
+WHOLE_TRIAL = 1 << 18
+"""Pixels on which a code with loss is compared with those without."""
 LARGEST = 1 << 56
 """Pixels of an image, and one more."""
 SLAB = 1 << 26
@@ -513,10 +515,11 @@ def shared_models(parts: Iterable[Part], lossy: Lossy | None) -> dict[Kind, Shar
     """The models of each kind of image of a file, where there are several, fitted to their middles in one size."""
     groups: dict[Kind, list[np.ndarray]] = {}
     for part in parts:
-        if not isinstance(part, ImagePart) or (kind := kind_of(part, lossy)) is None:
+        if not isinstance(part, ImagePart):
             continue
-        if len(groups.setdefault(kind, [])) < LEARN_FROM and _can_predict(part.array):
-            groups[kind].append(_native(part.array).reshape(stack_shape(part.array.shape))[0])
+        for kind in {kind_of(part, how) for how in (None, lossy)}:
+            if kind and len(groups.setdefault(kind, [])) < LEARN_FROM and _can_predict(part.array):
+                groups[kind].append(_native(part.array).reshape(stack_shape(part.array.shape))[0])
     found = {kind: _fitted_to_all(group, None if kind[2] else lossy) for kind, group in groups.items()
              if len(group) >= FEWEST_ALIKE and len({one.shape for one in group}) > 1}  # fmt: skip
     return {kind: SharedModels(models) for kind, models in found.items() if models}
@@ -541,13 +544,25 @@ def _fitted_to_all(images: Sequence[np.ndarray], lossy: Lossy | None) -> tuple[P
     return tuple(calibrated(stack, sigma, True, sum(one[0].size for one in images)))
 
 
-def planned_like(array: np.ndarray, lossy: Lossy | None, shared: SharedModels) -> ImagePlan | None:
-    """The plan of one image with shared models; None if it can't be predicted, or a general compressor is shorter."""
+def planned_like(
+    part: ImagePart, lossy: Lossy | None, shared: Mapping[Kind, SharedModels]
+) -> tuple[ImagePlan, SharedModels] | None:
+    """The shortest plan of one image with shared models, and these; None if there are none, it can't be predicted, or a
+    general compressor is shorter."""
+    array, found = part.array, list[tuple[ImagePlan, SharedModels]]()
     stack = _native(array).reshape(stack_shape(array.shape))
     sample = taken(stack, tilings(*stack.shape[2:])[0], 0, 1)
-    ready = _gridded(sample, lossy, True)
-    if ready is None:
-        return None
+    for how in dict.fromkeys((None, None if part.exact else lossy)):
+        kind = kind_of(part, how)
+        models = None if kind is None else shared.get(kind)
+        if models is not None and (ready := _gridded(sample, how, True)) is not None:
+            found.append((_like(array, ready, models), models))
+    general = ImagePlan(array.shape, array.dtype.str, "lzma")
+    plan = _shortest([*(one for one, _ in found), general], sample) if found else general
+    return next((pair for pair in found if pair[0] is plan), None)
+
+
+def _like(array: np.ndarray, ready: tuple[Any, ...], shared: SharedModels) -> ImagePlan:
     sigmas, grids, floors, cells, widths, _ = ready
     steps = [cell_scale(width) - cell_scale(model.sigma) for width, model in zip(widths, shared.models, strict=True)]
     codings = tuple(
@@ -555,8 +570,7 @@ def planned_like(array: np.ndarray, lossy: Lossy | None, shared: SharedModels) -
         for grid, model, width, plane, by in zip(grids, shared.models, widths, cells, steps, strict=True)
     )
     own = (shared.number, tuple(steps)) if shared.number else (0, ())
-    plan = ImagePlan(array.shape, array.dtype.str, "predictor", sigmas, floors, codings, *own)
-    return plan if plan.largest_error() is not None or _is_shorter(plan, sample) else None
+    return ImagePlan(array.shape, array.dtype.str, "predictor", sigmas, floors, codings, *own)
 
 
 def _gridded(sample: np.ndarray, lossy: Lossy | None, centred: bool) -> tuple[Any, ...] | None:
@@ -576,7 +590,8 @@ def _gridded(sample: np.ndarray, lossy: Lossy | None, centred: bool) -> tuple[An
 
 
 def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
-    """Choose the method and fit the predictor to the first tiles of an array of images."""
+    """Choose the method and fit the predictor to the first tiles of an array of images. Where a code with loss isn't
+    shorter, nothing is lost."""
     general = ImagePlan(array.shape, array.dtype.str, "lzma")
     if array.size < FEWEST:
         return general
@@ -584,24 +599,39 @@ def planned(array: np.ndarray, lossy: Lossy | None) -> ImagePlan:
     tiles = tilings(*stack.shape[2:])[0]
     total = tiles.count(len(stack))
     sample = _native(taken(stack, tiles, 0, min(LEARN_FROM, total)))
-    ready = _gridded(sample, lossy, general.centred) if _can_predict(array) else None
-    if ready is None:
-        return general
+    plans = [general]
+    for how in (lossy, None):  # the last is the first with equal lengths
+        if all(one.largest_error() is not None for one in plans[1:]) and _can_predict(array):
+            plans = [*plans, *_predicted(array, sample, how)]
+    return _shortest(plans[::-1], sample)
+
+
+def _predicted(array: np.ndarray, sample: np.ndarray, lossy: Lossy | None) -> list[ImagePlan]:
+    """The plan by a predictor that is fitted to these tiles; none if the noise is unknown."""
+    bare = ImagePlan(array.shape, array.dtype.str, "predictor")
+    if (ready := _gridded(sample, lossy, bare.centred)) is None:
+        return []
     sigmas, grids, floors, cells, widths, _ = ready
-    models = calibrated(cells, widths, general.centred, array.size // len(sample))
+    models = calibrated(cells, widths, bare.centred, array.size // len(sample))
     codings = tuple(PlaneCoding(grid, model) for grid, model in zip(grids, models, strict=True))
-    plan = ImagePlan(array.shape, array.dtype.str, "predictor", sigmas, floors, codings)
-    return plan if plan.largest_error() is not None or _is_shorter(plan, sample) else general
+    return [replace(bare, sigmas=sigmas, floors=floors, codings=codings)]
 
 
-def _is_shorter(plan: ImagePlan, sample: np.ndarray) -> bool:
-    """Whether the predictor's code of the middle rows of some tiles is at most as long as that of the general
-    compressor."""
+def _shortest(plans: Sequence[ImagePlan], sample: np.ndarray) -> ImagePlan:
+    """The plan that takes fewest bytes for the middle rows of some tiles; where something may be lost, for the first
+    tiles, which are all of a small image."""
     rows = max(sample.shape[1] // 8, 1)
     start = (sample.shape[1] - rows) // 2
     trial = sample[:, start : start + rows, :, :TRIAL]
-    predicted = write_chunk(trial, list(plan.codings), False)
-    return len(predicted) <= len(packed_numbers(trial.tobytes(), trial.itemsize))
+    if any(plan.largest_error() is not None for plan in plans):
+        trial = sample[..., : max(WHOLE_TRIAL // sample[..., 0].size, 1)]
+
+    def length(plan: ImagePlan) -> int:
+        if plan.method == "lzma":
+            return len(packed_numbers(trial.tobytes(), trial.itemsize))
+        return len(write_chunk(trial, list(plan.codings), False))
+
+    return min(plans, key=length)
 
 
 def _edges(sample: np.ndarray) -> np.ndarray:

@@ -44,7 +44,8 @@ class ImageDiffusionSettings:
     log_snr_min: ends of the schedule; variations below e^(-log_snr_max / 2) of an image's standard deviation are not
     modelled. diffusion: settings of training and of sampling; its default weighting is that of the bound, because the
     instrument's noise is modelled with the signal. A draw takes 32 evaluations of the network: the first step from pure
-    noise, 30 further steps, the last estimate."""
+    noise, 30 further steps, the last estimate. They are denser at the noise, which decides how bright an image is, and
+    where the learned schedule has few."""
 
     unet: UNetSettings = field(default_factory=UNetSettings)
     log_snr_max: float = 10.0
@@ -54,6 +55,7 @@ class ImageDiffusionSettings:
             weighting="elbo",
             dropout=ConditionDropout(some=0.5, everything=0.1, few=0.5),
             steps=30,
+            crowding=0.5,
             pure_noise=True,
         )
     )

@@ -32,6 +32,7 @@ from sciencegen.diffusion.objectives import (
 from sciencegen.diffusion.process import TO_X, Denoiser, Levels, convert, diffuse, levels
 from sciencegen.diffusion.samplers import (
     DETERMINISTIC,
+    FEWEST,
     SAMPLERS,
     Noise,
     Path,
@@ -540,6 +541,17 @@ class Drawing:
             check_random(chosen.sampler)
         return chosen
 
+    def doubt(self, own: DiffusionSettings) -> str:
+        """A note on steps that are fewer than those of `FEWEST` and than the model's own; "" for others."""
+        chosen, least = self.settings(own), FEWEST.get(self.sampler or own.sampler, 0)
+        least = min(least, own.steps) if chosen.sampler == own.sampler else least
+        if chosen.steps >= least:
+            return ""
+        return (
+            f"{chosen.steps} steps of {chosen.sampler} are few: draws may be biased, such as stamps too bright. Take "
+            f"{least} or more"
+        )
+
 
 def check_random(sampler: str) -> None:
     """Raise an error for a deterministic sampler, whose steps have no noise to scale."""
@@ -548,19 +560,20 @@ def check_random(sampler: str) -> None:
         raise ConfigError(f"Expected a random sampler with `step_noise`, got '{sampler}'. Set `sampler` to {random}.")
 
 
-def draw_by(model: nn.Module, drawing: Drawing) -> int:
+def draw_by(model: nn.Module, drawing: Drawing) -> list[str] | None:
     """Change a model's sampling settings in place: its own, or those of its parts (such as the prior of an
     autoencoder's codes).
 
     Returns
     -------
-    int
-        Number of diffusion models in the model. If it is 0, nothing was changed.
+    list of str, or None
+        Notes on too few steps. None if there is no diffusion model in the model, and nothing was changed.
     """
     found = [part for part in model.modules() if isinstance(part, DiffusionModel)]
+    doubts = [drawing.doubt(diffusion.settings) for diffusion in found]
     for diffusion in found:
         diffusion.settings = drawing.settings(diffusion.settings)
-    return len(found)
+    return sorted({*doubts} - {""}) if found else None
 
 
 # Partial diffusion: variations of items, by noising them to an intermediate level and denoising them again.

@@ -67,8 +67,9 @@ def log_snr_grid(
     """The steps + 1 log-SNR values of a sampler's path from noise to data.
 
     The times are last + (first - last) u^crowding, with u falling evenly from 1 to 0. With crowding above 1, steps are
-    denser near the data (like rho in Karras et al. 2022, eq. 5). A path that ends at a last_time above 0 leaves the
-    remaining noise to the last estimate, which is more accurate than a long step to almost no noise.
+    denser near the data (like rho in Karras et al. 2022, eq. 5), below 1 near the noise. A path that ends at a
+    last_time above 0 leaves the remaining noise to the last estimate, which is more accurate than a long step to almost
+    no noise.
     """
     if steps < 1:
         raise ConfigError(f"Expected 1 or more steps, got {steps}.")

@@ -58,6 +58,42 @@ def test_error_is_in_units_of_the_noise(tmp_path: Path) -> None:
         assert np.array_equal(back["CATALOG"].data, before["CATALOG"].data)
 
 
+COUNTS = np.rint(np.random.default_rng(3).normal(40, 8, (40, 16, 16))).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [(COUNTS - 40) * np.float32(1.7), np.repeat(STAMPS, 20, 0), np.clip(COUNTS, 0, 36).astype(np.uint16),
+     (COUNTS > 55).astype(np.int32) * 1000],
+    ids=["multiples", "repeated", "saturated", "masks"],
+)  # fmt: skip
+def test_a_code_with_loss_is_never_longer_than_one_without(images: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", images)
+    exact, lossy = (
+        sg.compress("galaxies", tmp_path / "a.npy", tmp_path / f"{q}.sgc", threads=1, quantize=q) for q in (None, 16)
+    )
+    assert lossy.summary["bytes_after"] <= exact.summary["bytes_after"] + 16  # a checksum in the header packs otherwise
+    assert lossy.summary["largest_error"] is None
+    assert f"{images.size:,} pixels lose nothing, since a code with loss isn't shorter" in lossy.notes
+    sg.decompress("galaxies", tmp_path / "16.sgc", tmp_path / "back.npy", threads=1)
+    assert (tmp_path / "back.npy").read_bytes() == (tmp_path / "a.npy").read_bytes()
+
+
+def test_many_images_of_counts_lose_nothing_where_loss_saves_nothing(tmp_path: Path) -> None:
+    sides = [12, 13, 14, 15, 16] * 6
+    images = [fits.ImageHDU(one[:side]) for one, side in zip(COUNTS, sides, strict=False)]
+    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(tmp_path / "a.fits")
+    sizes = {}
+    for quantize in (None, 16, 1):
+        output = tmp_path / f"{quantize}.sgc"
+        made = sg.compress("galaxies", tmp_path / "a.fits", output, threads=1, quantize=quantize)
+        sizes[quantize] = made.summary["bytes_after"]
+    assert sizes[16] <= sizes[None] + 16
+    assert sizes[1] < 0.85 * sizes[None]
+    sg.decompress("galaxies", tmp_path / "16.sgc", tmp_path / "back.fits", threads=1)
+    assert (tmp_path / "back.fits").read_bytes() == (tmp_path / "a.fits").read_bytes()
+
+
 def test_arrays_of_npz_come_back(tmp_path: Path) -> None:
     arrays = {
         "stamps": STAMPS.reshape(5, 4, 24, 24).astype(np.float16), "bands": np.array(["g", "r"]),

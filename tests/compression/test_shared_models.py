@@ -45,8 +45,9 @@ def test_descriptions_of_later_images_refer_to_the_first(parts: list[ImagePart])
     (kind,) = shared
     assert kind_of(parts[0], None) == kind
     shared[kind].number = 7
-    plan = planned_like(parts[1].array, None, shared[kind])
-    assert plan is not None
+    found = planned_like(parts[1], None, shared)
+    assert found is not None
+    plan = found[0]
     assert plan.like == 7
     assert len(str(plan.to_json())) < 0.3 * len(str(planned(parts[1].array, None).to_json()))
 

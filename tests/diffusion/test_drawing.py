@@ -17,17 +17,29 @@ class Holder(nn.Module):
 
 def test_only_what_is_named_changes():
     model = known(sampler="ddim")
-    assert draw_by(model, Drawing(steps=3)) == 1
+    assert draw_by(model, Drawing(steps=3))
     assert (model.settings.sampler, model.settings.steps, model.settings.guidance) == ("ddim", 3, 0.0)
     draw_by(model, Drawing("heun", guidance=1.5))
     assert (model.settings.sampler, model.settings.steps, model.settings.guidance) == ("heun", 3, 1.5)
 
 
+@pytest.mark.parametrize(
+    ("drawing", "few"),
+    [(Drawing("churn", 5), 60), (Drawing("heun"), 40), (Drawing(steps=7), 8), (Drawing(steps=8), 0),
+     (Drawing("dpm-solver", 20), 0), (Drawing(guidance=1.0), 0)],
+)  # fmt: skip
+def test_few_steps_are_doubted_unless_they_are_the_models_own(drawing, few):
+    model = known()
+    draw_by(model, Drawing("ddim", 8))
+    doubts = draw_by(model, drawing)
+    assert doubts == [] if not few else f"{few} or more" in doubts[0]
+
+
 def test_a_diffusion_is_found_wherever_it_stands():
     holder = Holder()
-    assert draw_by(holder, Drawing(guidance=2.0)) == 1
+    assert draw_by(holder, Drawing(guidance=2.0)) == []
     assert holder.deep[0].settings.guidance == 2.0
-    assert draw_by(nn.Linear(2, 2), Drawing(steps=3)) == 0
+    assert draw_by(nn.Linear(2, 2), Drawing(steps=3)) is None
 
 
 def test_draws_are_those_of_a_model_with_these_settings(generator):

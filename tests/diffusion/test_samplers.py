@@ -170,6 +170,19 @@ def test_churn_of_nothing_is_heun(generator):
     torch.testing.assert_close(still["x"], sampler("heun")(DATA.denoise, VECTOR, start, grid(9), no_noise)["x"])
 
 
+def test_churn_asks_for_no_noisier_level_than_the_first(generator):
+    asked = []
+
+    def denoise(z, log_snr, condition, mask):
+        asked.append(log_snr)
+        return DATA.denoise(z, log_snr, condition, mask)
+
+    start, path = Batch({"x": torch.randn(4, 2, generator=generator)}), grid(9)
+    sample_churn(denoise, VECTOR, start, path, noise_of(VECTOR, generator))
+    assert torch.stack(asked).min() == path[0]
+    assert torch.stack(asked).unique().numel() > len(path)  # later steps do go back
+
+
 def test_only_samplers_that_are_random_compute_keys_and_once(name, generator, monkeypatch):
     start, asked = Batch({"x": torch.randn(3, 2, generator=generator)}), []
     expected = sampler(name)(DATA.denoise, VECTOR, start, grid(5), noise_of_start(VECTOR, start))

@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from sciencegen.batch import Batch
+from sciencegen.diffusion.model import DiffusionSettings
+from sciencegen.diffusion.vectors import VectorDiffusionSettings, vector_diffusion
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
 from sciencegen.files import process_is_alive
+from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.training.processes import RANK, VARIABLES, check_follows, in_processes, is_follower
 from sciencegen.training.settings import CHECKPOINT, OPTIMIZERS, TrainingSettings
-from sciencegen.training.train import train
+from sciencegen.training.train import fits_later, train
 from tests.signals import hear
 from tests.training.line import settings
 from tests.training.network import Network, batches
@@ -56,6 +60,31 @@ for name in sys.argv[2:]:
     train(model, batches, settings(30, optimizer=name, ema_decay=0.0, devices=2), sys.argv[1] + "/" + name)
     torch.save(model.state_dict(), sys.argv[1] + f"/{name}.pt")
 """
+
+DIFFUSION = """
+import sys
+import torch
+from tests.training.test_processes import diffusion, vectors
+from tests.training.line import settings
+from sciencegen.training.train import train
+
+torch.set_num_threads(1)
+model = diffusion()
+train(model, vectors, settings(20, ema_decay=0.0, devices=2), sys.argv[1] + "/run")
+torch.save(model.state_dict(), sys.argv[1] + "/diffusion.pt")
+"""
+
+
+def diffusion():
+    drawing = DiffusionSettings(schedule="learned", dropout=ConditionDropout(0.5, 0.3, 0.5))
+    return vector_diffusion("x", 3, 2, VectorDiffusionSettings(width=8, depth=1, diffusion=drawing))
+
+
+def vectors(step):
+    while True:
+        x = torch.randn(16, 3, generator=torch.Generator().manual_seed(step))
+        yield Batch({"x": x}, condition=x[:, :2])
+        step += 1
 
 
 def start(folder, pause):
@@ -209,6 +238,21 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path):
             continue
         for value, other, _ in pairs:
             torch.testing.assert_close(other, value, atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_diffusion_in_two_processes_needs_no_search_for_unused_weights(tmp_path):
+    folder = tmp_path / "two"
+    folder.mkdir()
+    one, two = diffusion(), diffusion()
+    assert not fits_later(one)
+    assert run(DIFFUSION, folder).wait(500) == 0, (folder / "log").read_text()
+    assert "unused" not in (folder / "log").read_text()
+    two.load_state_dict(torch.load(folder / "diffusion.pt", weights_only=True))
+    train(one, vectors, settings(20, ema_decay=0.0), tmp_path / "one")
+    for name, value in two.state_dict().items():
+        torch.testing.assert_close(value, one.state_dict()[name], atol=1e-4, rtol=1e-3)
 
 
 def loss_of(model):

@@ -81,16 +81,18 @@ def drawing_words(settings: GenerateSettings) -> list[str]:
     return [*drawn, *(f"steered: {goal}" for goal in settings.steer), *best]
 
 
-def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool = True) -> None:
-    """Apply the settings to a model's diffusions. required: raise an error if it has none."""
+def set_drawing(model: LoadedModel, settings: GenerateSettings, required: bool = True) -> list[str]:
+    """Apply the settings to a model's diffusions; notes on too few steps. required: raise an error if it has none."""
     names = settings.further.model_dump(include=set(DRAWING), exclude_none=True)
     if not names:
-        return
+        return []
     from sciencegen.diffusion.model import Drawing, draw_by
 
     chosen = Drawing(**_usual_sampler(model.recipe.tasks, settings) | names)
-    if not draw_by(module_of(model.model), chosen) and required:
+    doubts = draw_by(module_of(model.model), chosen)
+    if doubts is None and required:
         raise no_diffusion(list(names), model)
+    return doubts or []
 
 
 def set_tries(model: LoadedModel, tries: int, conditions: Sequence[Condition]) -> None:
@@ -456,11 +458,11 @@ class Asked:
 
 
 class DrawRequest(Asked):
-    """A request for draws of a loaded model; `resolve_draws` has checked it."""
+    """A request for draws of a loaded model; `resolve_draws` has checked it. doubts: notes on its sampler."""
 
-    def __init__(self, model: LoadedModel, settings: GenerateSettings) -> None:
+    def __init__(self, model: LoadedModel, settings: GenerateSettings, doubts: Sequence[str] = ()) -> None:
         super().__init__(model.domain, model.recipe, model.representation, settings, f"that in {model.folder}")
-        self.model = model
+        self.model, self.doubts = model, [*doubts]
 
     @cached_property
     def checked(self) -> list[Condition]:
@@ -532,6 +534,7 @@ class DrawRequest(Asked):
     def notes(self) -> list[str]:
         """Messages about things that a user may not expect."""
         return [
+            *self.doubts,
             *condition_notes(self.model, self.conditions, self.checked),
             *(() if self.blocks is None else self.blocks.notes),
             *exempt_motifs(self.science, self.model.reference, self.settings.forbid),
@@ -549,8 +552,7 @@ def resolve_draws(model: LoadedModel, settings: GenerateSettings) -> DrawRequest
     """Check the settings, apply those of the model's draws, and resolve names; wrong ones are an error before any
     drawing."""
     completed = settings.complete or model.config.get("complete")  # by a model that may have the diffusion
-    set_drawing(model, settings, required=not completed)
-    request = DrawRequest(model, settings)
+    request = DrawRequest(model, settings, set_drawing(model, settings, required=not completed))
     if settings.further.tries is not None:
         set_tries(model, settings.further.tries, request.conditions)
     for name in request.names:

@@ -107,13 +107,20 @@ def without_overlaps(denoise: Denoiser) -> Denoiser:
 
     def moved(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
         estimate = denoise(z, log_snr, condition, mask)
-        if float(log_snr.min()) < FIRST_LEVEL:
+        late = log_snr.amin() >= FIRST_LEVEL
+        if known_false(late):
             return estimate
         trace, atoms = (estimate[name].detach() for name in (TRACE, ATOMS))
         change = exactly(trace_change, trace, atoms, z.get(CHAIN), mask)
-        return {**estimate, TRACE: estimate[TRACE] + change}
+        return {**estimate, TRACE: torch.where(late, estimate[TRACE] + change, estimate[TRACE])}
 
     return moved
+
+
+def known_false(flag: Bool[Tensor, ""]) -> bool:
+    """Whether a flag is false, on a CPU: elsewhere the host would have to wait for it. What is left out by it would
+    change nothing."""
+    return flag.device.type == "cpu" and not flag
 
 
 @torch.no_grad()
@@ -143,7 +150,7 @@ def trace_change(
     total = torch.zeros_like(trace)
     for _ in range(ROUNDS):
         forces = repulsion(places, pairs)
-        if not forces.any():
+        if known_false(forces.any()):
             break
         overlapping = forces.flatten(1).any(1)[:, None, None]  # others of the batch stay, as they would alone
         excess = 1 - size / gyration(positions, real)
@@ -177,9 +184,11 @@ def without_given_overlaps(denoise: Denoiser, around: Around) -> Denoiser:
 
     def moved(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
         estimate = denoise(z, log_snr, condition, mask)
-        if float(log_snr.min()) < FIRST_LEVEL:
+        late = log_snr.amin() >= FIRST_LEVEL
+        if known_false(late):
             return estimate
-        return {**estimate, TRACE: estimate[TRACE] + exactly(given_change, estimate[TRACE], estimate[ATOMS], around)}
+        change = exactly(given_change, estimate[TRACE], estimate[ATOMS], around)
+        return {**estimate, TRACE: torch.where(late, estimate[TRACE] + change, estimate[TRACE])}
 
     return moved
 
@@ -202,7 +211,7 @@ def given_change(
         apart = places[item, row] - given[item, atom][:, None]
         length = apart.norm(dim=-1, keepdim=True).clamp(min=1e-3)
         push = ((least[atom][..., None] - length).clamp(min=0) / length * apart).sum(1)
-        if not push.any():
+        if known_false(push.any()):
             break
         forces = torch.zeros_like(trace).index_put_((item, row), push, accumulate=True)
         step = RATE * pull_back(forces, count)
