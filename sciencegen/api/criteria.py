@@ -195,22 +195,18 @@ def parse_conditions(
         if (measures := representation.measures) is not None:
             tolerances |= {**dict.fromkeys(measures.names, 0.0), **measures.tolerances}
             ranges |= measures.ranges
-        if domain.items.classes:
-            _check_classes(texts, representation.properties)
     goals = [parse_condition(plain_goal(domain, text), tolerances) for text in texts]
+    if representation is not None and domain.items.classes:
+        known = representation.properties
+        for text, goal in zip(texts, goals, strict=True):
+            if class_as_number(text) != text and goal.name not in known:
+                classes = [one.replace(INDICATOR, " = ", 1) for one in known if INDICATOR in one]
+                raise unknown_name("class of the model", text, classes or ["none"])
     check_goals(domain, goals)
     twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
     if twice:
         raise ConfigError(f"Expected one condition for {', '.join(twice)}, got several. Write 'name in low..high'.")
     return [_condition(goal, ranges.get(goal.name)) for goal in goals]
-
-
-def _check_classes(texts: Sequence[str], known: Sequence[str]) -> None:
-    """Raise an error for a class that the model isn't conditioned on."""
-    for text in texts:
-        if (named := class_as_number(text)) != text and named.removesuffix(" = 1") not in known:
-            classes = [one.replace(INDICATOR, " = ", 1) for one in known if INDICATOR in one]
-            raise unknown_name("class of the model", text, classes or ["none"])
 
 
 def _condition(goal: Goal, known: tuple[float, float] | None) -> Condition:

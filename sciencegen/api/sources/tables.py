@@ -300,26 +300,25 @@ def rows_with_classes(science: Domain, path: Path, column: str | None = None) ->
     names = [name for name in column_names(path) if not {name, name.lower()} & passed_over]
     if not names:
         return science.items.read(path, column)
+
+    def class_of(row: Row, name: str) -> str:
+        return str(row.cells.get(name) or "").strip()
+
     found: dict[str, dict[str, None]] = {name: {} for name in names}
     count = 0
     for row in rows_with_cells(science, path, column):
         count += 1
         for name, texts in found.items():
-            if len(texts) <= MOST_CLASSES and (text := _class_of(row, name)):
+            if len(texts) <= MOST_CLASSES and (text := class_of(row, name)):
                 texts[text] = None
     few = {name: sorted(texts) for name, texts in found.items() if 1 < len(texts) <= min(MOST_CLASSES, count // 2)}
-    return (
-        replace(row, values={**row.values, **_indicators(row, few)}) for row in rows_with_cells(science, path, column)
-    )
 
+    def with_indicators(row: Row) -> Row:
+        known = {name: text for name in few if (text := class_of(row, name))}
+        numbers = {indicator(name, one): float(one == text) for name, text in known.items() for one in few[name]}
+        return replace(row, values={**row.values, **numbers})
 
-def _class_of(row: Row, name: str) -> str:
-    return str(row.cells.get(name) or "").strip()
-
-
-def _indicators(row: Row, classes: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    known = {name: text for name in classes if (text := _class_of(row, name))}
-    return {indicator(name, one): float(one == text) for name, text in known.items() for one in classes[name]}
+    return map(with_indicators, rows_with_cells(science, path, column))
 
 
 def without_target(science: Domain, rows: Iterable[Row], target: str) -> Iterator[Row]:
