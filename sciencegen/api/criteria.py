@@ -21,7 +21,14 @@ from sciencegen.domains.recipes import Measures, Representation
 from sciencegen.errors import ConfigError, UnknownNameError, nearest_names, unknown_name
 from sciencegen.files import sha256_of
 from sciencegen.items import NAME_COLUMN, Item
-from sciencegen.optimization.goals import Goal, check_consistent, parse_condition, parse_goals
+from sciencegen.optimization.goals import (
+    INDICATOR,
+    Goal,
+    check_consistent,
+    class_as_number,
+    parse_condition,
+    parse_goals,
+)
 from sciencegen.optimization.objective import score_safely
 from sciencegen.plugins import is_module
 from sciencegen.scoring.oracles import Oracle, ParallelOracle, ProbabilityOracle, measured_range
@@ -101,10 +108,12 @@ def check_domains(goals: Sequence[Goal], predictors: Collection[str]) -> None:
 
 
 def plain_goal(domain: Domain, text: str) -> str:
-    """A goal as the grammar knows it, for domains whose items consist of cells; an error for an excluded name, also one
-    that is compared with a text."""
+    """A goal as the grammar knows it, for domains whose items consist of cells or have classes beside them; an error
+    for an excluded name, also one that is compared with a text."""
     _check_name(domain, re.split(r"[\s=<>]", text.strip(), maxsplit=1)[0], "a goal or a condition")
-    return text if domain.cells is None else domain.cells.goal(text)
+    if domain.cells is not None:
+        return domain.cells.goal(text)
+    return class_as_number(text) if domain.items.classes else text
 
 
 def scales_of(domain: Domain, measures: Measures | None = None) -> dict[str, float]:
@@ -171,8 +180,9 @@ def requested_rows(
     return np.stack(rows).astype(np.float32)
 
 
-NEAR = 0.1
-"""Half-width of `name = x` for a column known to the model only, in standard deviations of the training data."""
+NEAR, OF_CLASS = 0.1, 0.5
+"""Half-width of `name = x` for a column known to the model only, in standard deviations of the training data; and for
+a class, whose number is 0 or 1."""
 
 
 def parse_conditions(
@@ -182,11 +192,18 @@ def parse_conditions(
     tolerances = {name: prop.tolerance for name, prop in domain.properties.items()}
     ranges = {name: (prop.low, prop.high) for name, prop in domain.properties.items()}
     if representation is not None:
-        tolerances = {name: NEAR * float(std) for name, std in representation.scales.items()} | tolerances
+        near = {name: NEAR * float(std) for name, std in representation.scales.items()}
+        tolerances = {name: OF_CLASS if INDICATOR in name else one for name, one in near.items()} | tolerances
         if (measures := representation.measures) is not None:
             tolerances |= {**dict.fromkeys(measures.names, 0.0), **measures.tolerances}
             ranges |= measures.ranges
     goals = [parse_condition(plain_goal(domain, text), tolerances) for text in texts]
+    if representation is not None and domain.items.classes:
+        known = representation.properties
+        for text, goal in zip(texts, goals, strict=True):
+            if class_as_number(text) != text and goal.name not in known:
+                classes = [one.replace(INDICATOR, " = ", 1) for one in known if INDICATOR in one]
+                raise unknown_name("class of the model", text, classes or ["none"])
     check_goals(domain, goals)
     twice = sorted({goal.name for goal in goals if [g.name for g in goals].count(goal.name) > 1})
     if twice:

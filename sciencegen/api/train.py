@@ -230,15 +230,14 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
         model.effective_items = worth = float(held.weights.sum())
         if worth < FEW_EFFECTIVE:
             log(f"note: the items count as {worth:.0f} independent ones; a model of so few is unreliable")
-    if not plan.recipe.fitted_at_once:
-        _descend(plan, run, model, held, log)
+    steps = plan.training.steps if plan.recipe.fitted_at_once else _descend(plan, run, model, held, log)
     from sciencegen.training.train import fits_later
 
     adaptation = plan.recipe.adaptation
     if plan.start is None or adaptation is None or len(held.arrays) >= adaptation.fewest:
         if isinstance(model, FitsPriors) and fits_later(model):
             log(f"fitting what follows the weights, on {len(held.arrays)} items")
-        fit_priors(model, held, plan.settings, log, plan.training.steps, plan.device)
+        fit_priors(model, held, plan.settings, log, steps, plan.device)
     return _save(run, model, held, plan, log)
 
 
@@ -265,13 +264,17 @@ def _distill(plan: Plan, run: RunFolder, model: LatentModel, held: TrainingData,
     return Trained(run.path, run.read_json(models.METRICS))
 
 
-def _descend(plan: Plan, run: RunFolder, model: LatentModel | nn.Module, held: TrainingData, log: Log) -> None:
-    log(f"training: {plan.training.steps} steps of {plan.training.batch_size} items")
+def _descend(plan: Plan, run: RunFolder, model: LatentModel | nn.Module, held: TrainingData, log: Log) -> int:
+    limit = f", at most {plan.training.minutes:g} min" if plan.training.minutes else ""
+    log(f"training: {plan.training.steps} steps of {plan.training.batch_size} items{limit}")
     from sciencegen.training.train import train as fit
 
-    fit(
+    steps = fit(
         cast("nn.Module", model), held.batches(plan.training), plan.training, run.path, plan.device, progress=Steps(log)
     )
+    if steps < plan.training.steps:
+        log(f"the time was over after {steps} of {plan.training.steps} steps")
+    return steps
 
 
 def _build(plan: Plan, representation: Representation) -> LatentModel:

@@ -186,6 +186,10 @@ def model(
     schedule: Annotated[
         str | None, typer.Option(help="Of the learning rate: cosine, linear, constant or wsd. [default: cosine]")
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Longest time of the steps, whose schedule ends with it; fits and figures follow."),
+    ] = None,
     devices: Annotated[
         str | None,
         typer.Option(help="GPUs to train on, or processes on a CPU: a number, or auto for all GPUs. [default: 1]"),
@@ -211,7 +215,7 @@ def model(
     The same command resumes a training that was stopped.
     """
     own: dict[str, Any] = {"optimizer": optimizer, "schedule": schedule, "nodes": nodes, "strategy": strategy}
-    own |= {"logger": logger}
+    own |= {"logger": logger, "minutes": minutes}
     own |= {} if devices is None else options.pairs([f"devices={devices}"], "--devices")
     given = {name: value for name, value in own.items() if value is not None}
     if given:

@@ -177,7 +177,9 @@ def prepare(
                     progress(run.rows)
         run.check_usable(source.name, rejects)
         summary = run.summary(items, source)
-        if empty := [name for name in options.column_names or () if not summary["columns"][name]["count"]]:
+        if options.column_names is not None and (
+            empty := [name for name in columns if not summary["columns"][name]["count"]]
+        ):
             raise no_numbers(source.name, empty[0], sorted({name for _, row in peeked for name in row.values}))
         with atomic_write(folder / SUMMARY) as handle:
             json.dump(summary, handle, indent=2, ensure_ascii=False)
@@ -210,7 +212,9 @@ def _column_names(
         found = dict.fromkeys(name for _, row in peeked for name in row.values)
         return tuple(name for name in found if name not in {*properties, *FIXED_COLUMNS})
     check_columns(wanted, properties)
-    return tuple(wanted)
+    known = dict.fromkeys(name for _, row in peeked for name in row.values)
+    classes = {name: [one for one in known if one.startswith(f"{name}:")] for name in wanted if name not in known}
+    return tuple(one for name in wanted for one in classes.get(name) or [name])
 
 
 def check_columns(wanted: Sequence[str], properties: Sequence[str]) -> None:

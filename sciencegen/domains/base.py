@@ -169,6 +169,9 @@ class ItemIO:
     repeats : bool
         Whether equal items are different observations, such as equal rows of a table: prepared data and draws keep
         them. Otherwise the first one is kept.
+    classes : bool
+        Whether columns of few different texts beside the items of a table are classes: prepared data then have a number
+        `column:text` for each, 1 where the cell is this text and 0 where it is another.
     given : frozenset of str
         Properties whose values in a file are preferred to measured ones (galaxies: values without noise); prepared
         data hold the file's value if there is one.
@@ -193,6 +196,7 @@ class ItemIO:
     reads_folders: bool = False
     left_out: Callable[[str], str] = lambda text: ""
     repeats: bool = False
+    classes: bool = False
     given: frozenset[str] = frozenset()
     readable: Mapping[str, Callable[[Any], Cell]] = field(default_factory=dict)
     labels: Mapping[str, Callable[[str], str]] = field(default_factory=dict)

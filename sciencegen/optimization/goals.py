@@ -31,6 +31,9 @@ _EQUAL = re.compile(
 )
 _NO_NUMBER = re.compile(r"^[^<>=!]*[^<>=!\s]\s*(?P<sign><=|>=|=)\s*(?P<rest>[^<>=!\s].*)$")
 """A comparison with something else than a number."""
+_CLASS = re.compile(r"(?P<column>[^<>=!]*[^<>=!\s])\s*=\s*(?P<text>[^<>=!]*[^<>=!\s])")
+_NUMBER_ASKED = re.compile(rf"{_NUMBER}(\s*(\+-|\+/-|±).*)?")
+"""A number, perhaps with a tolerance."""
 _IN_DOMAIN = re.compile(r"^(?P<name>\S.*?)\s+in\s+domain$", re.IGNORECASE)
 _ROUNDING = 1e-9
 """Half-width of an `=` without a tolerance: exact, up to the rounding of decimal input."""
@@ -123,6 +126,29 @@ def desirability(goals: Sequence[Goal], scores: Mapping[str, Score], cautious: b
     gains = [goal.gain(goal.value_of(scores[goal.name], cautious)) / goal.scale for goal in goals if goal.is_objective]
     others = [goal.violation_of(scores[goal.name], cautious) for goal in goals if not goal.is_objective]
     return sum(gains) - sum(others, 0.0)
+
+
+INDICATOR = ":"
+"""`city:Oslo` is 1 where the city is Oslo, 0 where it is another, and missing where it is unknown."""
+
+
+def indicator(column: str, category: str) -> str:
+    """The name of the number that says whether a column of texts holds a category."""
+    return f"{column}{INDICATOR}{category}"
+
+
+def class_as_number(text: str) -> str:
+    """A condition on a column of texts as one on the number of the class; others are unchanged.
+
+    Examples
+    --------
+    >>> class_as_number("city = Oslo"), class_as_number("age = 40")
+    ('city:Oslo = 1', 'age = 40')
+    """
+    found = _CLASS.fullmatch(text.strip())
+    if found is None or _NUMBER_ASKED.fullmatch(found["text"]):
+        return text
+    return f"{indicator(found['column'], found['text'])} = 1"
 
 
 def parse_goal(

@@ -184,7 +184,7 @@ FALLS: Mapping[str, Callable[[float], float]] = {
 """Names of schedules -> functions of the share of the steps that is done, from 1 down to 0 (`constant`: 1)."""
 
 
-def learning_rate(step: int, settings: TrainingSettings) -> float:
+def learning_rate(step: int, settings: TrainingSettings, timed: float = 0.0) -> float:
     """Learning rate relative to its peak: linear warm-up, times a fall of the schedule that ends at `final_rate`.
 
     Parameters
@@ -193,6 +193,8 @@ def learning_rate(step: int, settings: TrainingSettings) -> float:
         Number of steps done.
     settings : TrainingSettings
         `schedule`, `steps`, `warmup_steps` and `final_rate` are used.
+    timed : float
+        Share of `settings.minutes` that is over.
 
     Returns
     -------
@@ -213,5 +215,5 @@ def learning_rate(step: int, settings: TrainingSettings) -> float:
     [0.1, 1.0, 0.5, 0.0]
     """
     rise = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    fall = FALLS[settings.schedule](min(1.0, step / settings.steps))
+    fall = FALLS[settings.schedule](min(1.0, max(step / settings.steps, timed)))
     return rise * (settings.final_rate + (1 - settings.final_rate) * fall)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -36,7 +37,9 @@ CHECKPOINT = "checkpoints/last.pt"
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """steps: total optimizer steps. optimizer: its name (`optimizers.OPTIMIZERS`).
+    """steps: total optimizer steps. minutes: longest time of the steps on the clock, 0 for any. The schedule then
+    follows the share of the time or of the steps, whichever is larger. Time goes on where a killed run resumes; the
+    number of steps, and so the weights, depend on the machine. optimizer: its name (`optimizers.OPTIMIZERS`).
     learning_rate: the peak, after a linear warm-up of `warmup_steps`; then it follows `schedule` (`optimizers.FALLS`)
     down to `final_rate` times the peak. ema_decay: decay of the moving average of the weights, which the model has at
     the end (0: no averaging). checkpoint_every, log_every: in steps; checkpoints are also saved once a minute. A killed
@@ -51,6 +54,7 @@ class TrainingSettings:
     """
 
     steps: int = 10_000
+    minutes: float = 0.0
     batch_size: int = 256
     optimizer: OptimizerName = "adamw"
     learning_rate: float = 1e-3
@@ -87,6 +91,12 @@ class TrainingSettings:
             raise unknown_name("schedule", self.schedule, SCHEDULES)
         if self.strategy not in STRATEGIES:
             raise unknown_name("strategy", self.strategy, STRATEGIES)
+        if not 0 <= self.minutes < math.inf:
+            raise ConfigError(f"Expected minutes of more than 0, or 0 for any time, got {self.minutes}.")
+        if self.minutes and self.sparsity:
+            raise ConfigError(
+                "Expected no sparsity with minutes: weights are pruned by the share of the steps. Pass one."
+            )
         for name in ("ema_decay", "sparsity"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"Expected {name} in [0, 1), got {getattr(self, name)}.")

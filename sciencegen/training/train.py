@@ -72,9 +72,11 @@ class TrainedModule(lightning.LightningModule):
         settings: TrainingSettings,
         start: int = 0,
         optimizer_state: dict[str, Any] | None = None,
+        spent: float = 0.0,
     ) -> None:
         super().__init__()
         self.model, self.settings, self.start, self.optimizer_state = model, settings, start, optimizer_state
+        self.spent, self.began = spent, 0.0  # seconds of all steps so far, and when they would have begun
         self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
         self.masks: dict[str, Tensor] = {}  # of pruned weights (`Pruning`)
         self.terms: dict[str, Tensor] = {}
@@ -84,6 +86,27 @@ class TrainedModule(lightning.LightningModule):
         """Total number of steps done, before and after resuming."""
         return self.start + self.global_step
 
+    @property
+    def timed(self) -> float:
+        """Share of the longest time that is over, 0 without one."""
+        return self.spent / (60 * self.settings.minutes) if self.settings.minutes else 0.0
+
+    @property
+    def expected_steps(self) -> int:
+        """Number of steps of the whole training, by the pace so far where its time is limited."""
+        return round(self.step / max(self.step / self.settings.steps, self.timed)) if self.step else self.settings.steps
+
+    @property
+    def over(self) -> bool:
+        return self.timed >= 1 or self.step >= self.settings.steps
+
+    def on_train_start(self) -> None:
+        self.began = time.monotonic() - self.spent
+
+    def on_train_batch_end(self, outputs: object, batch: Part, batch_idx: int) -> None:
+        if self.settings.minutes:
+            self.trainer.should_stop = self.over
+
     def transfer_batch_to_device(self, batch: Part, device: torch.device, dataloader_idx: int) -> Part:
         return batch[0].to(device, non_blocking=True), batch[1]
 
@@ -92,6 +115,10 @@ class TrainedModule(lightning.LightningModule):
         loss = cast(Loss, self.model.loss)  # torch types every attribute of a module as a tensor or module
         with self._shared_noise(rows):
             self.terms = loss(own, self.step, self._generator(0))
+        if self.settings.minutes:
+            self.spent = time.monotonic() - self.began
+            if self._trainer is not None and self.trainer.world_size > 1:  # the same rate and end on all processes
+                self.spent = float(self.trainer.strategy.reduce(torch.tensor(self.spent, device=self.device)))
         return self.terms["loss"]
 
     def _generator(self, rank: int) -> torch.Generator:
@@ -112,7 +139,9 @@ class TrainedModule(lightning.LightningModule):
             optimizer.load_state_dict(self.optimizer_state)
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] = s.learning_rate
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: learning_rate(self.start + done, s))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda done: learning_rate(self.start + done, s, self.timed)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def update_average(self) -> None:
@@ -147,9 +176,9 @@ def check_finite(module: TrainedModule) -> None:
     if not math.isfinite(loss):
         s = module.settings
         raise ConfigError(
-            f"Expected a finite loss, got {loss} in step {module.step:,} of {s.steps:,}: the training has diverged. "
-            f"Lower the learning rate from {s.learning_rate:g} (`training` learning_rate={s.learning_rate / 4:g}), and "
-            "train into another folder."
+            f"Expected a finite loss, got {loss} in step {module.step:,} of {module.expected_steps:,}: the training "
+            f"has diverged. Lower the learning rate from {s.learning_rate:g} (`training` "
+            f"learning_rate={s.learning_rate / 4:g}), and train into another folder."
         )
 
 
@@ -160,6 +189,7 @@ def save_checkpoint(module: TrainedModule, path: Path, log: LogState) -> None:
     assert not isinstance(optimizer, list)  # `configure_optimizers` makes one
     state = {
         "step": module.step,
+        "spent": module.spent,
         "model": module.model.state_dict(),
         "average": module.average,
         "masks": module.masks,
@@ -209,7 +239,7 @@ class Checkpoints(lightning.Callback):
             save_checkpoint(module, self.path, self.rows.state())
             self.saved = time.monotonic()
         if stops:
-            done = f"after {module.step:,} of {self.settings.steps:,} steps. The same call goes on from there"
+            done = f"after {module.step:,} of {module.expected_steps:,} steps. The same call goes on from there"
             raise Stopped(self.stop_request.signal or signal.SIGTERM, done)
 
     def on_train_end(self, trainer: lightning.Trainer, module: TrainedModule) -> None:
@@ -230,11 +260,11 @@ class Log(lightning.Callback):
     """
 
     def __init__(
-        self, path: Path, every: int, total: int, progress: Progress | None, before: LogState | None = None,
+        self, path: Path, every: int, progress: Progress | None, before: LogState | None = None,
         logger: Logger | None = None,
     ) -> None:  # fmt: skip
         self.logger = logger
-        self.path, self.every, self.total, self.progress = path, every, total, progress
+        self.path, self.every, self.progress = path, every, progress
         self.sums: dict[str, float] = dict(before["sums"]) if before else {}
         self.count, self.items, self.began = before["count"] if before else 0, 0, time.monotonic()
         self.reported_at = -math.inf
@@ -275,10 +305,10 @@ class Log(lightning.Callback):
         self.waiting.append({name: value.detach() for name, value in module.terms.items()})
         self.count += 1
         self.items += batch[1]
-        if module.step % self.every == 0 or module.step == self.total:
-            self._flush(module.step)
+        if module.step % self.every == 0 or module.over:
+            self._flush(module)
         elif time.monotonic() - self.reported_at > SILENCE_S:
-            self._report(module.step, *self._means())
+            self._report(module, *self._means())
 
     def _means(self) -> tuple[dict[str, float], float]:
         """Mean terms of the steps since the last row, and items per second."""
@@ -286,23 +316,23 @@ class Log(lightning.Callback):
         means = {name: value / self.count for name, value in self.sums.items()}
         return means, self.items / max(time.monotonic() - self.began, 1e-9)
 
-    def _report(self, step: int, means: dict[str, float], rate: float) -> None:
+    def _report(self, module: TrainedModule, means: dict[str, float], rate: float) -> None:
         if self.progress is not None:
-            self.progress(step, self.total, {**means, "items_per_second": rate})
+            self.progress(module.step, module.expected_steps, {**means, "items_per_second": rate})
         self.reported_at = time.monotonic()
 
-    def _flush(self, step: int) -> None:
+    def _flush(self, module: TrainedModule) -> None:
         means, rate = self._means()
         new = not self.path.exists()
         with self.path.open("a", newline="") as file:
             writer = csv.writer(file)
             if new:
                 writer.writerow(["step", *means, "items_per_second"])
-            writer.writerow([step, *(f"{value:.6g}" for value in means.values()), f"{rate:.1f}"])
+            writer.writerow([module.step, *(f"{value:.6g}" for value in means.values()), f"{rate:.1f}"])
         if self.logger is not None:
-            self.logger.log_metrics({**means, "items_per_second": rate}, step)
+            self.logger.log_metrics({**means, "items_per_second": rate}, module.step)
             self.logger.save()
-        self._report(step, means, rate)
+        self._report(module, means, rate)
         self.sums, self.count, self.items, self.began = {}, 0, 0, time.monotonic()
 
 
@@ -413,8 +443,9 @@ def train(
     folder: Path,
     device: str = "cpu",
     progress: Progress | None = None,
-) -> None:
-    """Minimize model.loss(batch, step, generator)["loss"] in place; the model ends with the averaged weights.
+) -> int:
+    """Minimize model.loss(batch, step, generator)["loss"] in place; the model ends with the averaged weights. Returns
+    the number of steps.
 
     batches(step): an iterator over the batches from that step on, the same ones at every call.
     folder: where log.csv and checkpoints/ are written; training resumes from a checkpoint found there.
@@ -429,20 +460,21 @@ def train(
         )
     checkpoint = Path(folder) / CHECKPOINT
     make_folder(Path(folder))
-    start, average, optimizer, logged, masks = 0, None, None, None, {}
+    start, average, optimizer, logged, masks, spent = 0, None, None, None, {}, 0.0
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         model.load_state_dict(state["model"])
         start, average, optimizer = state["step"], state["average"], state["optimizer"]
         logged, masks = state.get("log"), state.get("masks", {})  # version 0.1.0 didn't save them
-    module = TrainedModule(model, settings, start, optimizer)
+        spent = state.get("spent", 0.0)  # nor did 0.3
+    module = TrainedModule(model, settings, start, optimizer, spent)
     if average is not None:
         module.average = average
     module.masks = masks
     if settings.compile:
         for network in model.children():
             network.compile(dynamic=True)
-    if start < settings.steps:
+    if not module.over:
         with in_processes(settings.count, settings.nodes), stop_on_signals() as stop_request:
 
             def heard(step: int, total: int, terms: dict[str, float]) -> None:
@@ -452,16 +484,17 @@ def train(
                     progress(step, total, terms)
 
             logger = _logger(settings, Path(folder))
-            log = Log(Path(folder) / "log.csv", settings.log_every, settings.steps, heard, logged, logger)
+            log = Log(Path(folder) / "log.csv", settings.log_every, heard, logged, logger)
             callbacks = [Averaging(), log, Checkpoints(checkpoint, settings, stop_request, log)]
             pruning = [Pruning()] if settings.sparsity else []
             try:
                 _fit(module, batches, settings, folder, device, [*pruning, *callbacks])
             finally:
                 if logger is not None:
-                    logger.finalize("success" if module.step == settings.steps else "aborted")
+                    logger.finalize("success" if module.over else "aborted")
     model.load_state_dict(module.average)
     model.eval()
+    return module.step
 
 
 def _logger(settings: TrainingSettings, folder: Path) -> Logger | None:

@@ -11,6 +11,11 @@ bytes of the tiles alone count); JPEG-LS and JPEG XL (effort 9) code one mosaic 
 much shorter than a file for each; sciencegen's bytes are those of the whole file, with its header and model. --only:
 names of codecs. --processes: of this codec.
 
+--blends: instead, 100 images of different sizes: the i band of HSC blends in an archive of .npz files with `images` and
+`weights` [band y x], rounded to a quarter of the noise, as a FITS file of 100 extensions of 16 bits. Bytes are those of
+whole files: of sciencegen and of tile-compressed FITS (as fpack writes, an image a tile) with headers, of JPEG-LS and
+JPEG XL the sum of 100 files. K is that of Pence, Seaman & White (2009): bits per pixel = log2(sigma sqrt 12) + K.
+
 --curve: instead, bits and error of this codec with loss, for steps of the noise divided by each number of CURVE.
 """
 
@@ -18,12 +23,17 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
+import tarfile
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from sciencegen.api.compress import compress, decompress
 from sciencegen.compression.archive import header_of, read_archive, write_archive
 from sciencegen.compression.grids import noise_floor
 from sciencegen.compression.images import Lossy
@@ -100,6 +110,52 @@ def curve(stamps: np.ndarray, processes: int) -> None:
         )
 
 
+def blends(path: str, count: int = 100) -> list[np.ndarray]:
+    """Images [y x] of 16 bits in a quarter of their noise."""
+    found = []
+    with tarfile.open(path) as archive:
+        for member in sorted(archive.getmembers(), key=lambda one: one.name):
+            if member.name.endswith(".npz") and len(found) < count:
+                content = archive.extractfile(member)
+                assert content is not None  # of a file
+                with np.load(io.BytesIO(content.read()), allow_pickle=False) as arrays:
+                    image, weight = arrays["images"][2], arrays["weights"][2]
+                noise = 1 / np.sqrt(np.median(weight[weight > 0]))
+                found.append(np.rint(4 * image / noise).clip(-32768, 32767).astype(np.int16))
+    return found
+
+
+def of_sizes(images: list[np.ndarray]) -> None:
+    """Print bytes, bits per pixel and K of whole files by each codec."""
+    import imagecodecs
+    from astropy.io import fits
+
+    pixels, n_bits = sum(one.size for one in images), math.log2(4 * math.sqrt(12))
+    unsigned = [np.ascontiguousarray((one.astype(np.int64) - one.min()).astype(np.uint16)) for one in images]
+    sizes: dict[str, int] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "images.fits"
+        fits.HDUList([fits.PrimaryHDU(), *map(fits.ImageHDU, images)]).writeto(plain)
+        sizes["FITS"] = plain.stat().st_size
+        compress("galaxies", plain, Path(folder) / "images.sgc", threads=1)
+        sizes["sciencegen"] = (Path(folder) / "images.sgc").stat().st_size
+        decompress("galaxies", Path(folder) / "images.sgc", Path(folder) / "back.fits", threads=1)
+        assert (Path(folder) / "back.fits").read_bytes() == plain.read_bytes()
+        for kind in ("RICE_1", "HCOMPRESS_1", "GZIP_2"):
+            packed = [fits.CompImageHDU(one, compression_type=kind, tile_shape=one.shape) for one in images]
+            fits.HDUList([fits.PrimaryHDU(), *packed]).writeto(Path(folder) / f"{kind}.fz")
+            sizes[f"{kind}, .fz"] = (Path(folder) / f"{kind}.fz").stat().st_size
+            with fits.open(Path(folder) / f"{kind}.fz", disable_image_compression=True) as tables:
+                sizes[f"{kind}, tiles alone"] = sum(int(one.header["PCOUNT"]) for one in tables[1:])
+    sizes["JPEG-LS"] = sum(len(imagecodecs.jpegls_encode(one)) for one in unsigned)
+    sizes["JPEG XL"] = sum(
+        len(imagecodecs.jpegxl_encode(one, lossless=True, effort=9, numthreads=1)) for one in unsigned
+    )
+    print(f"{len(images)} images, {pixels:,} pixels, log2(sigma sqrt 12) = {n_bits:.3f}")
+    for name, size in sizes.items():
+        print(f"  {name}: {size:,} bytes, {8 * size / pixels:.3f} bits per pixel, K {8 * size / pixels - n_bits:.2f}")
+
+
 def ours(stamps: np.ndarray, processes: int = 1) -> int:
     """Bytes of the file; prints its times."""
     integers = stamps.astype(np.int32)
@@ -117,9 +173,6 @@ def ours(stamps: np.ndarray, processes: int = 1) -> int:
 
 
 def decoded(content: bytes, processes: int, shape: tuple[int, ...]) -> tuple[np.ndarray, float, float]:
-    import tempfile
-    from pathlib import Path
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stamps.sgc"
         path.write_bytes(content)
@@ -148,8 +201,12 @@ def main() -> None:
     parser.add_argument("--stamps")
     parser.add_argument("--only", nargs="+", default=list(CODECS))
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--blends", help="an archive of HSC blends (.tar.gz)")
     parser.add_argument("--curve", action="store_true")
     chosen = parser.parse_args()
+    if chosen.blends:
+        of_sizes(blends(chosen.blends))
+        return
     stamps = held_out(chosen.stamps) if chosen.stamps else simulated(chosen.simulated)
     print(f"{len(stamps)} stamps of {list(stamps.shape[1:])}")
     if chosen.curve:

@@ -2,8 +2,9 @@
 
 import shutil
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import lightning
 import pytest
@@ -11,9 +12,10 @@ import torch
 
 import sciencegen.training
 from sciencegen.errors import ConfigError
+from sciencegen.training.optimizers import learning_rate
 from sciencegen.training.settings import CHECKPOINT
 from sciencegen.training.train import train
-from tests.training.line import Line, batches, killed_at, settings
+from tests.training.line import Killed, Line, batches, killed_at, settings
 from tests.training.network import Network
 from tests.training.network import batches as token_batches
 
@@ -31,6 +33,36 @@ def test_a_finished_run_is_not_trained_again(tmp_path):
     train(first, batches, settings(), tmp_path)
     train(again, killed_at(0), settings(), tmp_path)
     assert torch.equal(first.layer.weight, again.layer.weight)
+
+
+def test_a_training_of_some_minutes_ends_with_its_schedule_and_counts_the_time_before_a_kill(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("sciencegen.training.train.time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def of_a_second(start, last=1000):
+        for step, batch in enumerate(batches(start), start):
+            clock[0] += 1
+            if step == last:
+                raise Killed
+            yield batch
+
+    told, rates = [], []
+    monkeypatch.setattr(
+        "sciencegen.training.train.learning_rate", lambda *given: rates.append(learning_rate(*given)) or rates[-1]
+    )
+    limited = settings(1000, minutes=0.5, warmup_steps=1)
+    with pytest.raises(Killed):
+        train(Line(), partial(of_a_second, last=15), limited, tmp_path)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["spent"] == pytest.approx(10, abs=2)
+    clock[0] = 500.0
+    done = train(Line(), of_a_second, limited, tmp_path, progress=lambda step, total, terms: told.append((step, total)))
+    assert done == pytest.approx(30, abs=3)
+    assert told[-1] == (done, done)
+    assert told[0][1] == pytest.approx(30, abs=5)
+    assert rates[-1] == pytest.approx(limited.final_rate, abs=0.01)
+    assert train(Line(), batches, settings(20, minutes=600), tmp_path / "few") == 20
+    with pytest.raises(ConfigError, match="no sparsity with minutes"):
+        settings(minutes=1, sparsity=0.5)
 
 
 @pytest.mark.parametrize("every", [{}, {"log_every": 1000}])

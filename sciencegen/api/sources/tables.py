@@ -22,8 +22,8 @@ from sciencegen.api.science import (
 from sciencegen.config import PredictorSettings, PrepareSettings, Reading
 from sciencegen.data.cards import Card, SimulationSource, has_card, list_cards, load_card
 from sciencegen.data.fetch import Progress, fetch, is_fetched
-from sciencegen.data.prepared import ITEMS, SUMMARY, PreparedDataset
-from sciencegen.data.tables import READ_TABLES, read_table
+from sciencegen.data.prepared import FIXED_COLUMNS, ITEMS, SUMMARY, PreparedDataset
+from sciencegen.data.tables import ID_COLUMNS, READ_TABLES, column_names, number_columns, read_table
 from sciencegen.data.threads import worker_count
 from sciencegen.data.workbooks import file_of
 from sciencegen.data.workers import Failure, map_killable
@@ -34,6 +34,7 @@ from sciencegen.domains.given import first_given, item_texts
 from sciencegen.errors import ConfigError, DataError, SciencegenError, unknown_name
 from sciencegen.files import check_regular
 from sciencegen.items import Given, Refusal, Row
+from sciencegen.optimization.goals import indicator
 
 # Simulated datasets: a domain computes rows by their numbers, in parallel; they are written in chunks.
 
@@ -113,6 +114,8 @@ def open_source(domain: str, settings: PrepareSettings, path: Path | None = None
     file = path or Path(source)
     if os.path.isfile(file_of(file)):
         reader = plain_of(domain) if settings.wild_type else science
+        if science.items.classes and not settings.wild_type:
+            return cut(rows_with_classes(science, file, settings.column)), [file_of(file)]
         return cut(read_rows_of(reader, file, settings.column, settings.wild_type)), [file_of(file)]
     if (found := find_part(domain, source, settings.sample)) is None:
         return cut(science.items.read(file, settings.column)), []
@@ -283,6 +286,39 @@ def rows_with_cells(science: Domain, path: Path, column: str | None = None) -> I
         return iter(rows)
     table = read_table(path, columns_of(science, None), column, with_cells=True)
     return (replace(row, cells=one.cells) for row, one in zip(rows, table, strict=True))
+
+
+MOST_CLASSES = 20
+"""A column of more different texts, or of more than one for two rows, is one of names or notes."""
+
+
+def rows_with_classes(science: Domain, path: Path, column: str | None = None) -> Iterator[Row]:
+    """The rows of a file; of a table, their values have the indicators of its classes (`ItemIO.classes`)."""
+    if not path.name.lower().endswith(READ_TABLES):
+        return science.items.read(path, column)
+    passed_over = {*science.items.columns, *ID_COLUMNS, *FIXED_COLUMNS, str(column).lower(), *number_columns(path)}
+    names = [name for name in column_names(path) if not {name, name.lower()} & passed_over]
+    if not names:
+        return science.items.read(path, column)
+
+    def class_of(row: Row, name: str) -> str:
+        return str(row.cells.get(name) or "").strip()
+
+    found: dict[str, dict[str, None]] = {name: {} for name in names}
+    count = 0
+    for row in rows_with_cells(science, path, column):
+        count += 1
+        for name, texts in found.items():
+            if len(texts) <= MOST_CLASSES and (text := class_of(row, name)):
+                texts[text] = None
+    few = {name: sorted(texts) for name, texts in found.items() if 1 < len(texts) <= min(MOST_CLASSES, count // 2)}
+
+    def with_indicators(row: Row) -> Row:
+        known = {name: text for name in few if (text := class_of(row, name))}
+        numbers = {indicator(name, one): float(one == text) for name, text in known.items() for one in few[name]}
+        return replace(row, values={**row.values, **numbers})
+
+    return map(with_indicators, rows_with_cells(science, path, column))
 
 
 def without_target(science: Domain, rows: Iterable[Row], target: str) -> Iterator[Row]:

@@ -26,6 +26,7 @@ DOMAIN = Domain(
         read=files.read,
         write=files.write,
         reads_folders=True,
+        classes=True,
         given=GIVEN,
         left_out=files.left_out,
         simulate=simulation.rows,

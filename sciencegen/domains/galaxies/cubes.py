@@ -50,7 +50,6 @@ NOT_COLUMNS = frozenset({"psf", *NOISES, *SCALES})
 NAMES = ("id", "name", "object_id")
 OF_PICTURES = {"UNITS": "nJy", "SECPIX": 1.0, "BAND": "R,G,B"}
 """What bytes without a unit are taken as: the last keyword of each kind, so that those of the file come first."""
-NO_UNIT = "colours of pictures without a unit: they are taken as nJy, but flux and magnitude mean nothing"
 
 
 class Cube:

@@ -197,7 +197,9 @@ def parse(text: str) -> Stamp | Refusal:
         with reading("a file of galaxies", path), np.errstate(all="ignore"):  # `standardize` refuses what overflows
             stamp = _stamp_at(path, None if match["number"] is None else int(match["number"]))
             told = told_beside(path)
-            stamp = less_sky(stamp) if isinstance(stamp, Stamp) and "sky" in told else stamp
+            if isinstance(stamp, Stamp) and _has_sky(path, told):
+                dark = less_sky(stamp)
+                stamp = dark if isinstance(dark, Stamp) or "sky" in told else stamp  # a black edge has no sky
             found = standardize(stamp) if isinstance(stamp, Stamp) else stamp
             found = _as_told(found, told) if isinstance(found, Stamp) else found
             return replace(found, source=source) if isinstance(found, Stamp) else found
@@ -227,6 +229,18 @@ def less_sky(stamp: Stamp) -> Stamp | Refusal:
     return replace(stamp, image=stamp.image - sky[:, None, None], variance=variance)
 
 
+def _is_picture(path: Path, told: Mapping[str, Any]) -> bool:
+    """Whether a file has the colours of pictures, in no unit."""
+    if ending(path) in pictures.ENDINGS:
+        return not {"unit", "zero_point"} & set(told)
+    return ending(path) in cubes.ENDINGS and cubes.is_picture(path)
+
+
+def _has_sky(path: Path, told: Mapping[str, Any]) -> bool:
+    """Whether the sky is subtracted: where that is told, and from pictures of which no noise is told."""
+    return told["sky"] == "edge" if "sky" in told else _is_picture(path, told) and not {"sigma", "variance"} & set(told)
+
+
 def _kind(path: Path) -> ModuleType:
     """The module that reads a file."""
     found = ending(path)
@@ -242,17 +256,19 @@ def left_out(text: str) -> str:
     told = told_beside(path)
     sides = _psf_sides(path, int(match["number"] or 0))
     psf = f"a PSF of {sides} pixels, which was padded or cropped to a square of an odd side" if sides else ""
-    if ending(path) in pictures.ENDINGS and not {"unit", "zero_point"} & set(told):
-        return pictures.NO_UNIT
-    if ending(path) in cubes.ENDINGS and cubes.is_picture(path):
-        return cubes.NO_UNIT
-    sky = ["stamps whose sky was subtracted, with the noise of their edge"] if "sky" in told else []
-    sky = [*sky, psf] if psf else sky
+    taken = []
+    if _is_picture(path, told):
+        scale = "" if "pixel_scale" in told or ending(path) in cubes.ENDINGS else ", and pixels as 1 arcsec"
+        taken = [f"pictures without a unit: numbers are taken as nJy{scale}; fluxes and magnitudes mean nothing"]
+    if _has_sky(path, told):
+        assumed = "" if "sky" in told else " (`sky: none` in stamps.yaml: not)"
+        taken.append(f"stamps whose sky was subtracted, with the noise of their edge{assumed}")
+    taken += [psf] if psf else []
     if "resample" not in told:
-        return "; ".join(sky)
+        return "; ".join(taken)
     asked = told["resample"]
     scale = f' of {asked["pixel_scale"]:g}"' if "pixel_scale" in asked else ""
-    return "; ".join([*sky, f"stamps that were resampled to {asked['side']} x {asked['side']} pixels{scale}"])
+    return "; ".join([*taken, f"stamps that were resampled to {asked['side']} x {asked['side']} pixels{scale}"])
 
 
 def _psf_sides(path: Path, number: int) -> str:

@@ -383,7 +383,7 @@ def _other_kind(name: str, value: Any) -> str:
     if name in ("images", "unit", "mask"):
         return "" if isinstance(value, str) else "a text"
     if name == "sky":
-        return "" if value == "edge" else "edge"
+        return "" if value in ("edge", "none") else "edge or none"
     if name == "resample":
         fits = isinstance(value, dict) and "side" in value and set(value) <= {"side", "pixel_scale"}
         fits = fits and isinstance(value["side"], int) and isinstance(value.get("pixel_scale", 1), int | float)

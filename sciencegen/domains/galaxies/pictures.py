@@ -31,7 +31,6 @@ REFUSED = {
 }
 DEPTH_AT, COLOUR_AT = 24, 25
 """Bytes of a PNG file that hold the bits of a number and the kind of its colours (its first chunk, IHDR)."""
-NO_UNIT = "pictures without a unit: their numbers are taken as nJy, their pixels as 1 arcsec"
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from sciencegen.domains.galaxies.observation import (
 from sciencegen.domains.recipes import ObservedItems, Representation
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Json, Refusal
+from sciencegen.optimization.goals import INDICATOR
 from sciencegen.runs import check_format
 
 LOGARITHMIC = ("flux", "half_light_radius", "signal_to_noise", "sersic_index")
@@ -164,6 +165,9 @@ class ImageRepresentation(Representation):
         for name in values:
             if name not in self.properties:
                 raise unknown_name("condition of the model", name, self.properties or ["none"])
+        asked = {name.rpartition(INDICATOR)[0] for name, value in values.items() if INDICATOR in name and value == 1}
+        others = [name for name in self.properties if INDICATOR in name and name.rpartition(INDICATOR)[0] in asked]
+        values = {**dict.fromkeys(others, 0.0), **values}  # an item of one class is of no other
         return self.scaled(np.array([[values.get(name, np.nan) for name in self.properties]]))[0]
 
     def decode(self, batch: Batch) -> list[Stamp | Refusal]:

@@ -23,14 +23,12 @@ from sciencegen.data.writers import WRITTEN_TABLES, TableWriter
 from sciencegen.domains.capabilities import Objects
 from sciencegen.domains.tables import rows as table_rows
 from sciencegen.domains.tables.rows import (
-    INDICATOR,
     TableCell,
     TableRow,
     array_of,
     cell_of_list,
     cells_of,
     example_with_unit,
-    indicator,
     number,
     refused,
 )
@@ -38,6 +36,7 @@ from sciencegen.domains.tables.sources import ALONE, ARRAYS, ID, TableSource, is
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import STORE, atomic_folder, atomic_write
 from sciencegen.items import Cell, Origin, Row
+from sciencegen.optimization.goals import INDICATOR, indicator
 
 if TYPE_CHECKING:
     import h5py

@@ -23,13 +23,13 @@ from sciencegen.domains.recipes import ModelOracles, Recipe, Remember
 from sciencegen.domains.tables import representation as table_representation
 from sciencegen.domains.tables.column_choice import BlockSettings, columns_and_blocks
 from sciencegen.domains.tables.representation import TableRepresentation
-from sciencegen.domains.tables.rows import INDICATOR, indicator
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.items import Item
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.shared_noise import standard_normal
 from sciencegen.networks.unet import UNetSettings, VectorUNetDenoiser
 from sciencegen.networks.uvit import Grid, UViTDenoiser, UViTSettings
+from sciencegen.optimization.goals import INDICATOR, indicator
 from sciencegen.scoring.oracles import ArrayOracle, Oracle
 from sciencegen.vae.array_columns import COUNTS, VALUES, ArrayBlock, Group, LikelihoodColumn, groups_of, in_order
 from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings

@@ -15,10 +15,11 @@ from sciencegen.domains import standardization
 from sciencegen.domains.recipes import Measures
 from sciencegen.domains.standardization import Standardization, StandardizedRepresentation
 from sciencegen.domains.tables import rows as table_rows
-from sciencegen.domains.tables.rows import LARGEST, TableCell, TableRow, cell_of, indicator
+from sciencegen.domains.tables.rows import LARGEST, TableCell, TableRow, cell_of
 from sciencegen.domains.tables.schema import ArraySample, ArraySchema, ColumnSchema, fit_cells, load_array, load_column
 from sciencegen.errors import DataError
 from sciencegen.items import Json, Refusal
+from sciencegen.optimization.goals import indicator
 
 if TYPE_CHECKING:
     from sciencegen.batch import Batch

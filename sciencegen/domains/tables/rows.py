@@ -21,6 +21,7 @@ from jaxtyping import Float, Shaped
 from sciencegen.data.tables import cells_by_column
 from sciencegen.domains.columns import ISO_DATE, ORDERS, are_dates, days_of, iso_date
 from sciencegen.items import REFUSED_ROW, Cell, Refusal
+from sciencegen.optimization.goals import INDICATOR, class_as_number
 
 # Cells that hold an array of numbers: nested lists, with None for an unknown number, as in JSON.
 
@@ -251,27 +252,10 @@ def are_texts(cells: Sequence[TableCell]) -> bool:
 _ASKED_DATE = re.compile(r"(?<=[=<>\s.])" + ISO_DATE.pattern + r"(?![\w-])")
 
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\s*(\+-|\+/-|±).*)?")
-"""A number, perhaps with a tolerance."""
-INDICATOR = ":"
-"""`city:Oslo` is 1 where the city is Oslo, 0 where it is another, and missing where it is unknown."""
-
-
-def indicator(column: str, category: str) -> str:
-    """The name of the number that says whether a column holds a category."""
-    return f"{column}{INDICATOR}{category}"
-
-
-_EQUALS_TEXT = re.compile(r"(?P<column>[^<>=!]*[^<>=!\s])\s*=\s*(?P<category>[^<>=!]*[^<>=!\s])")
-
-
 def goal(text: str) -> str:
     """A condition `city = Oslo` as `city:Oslo = 1`, and dates as days; conditions on numbers are unchanged."""
     text = _ASKED_DATE.sub(lambda match: match[0] if math.isnan(days := days_of(match[0])) else f"{days:.12g}", text)
-    found = _EQUALS_TEXT.fullmatch(text.strip())
-    if found is None or _NUMBER.fullmatch(found["category"]):
-        return text
-    return f"{indicator(found['column'], found['category'])} = 1"
+    return class_as_number(text)
 
 
 def value(row: TableRow, name: str) -> float:

@@ -49,6 +49,24 @@ def test_colours_are_three_bands_with_the_top_row_last(tmp_path: Path) -> None:
     assert packed.image.shape == (3, SIDE, SIDE)
 
 
+def test_the_sky_of_a_picture_is_subtracted_unless_that_is_told_not_to_be(tmp_path: Path) -> None:
+    noise = np.random.default_rng(3).integers(20, 41, (30, 30))
+    noise[10:20, 10:20] += 150
+    path = saved(tmp_path, "a.png", noise.astype(np.uint8))
+    one = stamp(path)
+    edge = np.ones((30, 30), bool)
+    edge[6:-6, 6:-6] = False
+    assert abs(np.median(one.image[0][edge])) < 1
+    assert one.variance == pytest.approx(37, rel=0.5)  # (21^2 - 1) / 12
+    assert "sky was subtracted" in left_out(str(path))
+    (tmp_path / "stamps.yaml").write_text("sky: none")
+    assert stamp(path).image[0] == pytest.approx(noise[::-1], abs=0.5)  # rounded to a sixteenth of the noise
+    black = np.zeros((30, 30), np.uint8)
+    black[10:20, 10:20] = 150
+    (tmp_path / "stamps.yaml").unlink()
+    assert np.array_equal(stamp(saved(tmp_path, "b.png", black)).image[0], black[::-1])
+
+
 def test_transparent_pixels_are_masked(tmp_path: Path) -> None:
     numbers = COLOURS.copy()
     numbers[..., 3] = 255
