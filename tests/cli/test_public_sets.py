@@ -76,7 +76,7 @@ def card(request, server, tmp_path, monkeypatch):  # noqa: F811
 def test_galaxy10_is_fetched_and_prepared_and_its_colours_are_no_fluxes(card, cli, tmp_path):
     said = cli("datasets", "prepare", "galaxies", card.name, "--with", "flux", "-o", "data", "--threads", "1")
     assert said.code == 0
-    assert "note: items hold colours of pictures without a unit" in said.err
+    assert "note: items hold pictures without a unit" in said.err
     assert "flux and magnitude mean nothing" in said.err
     assert "no SHA-256" not in said.err
     prepared = PreparedDataset.load(tmp_path / "data")
