@@ -56,11 +56,11 @@ class Texture(nn.Module):
         self.register_buffer("fitted", torch.tensor(False))
 
     def forward(self, above: Float[Tensor, "batch width v u"], noise: Float[Tensor, "batch channel v u"]) -> Image:
-        of_above, of_noise = self.first.weight.split([above.shape[1], noise.shape[1]], 1)
-        plain = functional.conv2d(above, of_above, self.first.bias, padding=1)  # linear: once for both
-        both = torch.cat([plain + functional.conv2d(noise, of_noise, padding=1), plain])
-        drawn, mean = self.last(functional.silu(self.second(functional.silu(both)))).chunk(2)
-        return functional.pixel_shuffle(drawn - mean, self.patch)
+        return self._t(above, noise) - self._t(above, torch.zeros_like(noise))
+
+    def _t(self, above: Tensor, noise: Tensor) -> Tensor:
+        hidden = functional.silu(self.first(torch.cat([above, noise], 1)))
+        return functional.pixel_shuffle(self.last(functional.silu(self.second(hidden))), self.patch)
 
 
 def energy_score(first: Image, second: Image, image: Image, deviation: Image) -> Float[Tensor, " batch"]:
@@ -195,8 +195,6 @@ class TopDown(nn.Module):
         self, known: Float[Tensor, "batch known"], choose: Choose, textured: bool = True
     ) -> Float[Tensor, "batch channel y x"]:
         hidden = self.seed(known).unflatten(1, self.shape)
-        if hidden.device.type == "cpu":  # where channels lie together, these convolutions take less time
-            hidden = hidden.contiguous(memory_format=torch.channels_last)
         for level, block in enumerate(self.blocks):
             if level:
                 hidden = _finer(hidden, 2)
