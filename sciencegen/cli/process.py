@@ -155,6 +155,8 @@ DRY_RUN = "--dry-run"
 LARGER, LONGEST_S, EVERY_S = 8, 30.0, 0.2
 """Growth from one trial to the next; no third trial is started after so many seconds of the processor; seconds between
 two looks."""
+STOPS_S = 10.0
+"""After which a stopped trial is killed."""
 MOST = 0.5
 """Largest share of the work that is tried."""
 WORK = 1.5
@@ -249,7 +251,9 @@ def _tried(words: Sequence[str], share: float, folder: Path) -> tuple[Parts, tup
             sleep(EVERY_S)
     except BaseException:
         process.terminate()
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOPS_S)
+        process.kill()
         raise
     wall_s = monotonic() - began
     if process.returncode not in (0, 5):

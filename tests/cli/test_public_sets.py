@@ -77,7 +77,7 @@ def test_galaxy10_is_fetched_and_prepared_and_its_colours_are_no_fluxes(card, cl
     said = cli("datasets", "prepare", "galaxies", card.name, "--with", "flux", "-o", "data", "--threads", "1")
     assert said.code == 0
     assert "note: items hold pictures without a unit" in said.err
-    assert "flux and magnitude mean nothing" in said.err
+    assert "fluxes and magnitudes mean nothing" in said.err
     assert "no SHA-256" not in said.err
     prepared = PreparedDataset.load(tmp_path / "data")
     assert prepared.summary["counts"]["usable"] == COUNT

@@ -17,7 +17,7 @@ def test_rows_need_an_item_and_a_value():
     usable = usable_rows("pointclouds", rows, PredictorSettings(table="t.csv", target="y", threads=1))
     assert usable.values.tolist() == [1.0]
     assert sorted(line for line, _, _ in usable.refused) == [3, 4]
-    assert np.array_equal(usable.features, DOMAIN.regression.features([DOMAIN.items.parse(CLOUD)]))
+    assert np.array_equal(usable.features[:], DOMAIN.regression.features([DOMAIN.items.parse(CLOUD)]))
     assert usable.groups == DOMAIN.regression.groups([DOMAIN.items.parse(CLOUD)])
 
 
