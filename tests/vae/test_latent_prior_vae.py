@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from sciencegen.batch import Batch
 from sciencegen.diffusion.vectors import DiffusionPrior, VectorDiffusionSettings
 from sciencegen.errors import ConfigError, ShapeError
 from sciencegen.networks.sequence import SequenceSizes
+from sciencegen.vae import latent_prior_vae
 from sciencegen.vae.autoregressive import END
 from sciencegen.vae.bounds import Warmup
 from sciencegen.vae.latent_prior_vae import WEIGHT, LatentPriorVAE, LatentPriorVAESettings, refined
@@ -365,7 +367,12 @@ def test_decoding_gives_an_accepted_sequence_where_there_is_one(trained):
     greedy, drawn = trained.generate(noise), trained.generate(noise, accept=accept)
     good = accept(greedy)
     assert same(drawn, greedy)[good].all()
-    assert same(drawn, found)[~good].all()
+    assert same(drawn, found)[~good & accept(drawn)].all()
+    narrow = replace(trained.settings, beams=2)
+    with patch.object(trained, "settings", narrow), patch.object(latent_prior_vae, "WIDER", 1):
+        few = accept(trained.decode_accepted(noise, accept)).sum()
+    with patch.object(trained, "settings", narrow):
+        assert accept(trained.decode_accepted(noise, accept)).sum() > few
     assert same(trained.decode_accepted(noise[:1], accept), found.select(slice(1))).all()
 
 
