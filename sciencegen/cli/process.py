@@ -21,7 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
-from sciencegen.progress import TRIAL, expected_cost, in_words
+from sciencegen.progress import ROUGH, TRIAL, expected_cost, in_words
 
 if TYPE_CHECKING:
     from typer._click.core import Context
@@ -213,6 +213,8 @@ def dry_run(context: Context) -> None:
     seconds, cpu, memory = (expected_cost(1.0, list(zip(shares, own, strict=True))) for own in zip(*costs, strict=True))
     if len(costs) == 2:
         memory = cost[2], *memory[1:]  # it may not grow beyond a chunk of work
+    elif len(costs) > 2:
+        memory = memory[0], ROUGH * memory[0], memory[2]  # as by the last three: most work goes in chunks
     available = memory_of_machine()
     rows = {what: whole for what, (_, whole) in parts.items()}
     gigabytes = [round(one / 1e9, 2) for one in memory]
