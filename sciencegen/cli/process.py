@@ -152,11 +152,10 @@ def start_workers() -> None:
 # A dry run: the command itself on growing parts of its input, and what they took.
 
 DRY_RUN = "--dry-run"
-LARGER, LONGEST_S, EVERY_S = 8, 30.0, 0.2
-"""Growth from one trial to the next; seconds of the processor that the third and later ones may take; seconds between
-two looks."""
-LEAST_LARGER = 2.0
-"""Least growth of a third trial."""
+LARGER, LEAST_LARGER = 8.0, 2.0
+"""Largest and least growth from one trial to the next."""
+LONGEST_S, EVERY_S = 30.0, 0.2
+"""Seconds of the processor that a third or later trial may take; between two looks."""
 STOPS_S = 10.0
 """After which a stopped trial is killed."""
 MOST = 0.5
@@ -184,7 +183,6 @@ def dry_run(context: Context) -> None:
         named = [name for name in WRITTEN if name in given and context.params[name] != "-"]
         shares: list[float] = []
         costs: list[tuple[float, float, float]] = []
-        larger = float(LARGER)
         while True:
             place = Path(folder, str(len(costs)))
             place.mkdir()
@@ -198,16 +196,12 @@ def dry_run(context: Context) -> None:
                 f"{word.partition('=')[0]}={place / 'set'}" if word.split("=")[0] in WRITTEN else word for word in words
             ]
             parts, cost = _tried([*own, *copies], min(larger * shares[-1], MOST) if shares else 0.0, place)
-            if not parts:
-                raise ConfigError(
-                    "Expected a number of items, a table or a training for a dry run, which tries parts of them; found "
-                    "none here. Start the command itself: Ctrl-C stops it."
-                )
-            shares.append(min(part / max(whole, 1) for part, whole in parts.values()))
+            shares.append(min((part / max(whole, 1) for part, whole in parts.values()), default=1.0))
             costs.append(cost)
             is_known = len(costs) > 2 and cost[1] > WORK * costs[0][1]
-            if len(costs) > 1:
-                larger = min(LARGER, LONGEST_S / cost[1])
+            larger = min(LARGER, LONGEST_S / max(cost[1], EVERY_S))
+            if len(costs) == 1:
+                larger = max(larger, LEAST_LARGER)
             if shares[-1] >= MOST or is_known or larger < LEAST_LARGER:
                 break
     seconds, cpu, memory = (expected_cost(1.0, list(zip(shares, own, strict=True))) for own in zip(*costs, strict=True))
@@ -229,7 +223,7 @@ def dry_run(context: Context) -> None:
         summarize({"dry_run": True, **found, "memory_of_machine_gb": available and available / 1e9}, "", True)
         return
     say(
-        f"dry run: {_listed(rows)}\n"
+        f"dry run: {_listed(rows) or 'all at once'}\n"
         f"time: {in_words(seconds[1])} ({in_words(seconds[0])} to {in_words(seconds[2])}), of which processors work "
         f"{cpu[1]:,.0f} s\n"
         f"memory: {gigabytes[1]} GB ({gigabytes[0]} to {gigabytes[2]})"
