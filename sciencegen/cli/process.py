@@ -152,8 +152,8 @@ def start_workers() -> None:
 # A dry run: the command itself on growing parts of its input, and what they took.
 
 DRY_RUN = "--dry-run"
-LARGER, LEAST_LARGER = 8.0, 2.0
-"""Largest and least growth from one trial to the next."""
+LARGER, LEAST_LARGER, MOST_LARGER = 8.0, 2.0, 64.0
+"""Growth from the first trial to the second; least and largest of later ones."""
 LONGEST_S, EVERY_S = 30.0, 0.2
 """Seconds of the processor that a third or later trial may take; between two looks."""
 STOPS_S = 10.0
@@ -183,6 +183,7 @@ def dry_run(context: Context) -> None:
         named = [name for name in WRITTEN if name in given and context.params[name] != "-"]
         shares: list[float] = []
         costs: list[tuple[float, float, float]] = []
+        larger = LARGER
         while True:
             place = Path(folder, str(len(costs)))
             place.mkdir()
@@ -199,16 +200,16 @@ def dry_run(context: Context) -> None:
             shares.append(min((part / max(whole, 1) for part, whole in parts.values()), default=1.0))
             costs.append(cost)
             is_known = len(costs) > 2 and cost[1] > WORK * costs[0][1]
-            larger = min(LARGER, LONGEST_S / max(cost[1], EVERY_S))
             if len(costs) == 1:
-                larger = max(larger, LEAST_LARGER)
+                larger = max(LEAST_LARGER, min(LARGER, LONGEST_S / max(cost[1], EVERY_S)))
+            else:  # what takes the rest of the time, by what the work of the last trial took beside its start
+                work = max(cost[1] - costs[-2][1], EVERY_S) / (1 - shares[-2] / shares[-1])
+                larger = min(MOST_LARGER, 1 + (LONGEST_S - cost[1]) / work)
             if shares[-1] >= MOST or is_known or larger < LEAST_LARGER:
                 break
     seconds, cpu, memory = (expected_cost(1.0, list(zip(shares, own, strict=True))) for own in zip(*costs, strict=True))
-    if len(costs) == 2:
-        memory = cost[2], *memory[1:]  # it may not grow beyond a chunk of work
-    elif len(costs) > 2:
-        memory = memory[0], ROUGH * memory[0], memory[2]  # as by the last three: most work goes in chunks
+    if len(costs) > 1:  # most work goes in chunks, beyond which memory may not grow
+        memory = cost[2], ROUGH * memory[0], memory[2]
     available = memory_of_machine()
     rows = {what: whole for what, (_, whole) in parts.items()}
     gigabytes = [round(one / 1e9, 2) for one in memory]
