@@ -44,7 +44,7 @@ def in_words(seconds: float) -> str:
 
 TRIAL = "SCIENCEGEN_TRIAL"
 """The environment variable of a trial: the share of the work, and the file that gets what `part_of` was asked."""
-FEWEST = 64
+FEWEST = 8
 """Rows or items of the first trial."""
 ROUGH = 1.25
 """Times that costs of equal work differ by."""

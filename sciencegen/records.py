@@ -1,11 +1,14 @@
-"""Conversion between plain data and nested frozen records; an unknown name is an error."""
+"""Conversion between plain data and nested frozen records; an unknown name is an error. Records in notebooks."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar, get_args, get_type_hints
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, get_args, get_type_hints
+from urllib.parse import quote
 
 from pydantic import BaseModel
 
@@ -84,3 +87,74 @@ def ledger(what: str, count: int, parts: Mapping[str, int]) -> dict[str, dict[st
     """
     parts = {**parts, "unexplained": count - sum(parts.values())}
     return {"ledger": {what: count, **{name: number for name, number in parts.items() if number}}}
+
+
+# What notebooks show of a record. All texts are escaped.
+
+LONGEST, MOST_NOTES = 60, 8
+"""Characters of a cell, of which a longer text is cut; notes."""
+MESSAGES = ("fewer", "notes")
+"""Attributes that are lists of sentences."""
+
+
+class Shown:
+    """A record that notebooks show as a table of some of its attributes.
+
+    Examples
+    --------
+    >>> class Fit(Shown):
+    ...     SHOWN = "target", "notes"
+    ...     target, notes = "logp", ["few rows"]
+    >>> Fit()._repr_html_()
+    '<div><table><tr><th>target</th><td>logp</td></tr></table><ul><li>few rows</li></ul></div>'
+    """
+
+    SHOWN: ClassVar[Sequence[str]]
+    """Names of the attributes."""
+
+    def _repr_html_(self) -> str:
+        found = {name: getattr(self, name) for name in self.SHOWN}
+        notes = [note for name in MESSAGES for note in found.pop(name, ())]
+        return f"<div>{values_html(found)}{notes_html(notes)}</div>"
+
+
+def values_html(values: Mapping[str, object]) -> str:
+    """Single values in a table of names and values, without those that are None, and records of them in a table with a
+    row for each; records of records follow in the same way."""
+    records = {name: one for name, one in values.items() if isinstance(one, Mapping) and one}
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{cell_html(one)}</td></tr>"
+        for name, one in values.items()
+        if not (one is None or isinstance(one, Mapping))
+    )
+    deeper = [name for name, one in records.items() if any(isinstance(cell, Mapping) for cell in one.values())]
+    below = "".join(values_html(records.pop(name)) for name in deeper)
+    columns: dict[str, list[object]] = {"": list(records)} if records else {}
+    for name in dict.fromkeys(name for one in records.values() for name in one):
+        columns[name] = [one.get(name) for one in records.values()]
+    return (f"<table>{rows}</table>" if rows else "") + (table_html(columns) if columns else "") + below
+
+
+def notes_html(notes: Sequence[str]) -> str:
+    """Notes as a list, "" without any."""
+    more = [f"and {len(notes) - MOST_NOTES} more notes"] if len(notes) > MOST_NOTES else []
+    items = "".join(f"<li>{escape(note)}</li>" for note in [*notes[:MOST_NOTES], *more])
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def table_html(columns: Mapping[str, Sequence[Any]], beside: Sequence[str] = ()) -> str:
+    """A table of columns of equal lengths. beside: the first cell of each row, as HTML."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in [*([""] if beside else []), *columns])
+    cells = [[f"<td>{cell_html(cell)}</td>" for cell in column] for column in columns.values()]
+    rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*([beside] if beside else []), *cells, strict=True))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def cell_html(cell: object) -> str:
+    """A number or text, shortened; the path of a page is a link to it."""
+    if isinstance(cell, float):
+        return "" if cell != cell else f"{cell:.4g}" if abs(cell) < 1e6 else f"{cell:.6g}"
+    if isinstance(cell, Path) and cell.suffix == ".html":
+        return f'<a href="{escape(quote(cell.as_posix()))}">{escape(str(cell))}</a>'
+    text = ", ".join(map(str, cell)) if isinstance(cell, tuple | list) else "" if cell is None else str(cell)
+    return escape(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")

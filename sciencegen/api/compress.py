@@ -24,13 +24,14 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write, claim_output, found_at
 from sciencegen.items import ImagePart, Part
 from sciencegen.options import takes
+from sciencegen.records import Shown
 
 ZIP = ".npz"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Coded:
+class Coded(Shown):
     """What was written to `path`, and notes.
 
     summary: `bytes_before`, `bytes_after`; for images that the predictor coded `pixels`, `bits_per_pixel` and
@@ -38,6 +39,7 @@ class Coded:
     unit, and `error_over_noise` in units of the noise. For `decompress` also `lost`, the number of damaged parts.
     """
 
+    SHOWN = "path", "summary", "notes"
     path: Path
     summary: dict[str, Any]
     notes: tuple[str, ...] = ()

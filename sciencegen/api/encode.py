@@ -39,6 +39,7 @@ from sciencegen.domains.given import one_text
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
 from sciencegen.options import takes
+from sciencegen.progress import part_of
 
 DRAWN_AT, DRAWN, RADII = 8, 8, (0.15, 0.3)
 """Points of an arc near which the model draws, and how often at each of the radii."""
@@ -112,7 +113,7 @@ def encode_items(domain: str, items: Path | Given, settings: EncodeSettings) -> 
     """Encode the given items, or all rows of a file; items that can't be encoded are listed as refused."""
     loaded = open_model(domain, settings.model, settings)
     source = given_source(loaded.domain, items, settings.column)
-    rows = loaded.domain.items.read(source, settings.column) if isinstance(source, Path) else source
+    rows = loaded.domain.items.rows(source, settings.column) if isinstance(source, Path) else source
     encoded = encode_rows(loaded, rows, settings)
     columns, remarks = judged(loaded, encoded.item)
     inferred = {**loaded.space.inferred(encoded.latent), **{name: np.array(cells) for name, cells in columns.items()}}
@@ -229,6 +230,7 @@ def decode_latents(
         if isinstance(latents, np.ndarray)
         else read_latents(Path(latents), size)
     )
+    values = values[: part_of(len(values), f"rows of {called}")]
     conditions = parse_conditions(settings.where, loaded.domain, loaded.representation)
     requested = {c.name: float(c.target(np.array(0.5))) for c in conditions}
     rows = None if not requested else np.repeat(loaded.representation.condition(requested)[None], len(values), 0)

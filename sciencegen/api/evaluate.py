@@ -163,7 +163,7 @@ def resolve_evaluate(
     model = describe_model(plain_name(domain), settings.model) if wanted else None
     if model is not None:
         check_calibration(science, settings.calibrate, model.representation.properties)
-    texts = [row.text for row in islice(science.items.read(path, column), settings.limit)]
+    texts = [row.text for row in islice(science.items.rows(path, column), settings.limit)]
     if not any(texts):
         raise DataError(f"Expected items in {samples}, found none.")
     reference = _reference(domain, against, "held_out", settings.offline)

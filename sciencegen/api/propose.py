@@ -64,6 +64,7 @@ from sciencegen.api.campaign.notes import (
     front_notes,
     hit_notes,
     hit_threshold,
+    implausible_notes,
     misplaced_wild_type,
     outcomes,
     plate_errors,
@@ -452,6 +453,8 @@ class Bench:
             sources, left_out = makeable.only(sources)
             space, notes = makeable.space(space, self.best_first), [*self.blocks.notes, *left_out]
         notes += expected
+        if settings.pool is not None and pool is not None and settings.plausible:
+            notes += implausible_notes(self.science, pool.items)
         if pool is None and not (space.draws or self.known or sources.start or sources.suggestions):
             raise ConfigError(
                 "Expected measured items, a pool, a model or start items to propose from, got none. "

@@ -25,16 +25,17 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.optimization.journal import Journal, append, read_journal
 from sciencegen.optimization.process import Parameter
 from sciencegen.options import takes
-from sciencegen.records import ledger
+from sciencegen.records import Shown, ledger
 
 OF_TABLES = {"target", "column", "parameters", "round", "wild_type", "sheet"}
 """Settings that a plate to withdraw doesn't have."""
 
 
 @dataclass(frozen=True)
-class Recorded:
+class Recorded(Shown):
     """What a file (`source`) added to a journal, and its refused rows."""
 
+    SHOWN = "source", "summary", "notes"
     source: str
     refused: list[Refused]
     notes: list[str]

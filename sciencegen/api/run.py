@@ -6,16 +6,13 @@ import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sciencegen.api.science import domain_of
 from sciencegen.api.search import short_plate, shortfall
 from sciencegen.api.workflow import supervision
-from sciencegen.api.writing.results import notes_html
 from sciencegen.config import RunSettings, Settings, build_settings, kind_of, moved, read_settings
 from sciencegen.data.shipped import workflow_root
 from sciencegen.data.tables import read_table
@@ -24,6 +21,7 @@ from sciencegen.domains import domain_names
 from sciencegen.domains.base import Domain
 from sciencegen.errors import ConfigError, MissingLibrary, unknown_name
 from sciencegen.files import check_writable
+from sciencegen.records import Shown
 from sciencegen.runs import RunFolder
 
 WORKFLOW = "workflow.yaml"
@@ -37,23 +35,17 @@ WIDTH_FLAGS = {"--cores", "-c", "--jobs", "-j", "--executor", "-e"}
 
 
 @dataclass(frozen=True)
-class Finished:
+class Finished(Shown):
     """code: Snakemake's exit code. report: the page, None after a dry run or a failure. fewer: messages about results
     that are fewer than requested. notes: such messages about the samples, which are no results, and on ignored
     keys."""
 
+    SHOWN = "report", "folder", "code", "fewer", "notes"
     code: int
     folder: Path
     report: Path | None
     fewer: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-    def _repr_html_(self) -> str:
-        """A link to the report, and the messages."""
-        if self.report is None:
-            return f"<p>No report in {escape(str(self.folder))} (exit code {self.code}).</p>"
-        link = f'<p><a href="{escape(quote(self.report.as_posix()))}">{escape(str(self.report))}</a></p>'
-        return f"{link}{notes_html([*self.fewer, *self.notes])}"
 
 
 def run(

@@ -308,7 +308,7 @@ def read_rows_of(
     reference_of(science, source)  # a wrong one is an error before any row is read
     if source and file_of(path).name.lower().endswith(READ_TABLES):
         return read_table(path, columns_of(science, source), column, whole)
-    return science.items.read(path, column)
+    return science.items.rows(path, column)
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class SequencesRequest:
 
     def _rows(self) -> Iterator[Row]:
         science, draws = domain_of(self.domain), self.task.drawing.draws
-        rows = science.items.read(self.source, self.column) if isinstance(self.source, Path) else iter(self.source)
+        rows = science.items.rows(self.source, self.column) if isinstance(self.source, Path) else iter(self.source)
         return (row for row in rows if sequences_of(science).chosen(row.text, draws))
 
 

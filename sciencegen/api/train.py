@@ -36,7 +36,7 @@ from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import atomic_write, check_writable, sha256_of
 from sciencegen.latent.space import FitsPriors, LatentModel, WeightedModel
 from sciencegen.options import takes
-from sciencegen.records import to_plain
+from sciencegen.records import Shown, to_plain
 from sciencegen.runs import FORMAT_VERSION, RunFolder, run_name
 from sciencegen.training.processes import check_follows, silent
 from sciencegen.training.progress import Steps
@@ -61,9 +61,10 @@ Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Trained:
+class Trained(Shown):
     """A finished run folder."""
 
+    SHOWN = "folder", "metrics"
     folder: Path
     metrics: Mapping[str, Any]
 

@@ -63,10 +63,10 @@ Python (`takes`) that returns a result."""
 SENTENCE = r'^def {}\((?:[^\n]|\n[ )])*\n    r?"""(.+?)(?:\n\n|"""\n)'
 GROUP_SENTENCE = r'^{} = typer\.Typer\(.*?help="(.+?)"'
 TRIED = (
-    "generate", "encode", "interpolate", "map", "score", "predict", "restore", "sequences", "optimize", "propose",
-    "backtest", "evaluate", "benchmark", "compress", "train",
+    "generate", "encode", "decode", "map", "score", "predict", "restore", "sequences", "optimize", "propose",
+    "backtest", "evaluate", "benchmark", "train",
 )  # fmt: skip
-"""Commands with a dry run."""
+"""Commands with a dry run; that of `run` is Snakemake's."""
 PASSES_ON = {"run": {"allow_extra_args": True, "ignore_unknown_options": True}}
 MARKUP: Literal["markdown"] = "markdown"
 

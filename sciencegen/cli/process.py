@@ -21,7 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from sciencegen.errors import ConfigError, SciencegenError, Stopped
-from sciencegen.progress import TRIAL, expected_cost, in_words
+from sciencegen.progress import ROUGH, TRIAL, expected_cost, in_words
 
 if TYPE_CHECKING:
     from typer._click.core import Context
@@ -149,12 +149,13 @@ def start_workers() -> None:
     start_copied_server()
 
 
-# A dry run: the command itself on parts of its input, each eight times as large as the one before, and what they took.
+# A dry run: the command itself on growing parts of its input, and what they took.
 
 DRY_RUN = "--dry-run"
-LARGER, LONGEST_S, EVERY_S = 8, 30.0, 0.2
-"""Growth from one trial to the next; no third trial is started after so many seconds of the processor; seconds between
-two looks."""
+LARGER, LEAST_LARGER, MOST_LARGER = 8.0, 2.0, 64.0
+"""Growth from the first trial to the second; least and largest of later ones."""
+LONGEST_S, EVERY_S = 30.0, 0.2
+"""Seconds of the processor that a third or later trial may take; between two looks."""
 STOPS_S = 10.0
 """After which a stopped trial is killed."""
 MOST = 0.5
@@ -182,6 +183,7 @@ def dry_run(context: Context) -> None:
         named = [name for name in WRITTEN if name in given and context.params[name] != "-"]
         shares: list[float] = []
         costs: list[tuple[float, float, float]] = []
+        larger = LARGER
         while True:
             place = Path(folder, str(len(costs)))
             place.mkdir()
@@ -194,19 +196,20 @@ def dry_run(context: Context) -> None:
             own = [
                 f"{word.partition('=')[0]}={place / 'set'}" if word.split("=")[0] in WRITTEN else word for word in words
             ]
-            parts, cost = _tried([*own, *copies], min(LARGER * shares[-1], MOST) if shares else 0.0, place)
-            if not parts:
-                raise ConfigError(
-                    "Expected a number of items, a table or a training for a dry run, which tries parts of them; found "
-                    "none here. Start the command itself: Ctrl-C stops it."
-                )
-            shares.append(min(part / max(whole, 1) for part, whole in parts.values()))
+            parts, cost = _tried([*own, *copies], min(larger * shares[-1], MOST) if shares else 0.0, place)
+            shares.append(min((part / max(whole, 1) for part, whole in parts.values()), default=1.0))
             costs.append(cost)
             is_known = len(costs) > 2 and cost[1] > WORK * costs[0][1]
-            took = sum(one[1] for one in costs)
-            if shares[-1] >= MOST or is_known or (len(costs) > 1 and took > LONGEST_S):
+            if len(costs) == 1:
+                larger = max(LEAST_LARGER, min(LARGER, LONGEST_S / max(cost[1], EVERY_S)))
+            else:  # what takes the rest of the time, by what the work of the last trial took beside its start
+                work = max(cost[1] - costs[-2][1], EVERY_S) / (1 - shares[-2] / shares[-1])
+                larger = min(MOST_LARGER, 1 + (LONGEST_S - cost[1]) / work)
+            if shares[-1] >= MOST or is_known or larger < LEAST_LARGER:
                 break
     seconds, cpu, memory = (expected_cost(1.0, list(zip(shares, own, strict=True))) for own in zip(*costs, strict=True))
+    if len(costs) > 1:  # most work goes in chunks, beyond which memory may not grow
+        memory = cost[2], ROUGH * memory[0], memory[2]
     available = memory_of_machine()
     rows = {what: whole for what, (_, whole) in parts.items()}
     gigabytes = [round(one / 1e9, 2) for one in memory]
@@ -221,7 +224,7 @@ def dry_run(context: Context) -> None:
         summarize({"dry_run": True, **found, "memory_of_machine_gb": available and available / 1e9}, "", True)
         return
     say(
-        f"dry run: {_listed(rows)}\n"
+        f"dry run: {_listed(rows) or 'all at once'}\n"
         f"time: {in_words(seconds[1])} ({in_words(seconds[0])} to {in_words(seconds[2])}), of which processors work "
         f"{cpu[1]:,.0f} s\n"
         f"memory: {gigabytes[1]} GB ({gigabytes[0]} to {gigabytes[2]})"
@@ -246,9 +249,10 @@ def _tried(words: Sequence[str], share: float, folder: Path) -> tuple[Parts, tup
         )  # fmt: skip
     memory, used = 0, dict[int, float]()
     try:
-        while process.poll() is None:
+        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
             memory = max(memory, sum(_memory(number) for number in _family(process.pid, used)))
             sleep(EVERY_S)
+        process.returncode = os.waitstatus_to_exitcode(ended[1])
     except BaseException:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -265,7 +269,9 @@ def _tried(words: Sequence[str], share: float, folder: Path) -> tuple[Parts, tup
     if told.exists():
         for what, part, whole in map(json.loads, told.read_text(encoding="utf-8").splitlines()):
             parts[what] = part, whole
-    return parts, (wall_s, sum(used.values()), memory)
+    own = ended[2]  # of the process and of children that it waited for: all there is to know without /proc
+    cpu_s = max(sum(used.values()), own.ru_utime + own.ru_stime)
+    return parts, (wall_s, cpu_s, memory or own.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 
 
 def _family(number: int, used: dict[int, float]) -> Iterator[int]:

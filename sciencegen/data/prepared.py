@@ -23,6 +23,7 @@ from sciencegen.data.workers import Failure
 from sciencegen.data.writers import utf8
 from sciencegen.errors import ConfigError, DataError, IncompatibleError, unknown_name
 from sciencegen.items import Refusal
+from sciencegen.records import Shown
 from sciencegen.yaml_text import parse_json
 
 if TYPE_CHECKING:
@@ -534,11 +535,13 @@ def check_replaceable(path: Path) -> None:
         )
 
 
-class PreparedDataset:
+class PreparedDataset(Shown):
     """items.parquet, rejects.csv and dataset.json in one folder; data are read on access.
 
     limit: only this many items of each split, the first ones, are used.
     """
+
+    SHOWN = "path", "summary"
 
     def __init__(self, path: Path, summary: Mapping[str, Any], limit: int | None = None) -> None:
         self.path, self.summary, self.limit = path, summary, limit

@@ -277,7 +277,6 @@ def read_table(
     return _read_parquet(path, reading) if is_parquet(path) else _read_csv(open_binary(path), reading)
 
 
-@in_trials
 def read_lines(path: Path) -> Iterator[Row]:
     """Read a file with one item per line; a missing file is an error before the first row."""
     if not path.is_file():

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from sciencegen.data.tables import READ_TABLES, read_lines, read_table
+from sciencegen.data.tables import READ_TABLES, in_trials, read_lines, read_table
+from sciencegen.data.workbooks import file_of
 from sciencegen.data.writers import write_table, write_text
 from sciencegen.domains.capabilities import (
     Cells,
@@ -208,6 +209,11 @@ class ItemIO:
     def readable_columns(self, items: Sequence[Item]) -> dict[str, list[Cell]]:
         """The columns `readable` of items."""
         return {name: [cell(item) for item in items] for name, cell in self.readable.items()}
+
+    def rows(self, path: Path, column: str | None = None) -> Iterator[Row]:
+        """`read` of a file that a command works on: in a trial of a dry run a part of the rows."""
+        is_table = file_of(path).name.lower().endswith(READ_TABLES)  # `read_table` reads a part itself
+        return (self.read if is_table else in_trials(self.read))(path, column)
 
     def texts_in(self, source: str) -> list[str]:
         """The items in the file with this name, as texts; otherwise the text itself."""

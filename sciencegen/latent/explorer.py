@@ -41,6 +41,7 @@ from sciencegen.latent.geometry import (
     principal_axes,
 )
 from sciencegen.latent.space import Accept, DecodesAccepted, Drafts, InfersArrays, ItemCodec, LatentModel
+from sciencegen.records import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -252,7 +253,7 @@ def as_given_item(item: Item | Refusal) -> object | None:
 
 
 @dataclass(frozen=True)
-class LatentSpace(LatentRows):
+class LatentSpace(Shown, LatentRows):
     """The latent space of a trained model, with methods on items.
 
     Parameters
@@ -285,6 +286,7 @@ class LatentSpace(LatentRows):
     (3, 64)
     """
 
+    SHOWN = "size", "properties", "device"
     _: KW_ONLY
     parse: Callable[[str], Item | Refusal]
     text: Callable[[Item], str]

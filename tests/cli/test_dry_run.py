@@ -9,6 +9,7 @@ from sciencegen.cli import process
 from sciencegen.cli.commands import TRIED, Commands
 from sciencegen.cli.options import GROWS
 from sciencegen.data.tables import read_table
+from sciencegen.domains import load_domain
 from sciencegen.progress import TRIAL
 
 
@@ -34,6 +35,26 @@ def test_a_table_is_read_in_part_in_a_trial(tmp_path, monkeypatch):
     found = [int(row.text) for row in read_table(table, ["item"])]
     assert (len(found), found[0], found[-1]) == (100, 0, 999)
     assert json.loads((tmp_path / "parts").read_text()) == [f"rows of {table}", 100, 1000]
+
+
+@pytest.mark.parametrize("ending", [".smi", ".csv", ".tsv"])
+def test_files_of_every_format_are_read_in_part_once(tmp_path, monkeypatch, ending):
+    path = tmp_path / f"many{ending}"
+    path.write_text(
+        ("" if ending == ".smi" else "smiles\n") + "\n".join("C" * (1 + at % 20) for at in range(1000)) + "\n"
+    )
+    monkeypatch.setenv(TRIAL, f"0.1 {tmp_path / 'parts'}")
+    rows = list(load_domain("molecules").items.rows(path))
+    (told,) = map(json.loads, (tmp_path / "parts").read_text().splitlines())
+    assert told[1] == len(rows) == pytest.approx(100, abs=1)
+
+
+def test_without_proc_memory_and_time_are_those_of_ended_processes(cli, molecules, monkeypatch):
+    monkeypatch.setattr(process, "_family", lambda number, used: iter(()))
+    told = cli("score", "molecules", "many.csv", "--threads", 1, "--dry-run", "--json")
+    found = json.loads(told.out)
+    assert found["memory_gb"][1] > 0.03
+    assert found["cpu_seconds"][1] > 0.1
 
 
 @pytest.fixture

@@ -40,6 +40,24 @@ def without_value(proposed: int, listed: int) -> list[str]:
     ]
 
 
+LOOKED_AT = 1000
+"""Items of a pool, the first ones."""
+
+
+def implausible_notes(science: Domain, pool: Sequence[Item]) -> list[str]:
+    """A note on items that a user has given and that are left out as implausible."""
+    items, plausible = pool[:LOOKED_AT], None if science.moves is None else science.moves.plausible
+    odd = [] if plausible is None else [one for one in items if not plausible(one)]
+    if science.moves is None or not odd:
+        return []
+    text = science.items.text(odd[0])
+    groups = [name.partition(" [")[0] for name in science.moves.implausible_groups(text)]
+    return [
+        f"{len(odd)} of {'the first ' if len(items) < len(pool) else ''}{len(items)} items of the pool are left out as "
+        f"implausible, such as {text}{' (' + ', '.join(groups) + ')' if groups else ''}; --allow-implausible takes them"
+    ]
+
+
 def contradictions(names: Sequence[str]) -> list[str]:
     """A warning that replicates of these items contradict each other, or []."""
     if not names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +26,7 @@ from sciencegen.files import atomic_write
 from sciencegen.items import Item, Reference, Refusal, Row
 from sciencegen.latent.space import MayNotEncode
 from sciencegen.metrics.sets import KeyFilter
+from sciencegen.records import Shown
 from sciencegen.runs import RunFolder, canonical_json, check_format, sha256_of
 from sciencegen.scoring.oracles import ForwardModelOracle, Oracle
 
@@ -90,12 +91,13 @@ SHIPPED = "predictors"
 
 
 @dataclass(frozen=True)
-class TrainedPredictor:
+class TrainedPredictor(Shown):
     """A loaded predictor. model: the generative model whose latents or scores are inputs, or None."""
 
+    SHOWN = "target", "domain", "form", "model", "folder", "metrics"
     domain: str
     folder: Path
-    predictor: Predictor | PointPredictor
+    predictor: Predictor | PointPredictor = field(repr=False)
     target: str
     model: str | None
     metrics: Mapping[str, Any]

@@ -281,7 +281,7 @@ def rows_of_source(domain: str, source: str, column: str | None, chosen: Reading
 
 def rows_with_cells(science: Domain, path: Path, column: str | None = None) -> Iterator[Row]:
     """The rows of a file; those of a table with all their cells, unless items consist of these."""
-    rows = science.items.read(path, column)
+    rows = science.items.rows(path, column)
     if science.cells is not None or not path.name.lower().endswith(READ_TABLES):
         return iter(rows)
     table = read_table(path, columns_of(science, None), column, with_cells=True)
@@ -295,11 +295,11 @@ MOST_CLASSES = 20
 def rows_with_classes(science: Domain, path: Path, column: str | None = None) -> Iterator[Row]:
     """The rows of a file; of a table, their values have the indicators of its classes (`ItemIO.classes`)."""
     if not path.name.lower().endswith(READ_TABLES):
-        return science.items.read(path, column)
+        return science.items.rows(path, column)
     passed_over = {*science.items.columns, *ID_COLUMNS, *FIXED_COLUMNS, str(column).lower(), *number_columns(path)}
     names = [name for name in column_names(path) if not {name, name.lower()} & passed_over]
     if not names:
-        return science.items.read(path, column)
+        return science.items.rows(path, column)
 
     def class_of(row: Row, name: str) -> str:
         return str(row.cells.get(name) or "").strip()

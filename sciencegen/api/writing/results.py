@@ -21,6 +21,7 @@ from sciencegen.domains.given import item_texts, object_of
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_write, claim_output, reserved
 from sciencegen.items import Cell, Refusal
+from sciencegen.records import notes_html, table_html, values_html
 from sciencegen.report.letters import SCORE, heights, logo_of, of_variants
 
 if TYPE_CHECKING:
@@ -29,16 +30,14 @@ if TYPE_CHECKING:
     from sciencegen.figures.style import Figure
 
 
-# Results as HTML for notebooks: a short table with pictures of the items. All texts are escaped.
+# Results as HTML for notebooks: a short table with pictures of the items.
 
 ITEM, REFUSED = "item", "refused"
-MOST_ROWS, MOST_COLUMNS, MOST_NOTES = 12, 24, 8
+MOST_ROWS, MOST_COLUMNS = 12, 24
 WIDTH, HEIGHT = 150, 110
 """Pixels of a picture in a table."""
 ITEM_WIDTH, ITEM_HEIGHT = 320, 240
 """Pixels of the picture of a single item."""
-LONGEST = 60
-"""Characters of a cell; a longer text is cut."""
 FRAME = 'style="background:white;padding:2px;text-align:center"'
 """Pictures are drawn for a white page."""
 
@@ -48,22 +47,9 @@ def result_html(table: pd.DataFrame, notes: Sequence[str] = (), domain: Domain |
     shown = table.iloc[:MOST_ROWS, :MOST_COLUMNS]
     columns = {str(name): shown.iloc[:, place].tolist() for place, name in enumerate(shown.columns)}
     pictures = [] if domain is None or ITEM not in columns else _pictures(domain, columns)
-    head = "".join(f"<th>{escape(name)}</th>" for name in [*([""] if pictures else []), *columns])
-    rows = (
-        f"<tr>{f'<td {FRAME}>{pictures[row]}</td>' if pictures else ''}"
-        f"{''.join(f'<td>{escape(_text(cells[row]))}</td>' for cells in columns.values())}</tr>"
-        for row in range(len(shown))
-    )
+    beside = [f"<td {FRAME}>{picture}</td>" for picture in pictures]
     size = f"<p>{len(table)} rows, {len(table.columns)} columns</p>" if table.shape != shown.shape else ""
-    body = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f"<div>{body}{size}{notes_html(notes)}</div>"
-
-
-def notes_html(notes: Sequence[str]) -> str:
-    """Notes as a list, "" without any."""
-    more = [f"and {len(notes) - MOST_NOTES} more notes"] if len(notes) > MOST_NOTES else []
-    items = "".join(f"<li>{escape(note)}</li>" for note in [*notes[:MOST_NOTES], *more])
-    return f"<ul>{items}</ul>" if items else ""
+    return f"<div>{table_html(columns, beside)}{size}{notes_html(notes)}</div>"
 
 
 def _pictures(domain: Domain, columns: Mapping[str, Sequence[Cell]]) -> list[str]:
@@ -84,13 +70,6 @@ def item_picture(domain: Domain, text: str, width: int = ITEM_WIDTH, height: int
 
 def _is_missing(cell: Cell) -> bool:
     return cell is None or cell != cell
-
-
-def _text(cell: Cell) -> str:
-    if isinstance(cell, float):
-        return "" if cell != cell else f"{cell:.4g}" if abs(cell) < 1e6 else f"{cell:.6g}"
-    text = "" if cell is None else str(cell)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 # A structure of a result that can be turned in a notebook.
@@ -177,10 +156,8 @@ class ShownItem:
 
     def _repr_html_(self) -> str:
         picture, values = self._picture(), {ITEM: self.text, **self.values}
-        cells = ((escape(name), escape(_text(cell))) for name, cell in values.items())
-        rows = "".join(f"<tr><th>{name}</th><td>{cell}</td></tr>" for name, cell in cells)
         drawn = f"<div {FRAME}>{picture}</div>" if picture else ""
-        return f'<div style="display:flex;align-items:flex-start;gap:1em">{drawn}<table>{rows}</table></div>'
+        return f'<div style="display:flex;align-items:flex-start;gap:1em">{drawn}{values_html(values)}</div>'
 
     def _picture(self) -> str:
         """Forms whose items have coordinates are shown in 3D; a refused row has no picture."""

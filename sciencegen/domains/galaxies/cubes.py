@@ -1,4 +1,5 @@
 """Cubes of stamps in HDF5, Zarr and .npz: `images` [n y x], [n band y x] or [n y x band], and columns of n numbers.
+With names of bands beside the file, as many as it has images [n y x], these are the bands of one stamp.
 
 Examples are the layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of
 each stamp). Bytes without a unit are the colours of pictures. Data sets called psf [y x], [band y x], [n y x] or
@@ -79,6 +80,9 @@ class Cube:
         if isinstance(self.about, Refusal) and self.images.dtype == np.uint8:
             self.about = about({**OF_PICTURES, **header}, overrides)
             self.is_picture = isinstance(self.about, About)
+        stated = self.about.bands if isinstance(self.about, About) and self.about.told_bands else ()
+        if len(self.images.shape) == 3 and 1 < len(stated) == len(self):  # one stamp [band y x]
+            self.images = np.asarray(self.images)[None]
         names = [overrides["mask"]] if "mask" in overrides else [*MASKS, *SEGMENTS]
         self.masks = [one for one in self.arrays if one.upper() in {name.upper() for name in names}]
 

@@ -175,7 +175,7 @@ UNSTABLE = {
     "aliphatic, vinylic or acyl nitroso compound [C, 21; M, 15]": "C[NX2]=O",
     "thioaldehyde or thioketone [M, 16]": "[$([CH1](=S)[#6]),$([CH2]=S),$(C(=S)([#6;!a])[#6;!a])]",
     "thioformate [W]": "[CX3H1](=O)[SX2]",
-    "carbamic or carbonic acid [C, 10]": "[OX2H,SX2H][CX3](=[O,S])[OX2,SX2,NX3]",
+    "carbamic or carbonic acid [C, 10]": "[OX2H,SX2H][CX3](=[O,S])[OX2,SX2,#7X3]",
     "chain of three heteroatoms with single bonds [H]": f"[{_LONE_END}]-[NX3,OX2,SX2;!$(*=*)]-[{_LONE_END}]",
     "triazene with N-H [M]": "[NX3;!H0;!R]-[NX2;!R]=[NX2;!R]",
     "two heteroatoms at an oxygen [H]": "[NX3;!$(N=*)]-[OX2]-[NX3,SX2,PX3;!$(N=*)]",

@@ -11,9 +11,11 @@ from sciencegen.api.campaign.notes import (
     by_predictors,
     crowded_letters,
     hit_threshold,
+    implausible_notes,
     misplaced_wild_type,
     wild_type_notes,
 )
+from sciencegen.domains import load_domain
 from sciencegen.domains.proteins import DOMAIN
 from sciencegen.domains.proteins.variants import Reference
 from sciencegen.optimization.campaign import Plate
@@ -128,3 +130,13 @@ def test_a_wild_type_outside_of_its_own_interval_is_doubted():
     assert "expects the wild type at 0.5 (0.2 to 0.8), it was measured at 9" in told
     assert misplaced_wild_type(found, "value", of_wild_type(0.3)) == []
     assert misplaced_wild_type(found, "value", None) == []
+
+
+def test_items_of_a_pool_that_are_left_out_are_counted_with_the_group():
+    molecules = load_domain("molecules")
+    pool = [molecules.items.parse(text) for text in ("CCO", "CC(=O)n1cc(C)c2ccccc21", "CC(=O)n1ccc2ccccc21")]
+    (note,) = implausible_notes(molecules, pool)
+    assert "2 of 3 items of the pool" in note
+    assert "acyl azole" in note
+    assert "--allow-implausible" in note
+    assert implausible_notes(molecules, pool[:1]) == implausible_notes(DOMAIN, ["MKV"]) == []

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+import typing
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import sciencegen as sg
 from sciencegen.api.run import Finished
-from sciencegen.api.writing.results import MOST_NOTES, MOST_ROWS, Result, result_html
+from sciencegen.api.train import Trained
+from sciencegen.api.writing.results import MOST_ROWS, Result, result_html
 from sciencegen.domains import load_domain
+from sciencegen.records import MOST_NOTES
 from tests.domains.contract_examples import examples
 
 HOSTILE = '<script>alert("x")</script>&\'"'
+PLAIN = ("workflow_root", "check_domain", "explore")
+"""Functions that return a path, nothing, and a server."""
 
 
 def tree(page: str) -> ElementTree.Element:
@@ -61,4 +68,30 @@ def test_a_run_links_its_report():
     page = Finished(0, Path("runs/a"), Path('runs/a "b"&.html'), ("3 of 4 <found>",))._repr_html_()
     assert tree(f"<p>{page}</p>").find(".//a").attrib["href"] == "runs/a%20%22b%22%26.html"
     assert "&lt;found&gt;" in page
-    assert "exit code 1" in Finished(1, Path("runs"), None)._repr_html_()
+    rows = tree(Finished(1, Path("runs"), None)._repr_html_()).findall(".//tr")
+    assert [[cell.text for cell in row] for row in rows] == [["folder", "runs"], ["code", "1"]]
+
+
+def returned(name):
+    function = inspect.unwrap(getattr(sg, name))
+    names = {name: getattr(sg, name) for name in sg.PUBLIC_NAMES}
+    return typing.get_type_hints(function, {**names, **vars(inspect.getmodule(function))})["return"]
+
+
+@pytest.mark.parametrize("name", [name for name in sg.PUBLIC_NAMES if inspect.isfunction(getattr(sg, name))])
+def test_notebooks_show_what_each_public_function_returns(name):
+    found = typing.get_args(returned(name)) or (returned(name),)
+    assert name in PLAIN or any(hasattr(one, "_repr_html_") for one in found), found
+
+
+def test_metrics_of_splits_are_rows_of_one_table():
+    metrics = {"rows": 90, "random": {"rmse": 0.5, "r2": 0.8}, "grouped": {"rmse": 0.7, HOSTILE: 1.0}}
+    page = Trained(Path("runs/<a>"), metrics)._repr_html_()
+    names, numbers = tree(page).findall(".//thead/.."), tree(page).findall(".//tbody/tr")
+    assert len(names) == 1
+    assert [[cell.text for cell in row] for row in numbers] == [
+        ["random", "0.5", "0.8", None],
+        ["grouped", "0.7", None, "1"],
+    ]
+    assert "runs/&lt;a&gt;" in page
+    assert "<script" not in page

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sciencegen.domains import load_domain
 from sciencegen.domains.galaxies.files import left_out, parse, read
 from sciencegen.domains.galaxies.items import Stamp, flux_of
 from sciencegen.items import Refusal
@@ -129,3 +130,13 @@ def test_what_is_no_stamp_is_refused(changed: dict, told: str, reason: str, tmp_
     found = parse(f"{write(tmp_path, told, **changed)}[6]")
     assert isinstance(found, Refusal)
     assert reason in found.reason
+
+
+def test_named_bands_beside_as_many_images_make_one_stamp(tmp_path):
+    path = tmp_path / "blend.npz"
+    np.savez(path, images=np.random.default_rng(0).normal(0, 1, (3, 32, 32)))
+    (tmp_path / "stamps.yaml").write_text("{zero_point: 27, pixel_scale: 0.168, bands: [g, r, i]}")
+    (row,) = load_domain("galaxies").items.read(path, None)
+    stamp = load_domain("galaxies").items.parse(row.text)
+    assert stamp.bands == ("g", "r", "i")
+    assert stamp.image.shape == (3, 32, 32)

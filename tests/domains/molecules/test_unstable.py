@@ -44,7 +44,7 @@ EXAMPLES = {
     "aliphatic, vinylic": "CC(C)(C)N=O",
     "thioaldehyde": "CC(C)=S",
     "thioformate": "CSC=O",
-    "carbamic": "NC(=O)O",
+    "carbamic": "O=C(O)n1ccc2ccccc21",
     "chain of three": "CC(C)=NN(C)OC",
     "triazene": "CNN=NC",
     "two heteroatoms at an oxygen": "CN(C)ON(C)C",
