@@ -317,7 +317,7 @@ def held(texts: Collection[str], domain: Domain) -> Callable[[str], bool]:
     if not texts or sets is None or sets.among is None:
         return texts.__contains__
     among = sets.among(texts)
-    return lambda text: bool(text) and among(domain.items.parse(text))
+    return lambda text: text in texts or (bool(text) and among(domain.items.parse(text)))
 
 
 # Draws replaced by items that can be made from building blocks.
