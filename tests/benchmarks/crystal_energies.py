@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--fitted", type=int, default=1000, help="training structures for the elements' energies")
     parser.add_argument("--draws", type=Path, help="a table of draws (stable)")
     parser.add_argument("-n", type=int, default=40, help="draws, at each target (asked)")
-    parser.add_argument("--relax", type=int, default=10, help="of these, relaxed (asked)")
+    parser.add_argument("--relax", type=int, default=0, help="of these, relaxed (asked)")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
