@@ -286,7 +286,9 @@ class Known:
     def _among(self) -> Callable[[Item], bool]:
         """Whether an item is a known one though their keys differ."""
         sets = self.domain.reference_sets
-        return (lambda item: False) if sets is None or sets.among is None else sets.among(self.items)
+        if sets is None or sets.among is None:
+            return lambda item: False
+        return sets.among(map(self.domain.items.text, self.items))
 
     def is_new(self, item: Item) -> bool | None:
         """Whether an item is not known; None if that can't be told."""

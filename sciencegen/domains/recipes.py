@@ -160,6 +160,11 @@ class Representation(Protocol):
         return True
 
     @property
+    def training(self) -> Sequence[str]:
+        """Texts of the training items, where it holds them."""
+        return ()
+
+    @property
     def least(self) -> Mapping[str, Callable[[Item], float]]:
         """Name of a condition -> what its value for an item can't lie below, known without a measurement."""
         return {}

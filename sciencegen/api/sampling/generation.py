@@ -33,6 +33,7 @@ from sciencegen.api.sampling.request import (
     Replace,
     Replacement,
     Result,
+    held,
     no_diffusion,
     replacement_notes,
     resolve_draws,
@@ -226,7 +227,7 @@ class Generation:
         self.missed = Counter[str]()
         self.replaced: list[float] = []
         self.kept = array("Q")
-        self.training, self.known = frozenset[str]() if few else training_texts(self.model), 0
+        self.is_known, self.known = held(() if few else training_texts(self.model), self.model.domain), 0
         self.given = request.task.known if isinstance(request.task, DrawsGiven) else frozenset[str]()
         self.draws = self._draws(few)
         several = self.settings.best_of > 1
@@ -415,7 +416,7 @@ class Generation:
     def _append(self, chunk: dict[str, list[Cell]], text: str, values: Sequence[Cell]) -> None:
         self.written += 1
         self.kept.append(self.drawn - 1)
-        self.known += text in self.training
+        self.known += self.is_known(text)
         for name, value in self.cells(text, values).items():
             chunk[name].append(value)
 
@@ -441,7 +442,7 @@ class Generation:
         replaced = replacement_notes(self.replaced, self.written)
         if not self.known:
             return replaced
-        data = data_of(self.model.folder)
+        data = data_of(self.model.folder) or self.model.folder.name
         return [f"{self.known} of {self.written} items are training items of the model ({data})", *replaced]
 
     def summary(self) -> dict[str, Any]:

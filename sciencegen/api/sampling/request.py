@@ -294,20 +294,30 @@ def condition_notes(model: LoadedModel, conditions: Sequence[Condition], checked
     ]
 
 
-# Training items of a model, as text, to count the draws that repeat them.
+# Training items of a model, to count the draws that repeat them.
 
 MOST_ITEMS = 100_000
 """Number of training items above which they are not read: draws should start at once and need constant memory."""
 
 
 def training_texts(model: LoadedModel) -> frozenset[str]:
-    """The training items in the dataset that the model was last trained on; none if it is missing or too large."""
+    """The training items in the dataset that the model was last trained on or, if that is missing, in the model itself;
+    none if there are too many."""
     folder = data_of(model.folder)
     if folder is None:
-        return frozenset()
+        return frozenset(model.representation.training)
     data = PreparedDataset.load(folder)
     split = data.splits[0]
     return frozenset(data.items(split)) if data.count(split) <= MOST_ITEMS else frozenset()
+
+
+def held(texts: Collection[str], domain: Domain) -> Callable[[str], bool]:
+    """Whether an item's text is one of these or, where the domain can tell, that of an item that is the same."""
+    sets = domain.reference_sets
+    if not texts or sets is None or sets.among is None:
+        return texts.__contains__
+    among = sets.among(texts)
+    return lambda text: text in texts or (bool(text) and among(domain.items.parse(text)))
 
 
 # Draws replaced by items that can be made from building blocks.

@@ -353,7 +353,7 @@ class ReferenceSets:
         Metric -> MetricNote.
     families : mapping
         Beginning of metrics' names, such as `scaled_`, which a column or a set completes -> MetricNote.
-    among : (known items) -> test, optional
+    among : (texts of known items) -> test, optional
         Whether an item is one of the known ones though their keys differ (crystals: before and after relaxation).
     units : mapping
         Metric -> unit; not needed for distances between values of a property, which have the property's unit.
@@ -365,7 +365,7 @@ class ReferenceSets:
     notes: Mapping[str, MetricNote] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     families: Mapping[str, MetricNote] = field(default_factory=dict)
-    among: Callable[[Sequence[Item]], Callable[[Item], bool]] | None = None
+    among: Callable[[Iterable[str]], Callable[[Item], bool]] | None = None
 
     def note(self, metric: str) -> MetricNote:
         """What is known of a metric, by its name or by how that begins.

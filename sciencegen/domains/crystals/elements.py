@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
 from importlib.resources import files
 from math import gcd
 
@@ -59,6 +60,18 @@ def counts_of(item: Crystal) -> tuple[Int[np.ndarray, " element"], Int[np.ndarra
     """Atomic numbers of the elements, and the number of atoms of each in the formula unit."""
     elements, counts = np.unique(item.numbers, return_counts=True)
     return elements, counts // gcd(*counts.tolist())
+
+
+def unit(symbols: Iterable[str]) -> frozenset[tuple[str, int]]:
+    """Elements and their numbers in the formula unit of atoms with these symbols.
+
+    Examples
+    --------
+    >>> sorted(unit(["Na", "Cl", "Na", "Cl"]))
+    [('Cl', 1), ('Na', 1)]
+    """
+    counts = Counter(symbols)
+    return frozenset((symbol, count // gcd(*counts.values())) for symbol, count in counts.items())
 
 
 def reduced_formula(item: Crystal) -> str:
@@ -133,6 +146,13 @@ def is_charge_balanced(item: Crystal) -> bool:
     [True, True, False]
     """
     elements, counts = counts_of(item)
+    return can_balance(tuple(elements.tolist()), tuple(counts.tolist()))
+
+
+@lru_cache(maxsize=100_000)
+def can_balance(numbers: tuple[int, ...], counts: tuple[int, ...]) -> bool:
+    """`is_charge_balanced` of atomic numbers, ascending, and the atoms of each."""
+    elements = np.array(numbers)
     data, states = element_data(), oxidation_states()
     if len(elements) == 1 or np.all(data["metal"][elements] == 1):
         return True
@@ -143,8 +163,8 @@ def is_charge_balanced(item: Crystal) -> bool:
             continue
         sums = {0}
         for place, at in enumerate(order):
-            charges = [state for state in states[elements[at]] if (state > 0) == (place < split)]
-            sums = {one + int(counts[at]) * charge for one in sums for charge in charges}
+            charges = [state for state in states[numbers[at]] if (state > 0) == (place < split)]
+            sums = {one + counts[at] * charge for one in sums for charge in charges}
         if 0 in sums:
             return True
     return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,12 @@ import numpy as np
 
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.domains.capabilities import MetricNote
-from sciencegen.domains.crystals.elements import is_charge_balanced, reduced_formula
+from sciencegen.domains.crystals.elements import is_charge_balanced, reduced_formula, unit
 from sciencegen.domains.crystals.features import SIMILARITY, distances
 from sciencegen.domains.crystals.files import key, parse
 from sciencegen.domains.crystals.formats import CLOSEST
 from sciencegen.domains.crystals.geometry import require, shortest_distance, space_group
-from sciencegen.domains.crystals.items import Crystal
+from sciencegen.domains.crystals.items import Crystal, parse_text, text
 from sciencegen.domains.crystals.properties import density
 from sciencegen.domains.properties import MOST_COMPARED, parsed
 from sciencegen.errors import DataError
@@ -167,22 +167,25 @@ def matched(items: Sequence[Crystal], training: Sequence[Crystal] | None) -> dic
             different += 1
     result = {"unique_matched": different / len(some)}
     if training is not None:
-        known = among(training)
+        known = among(map(text, training))
         result["novel_matched"] = float(np.mean([not known(item) for item in some]))
     return result
 
 
-def among(known: Sequence[Crystal]) -> Callable[[Crystal], bool]:
-    """Whether the matcher lays a crystal on a known one of its formula, as on one that only a relaxation parts from it.
-    Without pymatgen none is."""
+def among(known: Iterable[str]) -> Callable[[Crystal], bool]:
+    """Whether the matcher lays a crystal on one of the known texts of its formula, as on one that only a relaxation
+    parts from it. Without pymatgen none is."""
     if not find_spec("pymatgen"):
         return lambda item: False
-    fit, groups = matcher(), dict[str, list[Crystal]]()
-    for item in known:
-        groups.setdefault(reduced_formula(item), []).append(item)
-    return lambda item: any(
-        _fits(fit, structure_of(item), structure_of(other)) for other in groups.get(reduced_formula(item), [])
-    )
+    fit, groups = matcher(), dict[frozenset[tuple[str, int]], list[str]]()
+    for one in known:
+        groups.setdefault(unit(atom.split(" ", 1)[0] for atom in one.split("|")[1:]), []).append(one)
+
+    def found(item: Crystal) -> bool:
+        others = map(parse_text, groups.get(unit(item.symbols), ()))
+        return any(isinstance(one, Crystal) and _fits(fit, structure_of(item), structure_of(one)) for one in others)
+
+    return found
 
 
 def _fits(fit: StructureMatcher, first: Structure, second: Structure) -> bool:

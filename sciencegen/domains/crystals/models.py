@@ -39,6 +39,8 @@ PLACE_SHIFT = 5.5
 TYPE_SHIFT = 2.0
 FREE = 0.2
 """Share of the training crystals whose noise has no symmetry, as variations and kept atoms have none."""
+UNBALANCED = 0.1
+"""As many draws are balanced by it as structures of the Materials Project: 90%."""
 CONDITIONS = ("atoms", "elements", "volume_per_atom", "space_group")
 CHECKED_DRAWS = 256
 
@@ -46,13 +48,15 @@ CHECKED_DRAWS = 256
 @dataclass(frozen=True)
 class CrystalDiffusionSettings:
     """network, diffusion: nested settings. place_shift, type_shift: of the log-SNR of fractional coordinates and of
-    elements. place_weight, type_weight: of their errors in the loss."""
+    elements. place_weight, type_weight: of their errors in the loss. unbalanced: weight, in draws, of compositions that
+    no charges balance (1: that of the others)."""
 
     network: CrystalNetworkSettings = field(default_factory=CrystalNetworkSettings)
     place_shift: float = PLACE_SHIFT
     type_shift: float = TYPE_SHIFT
     place_weight: float = 1.0
     type_weight: float = 1.0
+    unbalanced: float = UNBALANCED
     diffusion: DiffusionSettings = field(
         default_factory=lambda: DiffusionSettings(
             prediction="x",
@@ -99,7 +103,9 @@ def crystal_diffusion(
     if latent:
         return SizedDiffusion(diffusion, table)
     known = TypicalConditions(torch.from_numpy(representation.known).float(), torch.from_numpy(representation.counts))
-    return CrystalDiffusion(diffusion, table, known, representation.symmetries)
+    return CrystalDiffusion(
+        diffusion, table, known, representation.symmetries, representation.elements, settings.unbalanced
+    )
 
 
 def adapted(

@@ -76,6 +76,10 @@ class CrystalRepresentation(StandardizedRepresentation):
         return GroupedCategories(len(self.elements), tuple(groups[self.elements].astype(int).tolist()), GROUP_SCALE)
 
     @property
+    def training(self) -> Sequence[str]:
+        return self.structures
+
+    @property
     def least(self) -> Mapping[str, Callable[[Crystal], float]]:
         """A formation energy, from the elements, isn't negative for one of these."""
         of_element = lambda item: 0.0 if len(set(item.symbols)) == 1 else -np.inf  # noqa: E731

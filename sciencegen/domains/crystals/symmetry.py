@@ -27,6 +27,7 @@ from sciencegen.diffusion.samplers import noise_of_start
 from sciencegen.diffusion.sizes import SizedDiffusion, SizeTable
 from sciencegen.diffusion.spaces import FIRST, TURNS, OrbitState
 from sciencegen.diffusion.state import Fields, State
+from sciencegen.domains.crystals.elements import can_balance
 from sciencegen.domains.crystals.geometry import operations
 from sciencegen.domains.crystals.items import Crystal
 from sciencegen.networks.crystals import CELL, PLACES, TYPES, cell_field, log_lattice
@@ -34,6 +35,10 @@ from sciencegen.networks.crystals import CELL, PLACES, TYPES, cell_field, log_la
 METRIC = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Entries of a metric tensor, xx, yy, zz, yz, xz, xy."""
 TURN_UNIT, ANCHOR_UNIT = 1 / 24, 1e-4
+LIKELIEST, CHOICES = 32, 6
+"""Assignments of elements to orbits that are looked at, and elements of an orbit."""
+UNDECIDED, DECIDED = 0.01, 0.9999
+"""Probabilities of the likeliest assignment between which they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,22 +143,90 @@ def symmetric(
     return changed
 
 
+def knowing(denoise: Denoiser, change: Callable[[Fields], Mapping[str, Tensor]]) -> Denoiser:
+    """A denoiser whose estimates have known parts."""
+
+    def changed(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
+        estimate = denoise(z, log_snr, condition, mask)
+        return {**estimate, **change(estimate)}
+
+    return changed
+
+
+def balanced(
+    denoise: Denoiser, known: Sequence[Orbits], elements: Int[np.ndarray, " element"],
+    kinds: Float[Tensor, "element entry"], weight: float,
+) -> Denoiser:  # fmt: skip
+    """A denoiser whose elements are a mean over assignments to orbits, in which those that no charges balance count by
+    their probability times `weight`.
+
+    The network gives a distribution p_o to each orbit o. Of an assignment w it is p_w = prod_o p_o(w_o), and its mean
+    E = sum_w p_w w. With the unbalanced ones among the likeliest, U,
+
+        E' = (E - (1 - weight) sum_U p_w w) / (1 - (1 - weight) sum_U p_w).
+    """
+    plans = [np.unique(one.first, return_inverse=True, return_counts=True) for one in known]
+
+    def change(estimate: Fields) -> dict[str, Tensor]:
+        types = estimate[TYPES].clone()
+        chances = types[..., : len(elements)].double().cpu().numpy()
+        for row, (starts, place, sizes) in enumerate(plans):
+            chance = chances[row, starts]
+            if UNDECIDED < chance.max(1).prod() < DECIDED:
+                less = (1 - weight) * unbalanced(chance, sizes, elements)
+                left = torch.from_numpy((chance - less).clip(0)[place]).to(types)
+                types[row] = left / left.sum(1, keepdim=True) @ kinds.to(types)
+        return {TYPES: types}
+
+    return knowing(denoise, change)
+
+
+def unbalanced(
+    chance: Float[np.ndarray, "orbit element"], sizes: Int[np.ndarray, " orbit"], elements: Int[np.ndarray, " element"]
+) -> Float[np.ndarray, "orbit element"]:
+    """Sum of p_w w over the unbalanced ones among the `LIKELIEST` assignments."""
+    ways, likely = np.empty((1, 0), int), np.ones(1)
+    for one in chance:
+        best = np.argsort(-one)[:CHOICES]
+        product = (likely[:, None] * one[best]).ravel()
+        kept = np.argsort(-product)[:LIKELIEST]
+        likely, ways = product[kept], np.column_stack([ways[kept // len(best)], best[kept % len(best)]])
+    found = np.zeros_like(chance)
+    for way, share in zip(ways, likely.tolist(), strict=True):
+        counts = np.bincount(way, sizes).astype(int)
+        (there,) = counts.nonzero()
+        unit = counts[there] // np.gcd.reduce(counts[there])
+        if not can_balance(tuple(elements[there].tolist()), tuple(unit.tolist())):
+            found[np.arange(len(way)), way] += share
+    return found
+
+
 class CrystalDiffusion(SizedDiffusion):
-    """A `SizedDiffusion` whose draws have the orbits of known crystals, of those nearest in what is asked for."""
+    """A `SizedDiffusion` whose draws have the orbits of known crystals, of those nearest in what is asked for.
+
+    elements: atomic numbers. unbalanced: weight of compositions that no charges balance.
+    """
 
     typical: TypicalConditions
     state: OrbitState
 
     def __init__(
-        self, diffusion: DiffusionModel, table: SizeTable, typical: TypicalConditions, symmetries: Sequence[Orbits]
-    ) -> None:
+        self, diffusion: DiffusionModel, table: SizeTable, typical: TypicalConditions, symmetries: Sequence[Orbits],
+        elements: Int[np.ndarray, " element"], unbalanced: float,
+    ) -> None:  # fmt: skip
         super().__init__(diffusion, table, typical)
-        self.symmetries = symmetries
+        self.symmetries, self.elements, self.unbalanced = symmetries, elements, unbalanced
 
     @torch.no_grad()
     def generate_sized(self, noise: Tensor, counts: Tensor, condition: Condition = None) -> Batch:
         alike = counts.cpu()[:, None] == self.typical.sizes
-        return self.generate_like(noise, counts, self.typical.chosen(noise, counts, condition, alike), condition)
+        chosen = self.typical.chosen(noise, counts, condition, alike)
+
+        def bend(denoise: Denoiser, rows: Tensor) -> Denoiser:
+            known = [self.symmetries[place] for place in chosen[rows].tolist()]
+            return balanced(denoise, known, self.elements, self.diffusion.network.elements, self.unbalanced)
+
+        return self.generate_like(noise, counts, chosen, condition, bend)
 
     @torch.no_grad()
     def generate_like(

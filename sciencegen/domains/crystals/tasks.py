@@ -7,11 +7,9 @@ the same ratios with other elements (Hautier et al. 2011; Wang, Botti & Marques 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import gcd
 
 import numpy as np
 import torch
@@ -21,16 +19,16 @@ from torch.nn import functional
 
 from sciencegen.batch import Batch, concatenate
 from sciencegen.diffusion.model import NEAREST, Bend, Condition, vary
-from sciencegen.diffusion.process import Denoiser, Levels
+from sciencegen.diffusion.process import Denoiser
 from sciencegen.diffusion.samplers import noise_of_start, row_keys
 from sciencegen.diffusion.state import Fields
 from sciencegen.domains.capabilities import DrawTask, DrawTasks, TaskSettings
-from sciencegen.domains.crystals.elements import counts_of, element_data, formula_counts
+from sciencegen.domains.crystals.elements import counts_of, element_data, formula_counts, unit
 from sciencegen.domains.crystals.features import along_the_scale
 from sciencegen.domains.crystals.files import ITEMS
 from sciencegen.domains.crystals.items import NUMBERS, SYMBOLS, Crystal, crystal, parse_text
 from sciencegen.domains.crystals.representation import CrystalRepresentation
-from sciencegen.domains.crystals.symmetry import CrystalDiffusion, Orbits, orbits, symmetric
+from sciencegen.domains.crystals.symmetry import CrystalDiffusion, Orbits, knowing, orbits, symmetric
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Refusal
 from sciencegen.networks.crystals import CELL, PLACES, TYPES
@@ -80,16 +78,6 @@ def drawn_sizes(noise: Float[Tensor, "batch latent"], sizes: Mapping[int, float]
     names, weights = list(sizes), np.cumsum(list(sizes.values()))
     shares = np.array([key / 2**64 for key in row_keys(noise)]) * weights[-1]
     return torch.tensor([names[min(place, len(names) - 1)] for place in np.searchsorted(weights, shares)])
-
-
-def knowing(denoise: Denoiser, change: Callable[[Fields], Mapping[str, Tensor]]) -> Denoiser:
-    """A denoiser whose estimates have known parts."""
-
-    def changed(z: Fields, log_snr: Levels, condition: Tensor | None, mask: Tensor | None) -> Fields:
-        estimate = denoise(z, log_snr, condition, mask)
-        return {**estimate, **change(estimate)}
-
-    return changed
 
 
 @lru_cache(maxsize=10_000)
@@ -150,8 +138,7 @@ def ratios(text: str) -> tuple[int, ...]:
     >>> ratios("crystal:4 4 4 90 90 90|Sr 0 0 0|Ti 0.5 0.5 0.5|O 0.5 0.5 0|O 0.5 0 0.5|O 0 0.5 0.5")
     (1, 1, 3)
     """
-    counts = Counter(atom.split(" ", 1)[0] for atom in text.split("|")[1:]).values()
-    return tuple(sorted(count // gcd(*counts) for count in counts))
+    return tuple(sorted(count for _, count in unit(atom.split(" ", 1)[0] for atom in text.split("|")[1:])))
 
 
 def in_order(counts: Mapping[int, int]) -> list[int]:
@@ -378,8 +365,8 @@ def resolve(model: CrystalDiffusion, representation: CrystalRepresentation, sett
     if settings.core is not None:
         counts = {NUMBERS[symbol]: count for symbol, count in formula_counts(settings.core).items()}
         vectors(representation, np.array(list(counts)))
-        unit = sum(counts.values())
-        sizes = sizes_of(model, settings, lambda size: size % unit == 0, f"{settings.core} ({unit} atoms)")
+        atoms = sum(counts.values())
+        sizes = sizes_of(model, settings, lambda size: size % atoms == 0, f"{settings.core} ({atoms} atoms)")
         return FormulaTask(model, representation, counts, sizes)
     source, name = (settings.vary, "vary") if settings.vary is not None else (settings.scaffold, "scaffold")
     items = read_crystals(str(source), name)

@@ -15,7 +15,7 @@ from sciencegen.domains.crystals.files import OBJECTS, key, parse, read, write
 from sciencegen.domains.crystals.geometry import space_group
 from sciencegen.domains.crystals.items import Crystal, crystal, parse_text, shortest_basis, text
 from sciencegen.errors import ConfigError
-from sciencegen.items import Refusal
+from sciencegen.items import Origin, Refusal
 from tests.fuzz.borders.crystals import SYMMETRIC, TEXTS, items
 
 pytest.importorskip("spglib")
@@ -77,6 +77,12 @@ def test_a_cif_with_symmetry_holds_the_same_crystal_for_all_readers(tmp_path):
     of_pymatgen = [pymatgen.CifParser.from_str(blocks[row]).parse_structures()[0] for row in every]
     for read_by in (of_ase, of_pymatgen):
         assert [key(parsed(OBJECTS.text(one) or "")) for one in read_by] == [keys[row] for row in every]
+
+
+@pytest.mark.parametrize("name", ["none.cif", "none.vasp", "none.extxyz", "none.txt"])
+def test_a_search_without_candidates_writes_an_empty_file(tmp_path, name):
+    write(tmp_path / name, [], [], {}, Origin("optimize", "crystals"))
+    assert (tmp_path / name).read_text() == ""
 
 
 def test_a_cif_with_symmetry_keeps_the_hand(tmp_path):

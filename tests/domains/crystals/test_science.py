@@ -13,7 +13,7 @@ from sciencegen.api.criteria import parse_conditions
 from sciencegen.api.models.folder import load_model
 from sciencegen.api.sampling.generation import Generation
 from sciencegen.api.sampling.judge import Judged
-from sciencegen.api.sampling.request import resolve_draws
+from sciencegen.api.sampling.request import held, resolve_draws, training_texts
 from sciencegen.api.search import Known
 from sciencegen.config import GenerateSettings
 from sciencegen.domains import load_domain
@@ -183,6 +183,17 @@ def test_an_unrelaxed_copy_of_a_known_crystal_is_not_new():
     lithium = crystal(SALT.lattice, np.array([3, 17]), SALT.places)
     assert DOMAIN.items.key(strained) not in known.keys
     assert [known.is_new(one) for one in (SALT, strained, caesium, lithium)] == [False, False, True, True]
+
+
+def test_a_draw_like_a_structure_that_the_model_holds_is_a_training_item():
+    """Also the shipped model's, whose dataset nobody has, and as the matcher sees it."""
+    pytest.importorskip("pymatgen")
+    model = load_model("crystals", None, "cpu")
+    first = crystal_of(model.representation.training[0])
+    strained = crystal(1.01 * first.lattice, first.numbers, first.places)
+    other = "crystal:9 9 9 90 90 90|Na 0 0 0|Xe 0.5 0.5 0.5"
+    is_known = held(training_texts(model), DOMAIN)
+    assert [is_known(one) for one in (text(first), text(strained), other, "")] == [True, True, False, False]
 
 
 @pytest.mark.parametrize(

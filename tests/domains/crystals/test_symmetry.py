@@ -1,5 +1,6 @@
 """Orbits of known crystals: they hold in the crystals themselves, in noise and in draws."""
 
+import itertools
 import json
 
 import numpy as np
@@ -10,11 +11,11 @@ from sciencegen.batch import Batch
 from sciencegen.diffusion.spaces import FIRST, GroupedCategories
 from sciencegen.domains.capabilities import TaskSettings
 from sciencegen.domains.crystals import representation as representations
-from sciencegen.domains.crystals.elements import reduced_formula
+from sciencegen.domains.crystals.elements import can_balance, reduced_formula
 from sciencegen.domains.crystals.geometry import space_group
 from sciencegen.domains.crystals.items import parse_text
 from sciencegen.domains.crystals.models import CrystalDiffusionSettings, crystal_diffusion
-from sciencegen.domains.crystals.symmetry import load, orbits
+from sciencegen.domains.crystals.symmetry import balanced, load, orbits, unbalanced
 from sciencegen.domains.crystals.tasks import assignments, resolve
 from sciencegen.networks.crystals import CELL, PLACES, TYPES, CrystalNetworkSettings
 
@@ -115,3 +116,35 @@ def test_groups_follow_from_categories():
     one = space.one_hot(torch.tensor([[0, 2]]))
     assert one.tolist() == [[[1, 0, 0, 2, 0], [0, 0, 1, 0, 2]]]
     assert space.index(one).tolist() == [[0, 2]]
+
+
+def test_unbalanced_assignments_are_taken_off():
+    """Beside all assignments of three elements to orbits of 1, 1 and 2 atoms, by their probabilities."""
+    elements, sizes = np.array([8, 20, 22]), np.array([1, 1, 2])
+    chance = np.random.default_rng(0).dirichlet(np.ones(3), 3)
+    wrong = np.zeros((3, 3))
+    for way in itertools.product(range(3), repeat=3):
+        counts = np.bincount(way, sizes, 3).astype(int)
+        there = np.flatnonzero(counts)
+        unit = counts[there] // np.gcd.reduce(counts[there])
+        if not can_balance(tuple(elements[there].tolist()), tuple(unit.tolist())):
+            wrong[range(3), way] += chance[range(3), way].prod()
+    assert 0 < wrong.sum() < 3
+    np.testing.assert_allclose(unbalanced(chance, sizes, elements), wrong)
+
+
+def test_elements_are_the_mean_of_what_is_balanced(representation):
+    """Of BaO2, Ba2O, Ba and O the second is not."""
+    item, elements, kinds = parse_text(RUTILE), representation.elements, representation.kinds.vectors()
+    barium, oxygen = np.searchsorted(elements, (56, 8)).tolist()
+    shares = torch.zeros(1, len(item), len(elements))
+    shares[:, :2, barium], shares[:, :2, oxygen] = 0.6, 0.4
+    shares[:, 2:, barium], shares[:, 2:, oxygen] = 0.3, 0.7
+
+    def types(weight):
+        denoise = balanced(lambda *given: {TYPES: shares @ kinds}, [orbits(item)], elements, kinds, weight)
+        return denoise({}, None, None, None)[TYPES][0, :, : len(elements)]
+
+    torch.testing.assert_close(types(1.0), shares[0])
+    wrong = 0.4 * 0.3
+    assert types(0.0)[[0, 2], oxygen].tolist() == pytest.approx([(0.4 - wrong) / (1 - wrong), 0.7 / (1 - wrong)])
