@@ -26,6 +26,8 @@ from sciencegen.domains.molecules.docking import PREFIXES, docking_oracle
 from sciencegen.domains.molecules.features import similarity
 from sciencegen.domains.molecules.items import parse, text, undefined_stereocentres
 from sciencegen.domains.molecules.properties import PROPERTIES, drug_likeness, log_p, measure
+from sciencegen.domains.molecules.xtb import PREFIX as XTB_PREFIX
+from sciencegen.domains.molecules.xtb import QUANTITIES, xtb_oracle
 from sciencegen.domains.properties import SIMILARITY_PREFIX, property_oracle, similarity_oracle
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
@@ -278,7 +280,10 @@ COUNTS: dict[str, Callable[[Chem.Mol], int]] = {
 }
 """Names -> functions that count what a molecule has."""
 RING_FREQUENCY = "ring_frequency"
-OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in PREFIXES), f"{ADMET_PREFIX}ENDPOINT")
+OPEN_NAMES = (
+    f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in PREFIXES), f"{ADMET_PREFIX}ENDPOINT",
+    *(f"{XTB_PREFIX}{name}" for name in QUANTITIES),
+)  # fmt: skip
 """Names with a part that the user chooses."""
 
 
@@ -288,7 +293,8 @@ def alerts_oracle(catalogs: Sequence[str] = DEFAULT_CATALOGS, name: str = "alert
 
 
 def oracle(name: str) -> Oracle:
-    """A built-in oracle by name; also "similarity to <SMILES>", "alerts:PAINS,NIH", "dock:EGFR" and "admet:hERG"."""
+    """A built-in oracle by name; also "similarity to <SMILES>", "alerts:PAINS,NIH", "dock:EGFR", "admet:hERG" and
+    "xtb:gap"."""
     if name in PROPERTIES:
         return property_oracle(PROPERTIES[name], measure)
     if name == "alerts":
@@ -303,7 +309,7 @@ def oracle(name: str) -> Oracle:
         raise no_classifier(name)
     if name.startswith(PMO_PREFIX):
         return FunctionOracle(name, task(name.removeprefix(PMO_PREFIX)), direction="maximize")
-    if program := docking_oracle(name) or admet_oracle(name):
+    if program := docking_oracle(name) or admet_oracle(name) or xtb_oracle(name):
         return program
     if name.startswith(SIMILARITY_PREFIX):
         return similarity_oracle("molecule", name.removeprefix(SIMILARITY_PREFIX).strip(), parse, text, similarity)
