@@ -123,18 +123,14 @@ NOTE = "note: "
 """Prefix of messages that are notes."""
 
 _noted: list[str] = []
-_books: list[Mapping[str, int]] = []
+ledgers: list[Mapping[str, int]] = []
+"""What became of the rows, draws or items of this process."""
 
 
 def record(message: str) -> None:
     """Keep a message if it is a note."""
     if message.startswith(NOTE):
         _noted.append(message.removeprefix(NOTE))
-
-
-def keep_ledgers(books: Sequence[Mapping[str, int]]) -> None:
-    """Keep what became of the rows, draws or items of this process."""
-    _books[:] = books
 
 
 def recorded() -> list[str]:
@@ -158,5 +154,5 @@ def leave(words: Sequence[str]) -> None:
         return
     path = Path(run) / FOLDER / f"{'-'.join(output.relative_to(run).parts)}.json"
     with atomic_write(path) as file:
-        kept = {"step": words[0], "notes": _noted, "output": str(output.relative_to(run)), "ledgers": _books}
+        kept = {"step": words[0], "notes": _noted, "output": str(output.relative_to(run)), "ledgers": ledgers}
         json.dump(kept, file, indent=1, ensure_ascii=False)

@@ -11,7 +11,7 @@ def test_a_step_of_a_run_leaves_its_notes_and_replaces_them(tmp_path, monkeypatc
         monkeypatch.setattr(notes, "_noted", [])
         for message in said:
             notes.record(message)
-        notes.keep_ledgers([{"rows": 6, "used": 6}])
+        monkeypatch.setattr(notes, "ledgers", [{"rows": 6, "used": 6}])
         notes.leave(["optimize", "molecules", "-o", str(tmp_path / "search/c.parquet")])
     (path,) = (tmp_path / "notes").iterdir()
     assert path.name == "search-c.parquet.json"

@@ -204,7 +204,7 @@ def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
     were refused, the summary names the file with the reasons."""
     listed = _rejects(output) if "rejects" not in summary and any(map(summary.get, REFUSED)) else ""
     summary = {**summary, **({"rejects": listed} if listed else {})}
-    notes.keep_ledgers([summary[name] for name in LEDGERS if name in summary])
+    notes.ledgers[:] = [summary[name] for name in LEDGERS if name in summary]
     shown = {key: value for key, value in summary.items() if value not in (None, [], {}, "")}
     if as_json:
         print(json.dumps({"output": output, **summary}, default=str), file=sys.stderr if output == "-" else sys.stdout)

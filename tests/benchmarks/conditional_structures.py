@@ -39,7 +39,7 @@ from sciencegen.diffusion.samplers import noise_of
 from sciencegen.diffusion.steering import Steering, sample_steered, uniform_of
 from sciencegen.domains.molecules.geometry import Geometry, geometry_of
 from sciencegen.domains.molecules.geometry_models import read_geometry
-from sciencegen.domains.molecules.xtb import QUANTITIES, Calculation
+from sciencegen.domains.molecules.oracles import xtb_value
 from sciencegen.items import Refusal
 from sciencegen.latent.geometry import latent_noise
 
@@ -78,11 +78,11 @@ class Xtb:
         return {name: SimpleNamespace(mean=self._read(items, name)) for name in self.lines}
 
     def _read(self, items: Sequence[Geometry], name: str) -> np.ndarray:
-        (compute, _, _), (slope, offset) = QUANTITIES[name], self.lines[name]
+        slope, offset = self.lines[name]
         values = np.full(len(items), np.nan)
         for row, item in enumerate(items):
             with suppress(RuntimeError, ValueError):  # its charges don't converge
-                values[row] = slope * compute(Calculation(item, 0)) + offset
+                values[row] = slope * xtb_value(name, item) + offset
         return values
 
 

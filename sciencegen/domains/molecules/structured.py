@@ -24,7 +24,6 @@ from sciencegen.domains.molecules.alerts import implausible_groups, is_plausible
 from sciencegen.domains.molecules.geometry import METHOD, points, with_implicit_hydrogens
 from sciencegen.domains.molecules.metrics import METRIC_UNITS, STRUCTURE_NOTES
 from sciencegen.domains.molecules.structure_files import holds_structures, read_scaffold
-from sciencegen.domains.molecules.xtb import xtb_oracle
 from sciencegen.domains.properties import PlainOracle
 from sciencegen.items import Cell, Origin, Reference
 
@@ -113,7 +112,9 @@ DOMAIN = replace(
         nearest=lambda one, others: features.nearest(molecules_of(one), molecules_of(others)),
         classes=CLASSES,
     ),
-    oracles=replace(MOLECULES.oracles, find=lambda name: xtb_oracle(name) or adapted_oracle(oracles.oracle(name))),
+    oracles=replace(
+        MOLECULES.oracles, find=lambda name: oracles.xtb_oracle(name) or adapted_oracle(oracles.oracle(name))
+    ),
     regression=Regression(
         features=_of_structures(features.features),
         groups=lambda structures: features.groups(molecules_of(structures)),

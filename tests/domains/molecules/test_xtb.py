@@ -9,8 +9,8 @@ from rdkit.Chem import rdMolTransforms
 
 from sciencegen.domains.molecules import DOMAIN
 from sciencegen.domains.molecules.geometry import with_structure
+from sciencegen.domains.molecules.oracles import KCAL, xtb_oracle
 from sciencegen.domains.molecules.structured import DOMAIN as STRUCTURES
-from sciencegen.domains.molecules.xtb import KCAL, xtb_oracle
 from sciencegen.errors import ConfigError, MissingLibrary
 
 needs_package = pytest.mark.skipif(find_spec("tblite") is None, reason="pip install 'sciencegen[xtb]'")
