@@ -78,6 +78,7 @@ EXTRAS = {
     "crystals": ("spglib", "ase", "pymatgen"),
     "workflow": ("snakemake",),
     "docking": ("dockstring", "openbabel", "vina"),
+    "xtb": ("tblite",),
     "map": ("umap",),
     "optimizers": ("pytorch_optimizer",),
     "serve": ("starlette", "uvicorn"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
@@ -123,6 +123,8 @@ NOTE = "note: "
 """Prefix of messages that are notes."""
 
 _noted: list[str] = []
+ledgers: list[Mapping[str, int]] = []
+"""What became of the rows, draws or items of this process."""
 
 
 def record(message: str) -> None:
@@ -137,7 +139,7 @@ def recorded() -> list[str]:
 
 
 def leave(words: Sequence[str]) -> None:
-    """Write the notes of a step to `<run>/notes/<output>.json`, if the process works for a run.
+    """Write the notes of a step, and its ledgers, to `<run>/notes/<output>.json`, if the process works for a run.
 
     Parameters
     ----------
@@ -152,4 +154,5 @@ def leave(words: Sequence[str]) -> None:
         return
     path = Path(run) / FOLDER / f"{'-'.join(output.relative_to(run).parts)}.json"
     with atomic_write(path) as file:
-        json.dump({"step": words[0], "notes": _noted}, file, indent=1, ensure_ascii=False)
+        kept = {"step": words[0], "notes": _noted, "output": str(output.relative_to(run)), "ledgers": ledgers}
+        json.dump(kept, file, indent=1, ensure_ascii=False)

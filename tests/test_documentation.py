@@ -84,9 +84,12 @@ INSTEAD = [
     (r"admet:hERG", "alerts"),
     (r"admet:solubility", "logp"),
     (r"admet:BBB", "tpsa"),
+    (r"xtb:gap", "tpsa"),
+    (r"xtb:dipole", "logp"),
+    (r"xtb:strain", "sa"),
 ]
-"""Commands that are another one here: a family's model is trained before the page, nothing is downloaded, docked or
-predicted by ADMET-AI, and the molecules of a set are as few as those beside it."""
+"""Commands that are another one here: a family's model is trained before the page, nothing is downloaded, docked,
+predicted by ADMET-AI or computed by tblite, and the molecules of a set are as few as those beside it."""
 OPERATORS = frozenset("|<>")
 DONE = (0, 5)
 """Exit codes: fewer results than requested are what tiny settings give."""

@@ -11,10 +11,12 @@ def test_a_step_of_a_run_leaves_its_notes_and_replaces_them(tmp_path, monkeypatc
         monkeypatch.setattr(notes, "_noted", [])
         for message in said:
             notes.record(message)
+        monkeypatch.setattr(notes, "ledgers", [{"rows": 6, "used": 6}])
         notes.leave(["optimize", "molecules", "-o", str(tmp_path / "search/c.parquet")])
     (path,) = (tmp_path / "notes").iterdir()
     assert path.name == "search-c.parquet.json"
-    assert json.loads(path.read_text()) == {"step": "optimize", "notes": ["few"]}
+    kept = {"step": "optimize", "notes": ["few"], "output": "search/c.parquet", "ledgers": [{"rows": 6, "used": 6}]}
+    assert json.loads(path.read_text()) == kept
 
 
 def test_outside_a_run_nothing_is_left(tmp_path, monkeypatch):

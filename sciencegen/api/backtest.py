@@ -247,6 +247,7 @@ class BacktestPlan:
             "unmeasured": len(awaited_keys(history.journal, history.keys)),
             "refused": len(history.refused),
             "seed": self.settings.seed,
+            **self.bench.measured_ledger(),
             "methods": methods,
             "notes": list(self.notes),
         }

@@ -40,6 +40,7 @@ from sciencegen.errors import ConfigError, DataError
 from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
 from sciencegen.options import takes
 from sciencegen.progress import part_of
+from sciencegen.records import ledger
 
 DRAWN_AT, DRAWN, RADII = 8, 8, (0.15, 0.3)
 """Points of an arc near which the model draws, and how often at each of the radii."""
@@ -158,9 +159,10 @@ class Decoded:
     judged: Mapping[str, list[Cell]] = field(default_factory=dict)
 
     @property
-    def summary(self) -> dict[str, int]:
+    def summary(self) -> dict[str, Any]:
         counts = {"decoded": len(self.item) - len(self.refused), "refused": len(self.refused)}
-        return counts | ({"not_reconstructed": self.reconstructed.count(False)} if self.reconstructed else {})
+        other = {"not_reconstructed": self.reconstructed.count(False)} if self.reconstructed else {}
+        return {**counts, **other, **ledger("rows", len(self.item), counts)}
 
     @property
     def table(self) -> dict[str, list[Cell]]:
@@ -348,10 +350,13 @@ def interpolate(domain: str, start: Given, end: Given, steps: Annotated[int, Ge(
             loaded.results, str(path), list(table), OutputOptions(origin=origin, overwrite=overwrite)
         ) as out:
             out.write(table)
-        lost = left_out + out.left_out
-        summary.update({"written": steps - lost.total(), **left_out_by_reason(lost)})
+        summary.update(counts(steps - (left_out + out.left_out).total(), left_out + out.left_out))
 
-    summary: dict[str, Any] = {"requested": steps, "written": len(there), **left_out_by_reason(left_out)}
+    def counts(written: int, lost: Counter[str]) -> dict[str, Any]:
+        book = ledger("steps", steps, {"written": written, **lost})
+        return {"requested": steps, "written": written, **left_out_by_reason(lost), **book}
+
+    summary = counts(len(there), left_out)
     shown = ["" if is_refusal(one) else science.items.text(one) for one in (found[0], found[-1])]
     notes += _notes_on_ends(loaded, encoded, ends, shown)
     remedy = "Take other ends, or a model that reconstructs them."

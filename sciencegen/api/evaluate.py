@@ -24,6 +24,7 @@ from sciencegen.domains.capabilities import ReferenceSets
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
+from sciencegen.records import ledger
 from sciencegen.runs import sha256_of
 
 if TYPE_CHECKING:  # matplotlib takes most of a second to import
@@ -148,6 +149,11 @@ class EvaluateRequest:
                 metrics["conditions"] = calibrate(model, settings, report)
             if settings.model is not None:
                 metrics |= figures_of_model(self.domain, model, self.reference)
+        if "count_valid" in metrics:
+            count, valid = int(metrics["count"]), int(metrics["count_valid"])
+            distinct = int(metrics.get("count_unique", valid))
+            parts = {"distinct": distinct, "repeated": valid - distinct, "not valid": count - valid}
+            metrics |= ledger("samples", count, parts)
         about = {"against": settings.against, "samples": self.samples.name, "samples_sha256": sha256_of(self.samples)}
         return {**metrics, **about, **({"training": settings.training} if settings.training else {})}
 

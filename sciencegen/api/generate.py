@@ -87,7 +87,7 @@ class GenerateRequest:
                     advance(len(chunk["item"]), f"{generation.drawn:,} draws")
             summary = {**generation.summary(), **left_out_by_reason(writer.left_out)}
             summary["written"] -= writer.left_out.total()
-            kept = {**summary["ledger"], "written": summary["written"], **writer.left_out}
+            kept = {**summary["ledger"], "written": summary["written"], **writer.left_out, "unexplained": 0}
             summary |= ledger("draws", kept.pop("draws"), kept)
             if not summary["written"]:
                 writer.remove()

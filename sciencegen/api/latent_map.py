@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -43,6 +44,7 @@ from sciencegen.latent.geometry import (
 )
 from sciencegen.options import takes
 from sciencegen.progress import Report, silent
+from sciencegen.records import ledger
 
 # Columns of the items of a latent map: numbers, and texts of few distinct values.
 
@@ -607,9 +609,10 @@ def latent_map(domain: str, data: str | Path | None = None, **options: object) -
     return Mapped(table[ordered], summary_of(found), found.notes, write, found=found, domain=found.loaded.domain.name)
 
 
-def summary_of(found: LatentMap) -> dict[str, int | float | str]:
+def summary_of(found: LatentMap) -> dict[str, Any]:
     """The counts and axes of a map."""
     first, second = found.labels
     kept = round(found.neighbours_kept, 3)
     counts = {"items": len(found.items.text), "refused": len(found.items.refused)}
-    return {**counts, "x": first, "y": second, "neighbours_kept": kept}
+    book = ledger("rows", sum(counts.values()), counts)
+    return {**counts, "x": first, "y": second, "neighbours_kept": kept, **book}

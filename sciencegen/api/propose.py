@@ -635,17 +635,24 @@ class Bench:
             table[cost] = [costs.get(science.items.key(item)) for item in plate.items]
         return table if self.blocks is None else table | how_made(self.blocks, plate.items)
 
+    def measured_ledger(self) -> dict[str, dict[str, int]]:
+        """What became of the rows of journal and tables; of several targets, of their values."""
+        lost = sum((one.rows for one in self.histories.values()), Counter[str]())
+        kinds = [entry.kind for one in self.histories.values() for entry in one.entries]
+        every, used = (sum(map(len, own.values())) for own in (self.every, self.measured))
+        found = {"used": used, "replicates": kinds.count("measured") - every}
+        found["not aligned with the wild type"] = every - used
+        return ledger("values" if self.several else "rows", lost.pop("read", 0), {**found, **lost})
+
     def _ledgers(self, plate: Plate) -> dict[str, Any]:
-        """The items of the plate, as they were asked for; and the measured items, with those that aren't used."""
+        """What became of the items that were asked for, and of the measurements."""
         controls = plate.sources.count(CONTROL)
         parts = {
             "picked": len(plate.items) - controls,
             "controls": controls,
             "no candidate left": self.batch - len(plate.items),
         }
-        every = {self.run(one) for own in self.every.values() for one in own}
-        used = {"used": len(self.known), "not aligned with the wild type": len(every) - len(self.known)}
-        return {**ledger("asked", self.batch, parts), "measured_ledger": ledger("measured", len(every), used)["ledger"]}
+        return {**ledger("asked", self.batch, parts), "measured_ledger": self.measured_ledger()["ledger"]}
 
     def _foretold(self, target: str) -> list[str]:
         """The columns of a target's predictions."""

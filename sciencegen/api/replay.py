@@ -42,6 +42,7 @@ from sciencegen.items import Json, Refusal
 from sciencegen.items import Row as ItemRow
 from sciencegen.options import takes
 from sciencegen.plugins import CodeRefused, functions_in, no_code
+from sciencegen.records import ledger
 from sciencegen.scoring.plugins import has_module
 
 if TYPE_CHECKING:
@@ -519,13 +520,13 @@ def replayed(request: ReplayRequest, advance: Callable[[int], None] = lambda row
     if request.prevented:
         total = len(request.numbers)
     table = pd.DataFrame(lines, columns=list(COLUMNS))
-    summary = {
-        "rows": total,
+    counts = {
         "same": same,
         "differ": 0 if request.prevented else total - same,
         "not_made": total if request.prevented else 0,
-        "ingredients": [one.ingredient for one in request.differences],
     }
+    changed = [one.ingredient for one in request.differences]
+    summary = {"rows": total, **counts, "ingredients": changed, **ledger("rows", total, counts)}
     return Replayed(
         table, summary, tuple(map(str, request.differences)), _writer(table), differences=request.differences
     )

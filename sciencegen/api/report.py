@@ -71,6 +71,7 @@ def page_of(contents: RunContents) -> str:
         "search": part(run_sections.traces),
         "metrics": sections.metrics(part(run_sections.metrics)),
         "calibration": part(run_sections.calibrations),
+        "ledger": sections.ledgers(part(run_sections.ledgers)),
         "settings": sections.settings(settings.model_dump(mode="json", by_alias=True)),
         "provenance": part(_provenance),
     }

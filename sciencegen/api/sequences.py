@@ -29,6 +29,7 @@ from sciencegen.errors import ConfigError, SciencegenError
 from sciencegen.files import files_below
 from sciencegen.items import Cell, Given, Item, Origin, Refusal, Row
 from sciencegen.options import takes
+from sciencegen.records import ledger
 from sciencegen.scoring.oracles import Oracle
 from sciencegen.scoring.programs import Exchange, batch_program, split_command
 
@@ -475,9 +476,13 @@ class SequenceScoring:
 
     def summary(self) -> dict[str, Any]:
         """Counts of items, sequences, refused rows, and failures; with a program those of predicted structures."""
-        folding = self.task.folding
+        folding, each = self.task.folding, self.task.drawing.draws.count
         predicted = () if folding is None else ("folded", folding.predictions.good[0])
-        return {name: self.counts[name] for name in ("items", "sequences", "refused", "failed_scores", *predicted)}
+        names = ("items", "sequences", "refused", "failed_scores", *predicted)
+        items, sequences, refused, *_ = counts = [self.counts[name] for name in names]
+        lost = {"of refused rows": each * refused, "not given or unfit": each * items - sequences}
+        book = ledger("asked", each * (items + refused), {"sequences": sequences, **lost})
+        return {**dict(zip(names, counts, strict=True)), **book}
 
     def __iter__(self) -> Iterator[ScoredChunk]:
         drawn = iter(self.task.drawing(self.rows))

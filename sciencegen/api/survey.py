@@ -29,6 +29,7 @@ from sciencegen.domains.capabilities import Cut, Cutouts, Restoration, Restored
 from sciencegen.errors import ConfigError, DataError, unknown_name
 from sciencegen.items import Cell, Given, Origin, Refusal, Row
 from sciencegen.options import takes
+from sciencegen.records import ledger
 from sciencegen.scoring.oracles import failed_by
 
 # Items cut out of large images.
@@ -134,7 +135,8 @@ def _result(science: Domain, cuts: Iterable[Cut], origin: Origin) -> CutItems:
         write_rejected(str(path), refused)
 
     table = pd.DataFrame({"item": texts, "name": names, **values})
-    summary = {"cut": len(texts), "refused": len(refused)}
+    counts = {"cut": len(texts), "refused": len(refused)}
+    summary = {**counts, **ledger("rows", sum(counts.values()), counts)}
     notes = tuple(_cutouts(science).notes(rows))
     return CutItems(table, summary, notes, write, domain=science.name, refused=tuple(refused))
 
@@ -341,8 +343,9 @@ class Restoring:
         options = OutputOptions(origin=self.origin, overwrite=overwrite, exact=self.own.carried)
         return open_output(self.model.results, output, self.columns, options)
 
-    def summary(self) -> dict[str, int]:
-        return {"restored": self.restored, "refused": self.refused}
+    def summary(self) -> dict[str, Any]:
+        counts = {"restored": self.restored, "refused": self.refused}
+        return {**counts, **ledger("rows", sum(counts.values()), counts)}
 
 
 def _beside(row: Row) -> Mapping[str, Cell]:

@@ -222,7 +222,9 @@ def _fit(plan: Plan, run: RunFolder, model: LatentModel, representation: Represe
     prepared = read_prepared(plan.data, run, plan.preparing.limit)
     held = read_training_data(prepared, plan.formed, plan.recipe, representation, plan.settings.threads, log, run.path)
     if not is_prepared(plan.data):
-        held = replace(held, refused=held.refused + prepared.summary["counts"]["refused"])
+        counts = prepared.summary["counts"]
+        lost = {name: counts[name] for name in ("duplicates", "refused")}
+        held = replace(held, rows=counts["rows"], left_out={**held.left_out, **lost})
     if plan.halvings:
         return _distill(plan, run, model, held, log)
     if run.has(models.WEIGHTS):
@@ -305,7 +307,7 @@ def _describe(run: RunFolder, plan: Plan, representation: Representation, networ
 def _save(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan, log: Log) -> Trained:
     """Write the weights, then the figures."""
     model.to("cpu").eval()
-    metrics = {"items": len(held.arrays), "refused": held.refused, **models.NOT_YET}
+    metrics = {**held.counts, **models.NOT_YET}
     models.save_model(run, model, metrics, domain_of(plan.formed).name, sparse=plan.training.sparsity > 0)
     return _measure(run, model, held, plan, log)
 
@@ -314,7 +316,7 @@ def _measure(run: RunFolder, model: LatentModel, held: TrainingData, plan: Plan,
     """Compute the figures of a saved model, and write them with its card."""
     training_folder.drop_checkpoints(run)
     figures = models.measured(lambda: _figures(model, held, plan, log), run, log)
-    metrics = {"items": len(held.arrays), "refused": held.refused, **figures}
+    metrics = {**held.counts, **figures}
     models.write_metrics(run, metrics, domain_of(plan.formed).name)
     if plan.recipe.region is not None and not plan.halvings:
         log("finding what the model was trained on")

@@ -48,7 +48,7 @@ from sciencegen.files import reserved
 from sciencegen.items import Json, Refusal, Row
 from sciencegen.options import takes
 from sciencegen.prediction.storage import NUMBERS
-from sciencegen.records import to_record
+from sciencegen.records import ledger, to_record
 from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
 
 if TYPE_CHECKING:
@@ -154,7 +154,10 @@ def _fit_tabular(
     if saved and not is_same(RunFolder(folder), identity):
         refuse_taken(RunFolder(folder), force, identity)
     log(f"{len(tables.values)} items with '{chosen.target}', {len(refused)} refused, of {len(rows)} rows")
-    counts = {"rows": len(tables.values), "refused": len(refused)}
+    counts: Json = {"rows": len(tables.values), "refused": len(refused)}
+    without = sum(chosen.target not in row.values for row in rows)
+    used = {"used": counts["rows"], "without a number": without, "refused": len(refused) - without}
+    counts |= ledger("rows", len(rows), used)
     observing = observing_of(domain, usable.texts)
     if saved:
         log("evaluating on held-out rows")

@@ -140,6 +140,8 @@ Value = TypeVar("Value")
 
 REFUSED = ("refused", "failed_scores", "left_out")
 """Counts in a summary whose rows are listed in a file of rejects."""
+LEDGERS = ("measured_ledger", "ledger")
+"""Entries of a summary that say what became of rows, draws or items."""
 FIRST_S, SILENCE_S = 2.0, 20.0
 """Seconds until the first progress line of a log, and between later lines."""
 
@@ -202,13 +204,15 @@ def summarize(summary: Mapping[str, Any], output: str, as_json: bool) -> None:
     were refused, the summary names the file with the reasons."""
     listed = _rejects(output) if "rejects" not in summary and any(map(summary.get, REFUSED)) else ""
     summary = {**summary, **({"rejects": listed} if listed else {})}
+    notes.ledgers[:] = [summary[name] for name in LEDGERS if name in summary]
     shown = {key: value for key, value in summary.items() if value not in (None, [], {}, "")}
     if as_json:
         print(json.dumps({"output": output, **summary}, default=str), file=sys.stderr if output == "-" else sys.stdout)
         return
-    if book := shown.get("ledger"):
-        (what, count), *parts = book.items()
-        shown["ledger"] = f"{count} {what} = {' + '.join(f'{number} {name}' for name, number in parts)}"
+    for name in LEDGERS:
+        if book := shown.get(name):
+            (what, count), *parts = book.items()
+            shown[name] = f"{count} {what} = {' + '.join(f'{number} {part}' for part, number in parts)}"
     if left := shown.get("left_out"):
         shown["left_out"] = f"{sum(left.values())} ({', '.join(f'{why}: {count}' for why, count in left.items())})"
     say("  ".join(f"{key} {_short(value)}" for key, value in shown.items() if not isinstance(value, (dict, list))))

@@ -152,8 +152,8 @@ def prepare(
         prepared = prepare_source(
             domain, outlet.output, settings, force=outlet.force, progress=show, path=path, log=say
         )
-    counts = prepared.summary["counts"]
-    outlet.summarize({**counts, "rejects": str(prepared.rejects_path)})
+    counts, book = prepared.summary["counts"], prepared.summary["ledger"]
+    outlet.summarize({**counts, "ledger": book, "rejects": str(prepared.rejects_path)})
 
 
 # `sciencegen train DOMAIN` (a generative model) and `sciencegen train predictor` (a property regressor).

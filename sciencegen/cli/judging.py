@@ -269,6 +269,7 @@ def evaluate(
         for name, rows in metrics.get("conditions", {}).items():
             values = [tuple(row.values()) for row in rows]
             show(tuple(rows[0]), values, f"draws of the model for requested values of {name}")
+        outlet.summarize({name: metrics[name] for name in ("ledger",) if name in metrics})
 
 
 # `sciencegen properties`: names for goals and conditions.

@@ -39,6 +39,7 @@ from sciencegen.data.writers import RejectsWriter, without_reason
 from sciencegen.errors import ConfigError, DataError
 from sciencegen.files import atomic_folder, atomic_write, sha256_of
 from sciencegen.items import Row
+from sciencegen.records import ledger
 
 # Settings of a dataset's preparation: what is computed for items, how rows are treated, and their origin.
 
@@ -294,6 +295,7 @@ class _Run:
                 "duplicates": self.duplicates,
                 "splits": splits,
             },
+            **ledger("rows", self.rows, {**splits, "duplicates": self.duplicates, "refused": self.refused}),
             "statistics_of": self.plan.splits[0],
             "properties": {name: described[name] for name in self.plan.properties},
             "columns": {name: described[name] for name in self.plan.columns},

@@ -107,6 +107,11 @@ SECTIONS = (
         numbers="report",
     ),
     Section("metrics", "Metrics", "Metrics", "", numbers="evaluate"),
+    Section(
+        "ledger", "Rows", "From rows to candidates",
+        "What each step began with, in bold, and what became of it: the numbers below add up to it.",
+        numbers="report",
+    ),
     Section("notes", "Notes", "Notes", ""),
     Section("settings", "Settings", "Settings", "", folded=True),
     Section(

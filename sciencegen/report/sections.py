@@ -373,6 +373,12 @@ def notes(items: Sequence[str]) -> str:
     return fill(TEMPLATE, "notes", items=items) if items else ""
 
 
+def ledgers(steps: Sequence[tuple[str, Sequence[Mapping[str, int]], str]]) -> str:
+    """A table of what became of the rows, draws or items of each step: its name, its ledgers, whose first number is the
+    sum of the others, and a note on them."""
+    return fill(TEMPLATE, "ledgers", steps=steps) if steps else ""
+
+
 def settings(values: Mapping[str, Any]) -> str:
     """A table of the settings by dotted name."""
     return fill(TEMPLATE, "definitions", rows=flatten(values)) if values else ""

@@ -14,7 +14,8 @@ from tests.domains.galaxies.fields import SOURCES, positions, write_field
 def test_result_has_a_row_for_each_stamp(tmp_path: Path) -> None:
     (tmp_path / "sources.csv").write_text(positions())
     found = sg.cutout("galaxies", write_field(tmp_path / "a.fits"), tmp_path / "sources.csv", side=32)
-    assert found.summary == {"cut": len(SOURCES), "refused": 0}
+    count = len(SOURCES)
+    assert found.summary == {"cut": count, "refused": 0, "ledger": {"rows": count, "cut": count}}
     assert found.table["name"].tolist() == [f"s{row}" for row in range(len(SOURCES))]
     scored = sg.score("galaxies", found.objects(), ["flux"], threads=1).table
     assert len(scored) == len(SOURCES)

@@ -32,7 +32,7 @@ def test_latents_and_refusals_stand_beside_each_other(tmp_path):
 
 def test_a_latent_that_stands_for_nothing_keeps_its_line(tmp_path):
     decoded = Decoded("molecules", ["CCO", "", "C"], [(2, "", "no molecule")], Origin("decode"), "molecules")
-    assert decoded.summary == {"decoded": 2, "refused": 1}
+    assert decoded.summary == {"decoded": 2, "refused": 1, "ledger": {"rows": 3, "decoded": 2, "refused": 1}}
     decoded.write(str(tmp_path / "x.smi"))
     assert (tmp_path / "x.smi").read_text().split("\n")[:3] == ["CCO", "", "C"]
 
@@ -59,7 +59,8 @@ def test_decode_says_which_rows_are_not_what_was_encoded(monkeypatch, tmp_path):
     sg.encode("molecules", ["CCO", "CCN", "CCC"], threads=1).write(tmp_path / "z.npz")
     whole = sg.decode("molecules", tmp_path / "z.npz", threads=1)
     assert whole.table["reconstructed"].all()
-    assert whole.summary == {"decoded": 3, "refused": 0, "not_reconstructed": 0}
+    book = {"rows": 3, "decoded": 3}
+    assert whole.summary == {"decoded": 3, "refused": 0, "not_reconstructed": 0, "ledger": book}
     assert whole.notes == ()
     several = [parse("CCO"), parse("CCF"), Refusal("none")]
     monkeypatch.setattr(LatentSpace, "decode_items", lambda self, latents, rows=None: several)

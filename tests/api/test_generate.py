@@ -97,7 +97,9 @@ def test_what_is_asked_for_is_written_or_left_out_with_reasons(cli, tmp_path):
     assert f"requested 40  written {blocks}" in shown.err
     assert f"left_out {40 - blocks} (no item was decoded: {40 - blocks})" in shown.err
     found = generate("molecules", 40, raw=True, settings={"noise_scale": 3}, threads=1)
+    assert found.summary["ledger"] == {"draws": 40, "written": 40}
     found.write(tmp_path / "y.sdf")
+    assert found.summary["ledger"] == {"draws": 40, "written": blocks, "no item was decoded": 40 - blocks}
     assert found.summary["written"] + sum(found.summary["left_out"].values()) == found.summary["requested"] == 40
 
 

@@ -36,7 +36,7 @@ def test_each_step_has_the_core_and_states_its_similarity_to_both_ends(path):
     assert progress.is_monotonic_increasing
     assert path.notes == ("each step holds the core of both items: CNC(=O)c1ccccc1",)
     assert path.fewer == ""
-    assert path.summary == {"requested": 6, "written": 6}
+    assert path.summary == {"requested": 6, "written": 6, "ledger": {"steps": 6, "written": 6}}
 
 
 def test_the_same_seed_gives_the_same_path(path):
@@ -73,8 +73,9 @@ def test_implausible_steps_are_left_out_unless_they_are_allowed_or_an_end_is_one
     given = {"shared_core": False, "threads": 1}
     found = sg.interpolate("molecules", "CCO", "CCN", 3, **given)
     assert found.table["step"].tolist() == [0, 2]
+    lost = {"no other item was found this far on the way": 1}
     assert found.summary == {
-        "requested": 3, "written": 2, "left_out": {"no other item was found this far on the way": 1},
+        "requested": 3, "written": 2, "left_out": lost, "ledger": {"steps": 3, "written": 2, **lost},
     }  # fmt: skip
     assert found.fewer.startswith("1 of 3 steps are left out: no other item")
     assert len(sg.interpolate("molecules", "CCO", "CCN", 3, plausible=False, **given).table) == 3

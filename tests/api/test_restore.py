@@ -40,7 +40,7 @@ def test_a_stamp_is_restored_with_its_variance(simulated, restored):
     assert 0.9 < row["chi_squared"] < 1.4
     assert 0.2 <= row["resolution"] < 6.4
     assert "no noise" in refused["refused"]
-    assert restored.summary == {"restored": 1, "refused": 1}
+    assert restored.summary == {"restored": 1, "refused": 1, "ledger": {"rows": 2, "restored": 1, "refused": 1}}
 
 
 @pytest.mark.long

@@ -87,6 +87,7 @@ def full_report(count: int = 12) -> dict[str, Any]:
             "search": sections.panels([sections.trace("best", curves())]),
             "metrics": sections.metrics([METRIC]),
             "calibration": sections.calibrations([sections.calibration("mass", REQUESTED, 0.25, "kg")], tolerated=True),
+            "ledger": sections.ledgers([("prepare: data", [{"rows": 6, "train": 4, "refused": 2}], "2 empty")]),
             "settings": sections.settings({"search": {"budget": 50, "goals": ["maximize score"]}, "seed": 0}),
             "provenance": sections.provenance(["make it"], {"search": 0}, {"program": "1.0"}, {"weights": "ab" * 32}),
         },

@@ -60,6 +60,7 @@ def evil_report() -> dict:
             [{"name": EVIL, "value": 1.0, "unit": EVIL, "references": {EVIL: 1.0}, "meaning": EVIL, "command": EVIL}]
         ),
         "calibration": sections.calibrations([sections.calibration(EVIL, REQUESTED, unit=EVIL)]),
+        "ledger": sections.ledgers([(EVIL, [{EVIL: 2, "b": 2}], EVIL)]),
         "settings": sections.settings({EVIL: {EVIL: EVIL}}),
         "provenance": sections.provenance([EVIL], {EVIL: 0}, {EVIL: EVIL}, {EVIL: EVIL}),
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -262,13 +263,15 @@ def _one_line(name: str) -> str:
 @dataclass(frozen=True)
 class History:
     """Measurements and proposals so far. keys: text -> key of all these items. new: entries of the measured tables that
-    the journal doesn't hold yet. unproposed: keys of rows without a value that are of no plate."""
+    the journal doesn't hold yet. unproposed: keys of rows without a value that are of no plate. rows: how many rows
+    were read, and how many aren't measurements, by reason."""
 
     entries: list[Entry]
     keys: dict[str, str]
     refused: list[Refused]
     new: list[Entry]
     unproposed: frozenset[str] = frozenset()
+    rows: Counter[str] = field(default_factory=Counter)
 
     @property
     def journal(self) -> Journal:
@@ -344,6 +347,7 @@ def _with_tables(
 ) -> History:  # fmt: skip
     """The history of the journal's entries and of the measured tables."""
     refused, joining = list[Refused](), list[Entry]()
+    rows = Counter(read=sum(entry.kind == "measured" for entry in entries))
     waiting: list[Entry] = []  # rows without a value; they are in no journal
     listed, planned = set[str](), {entry.run(keys) for entry in proposals(entries)}
     for number, path in enumerate(settings.measured, start=1):
@@ -353,9 +357,12 @@ def _with_tables(
             log(f"note: {path}: {note}")
         default = 0 if settings.journal is not None else number
         new = table.measured(proposed_rounds([*waiting, *entries], keys), default)
+        lost = {"unmeasured": table.unmeasured, "refused": table.read - len(new) - table.unmeasured}
+        rows.update(read=table.read, **lost)
         if settings.journal is not None:
             fresh = missing_entries(entries, new, several)
             log(f"{path}: {len(fresh)} measurements for {settings.journal}, {len(new) - len(fresh)} were there")
+            rows["recorded before"] += len(new) - len(fresh)
             joining, new = [*joining, *fresh], fresh
         entries += new
         unmeasured = [row for row in table.rows if row.value is None]
@@ -366,7 +373,7 @@ def _with_tables(
         listed |= {row.run for row in unmeasured if row.round is None}
         planned |= {row.run for row in unmeasured if row.round is not None}
         keys |= {row.text: row.key for row in table.rows}
-    return History([*entries, *waiting], keys, refused, joining, frozenset(listed - planned))
+    return History([*entries, *waiting], keys, refused, joining, frozenset(listed - planned), rows)
 
 
 def combined(histories: Sequence[History]) -> History:

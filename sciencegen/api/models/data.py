@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from array import array
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -32,6 +32,7 @@ from sciencegen.files import replace_folder
 from sciencegen.items import Refusal
 from sciencegen.latent.geometry import latent_noise
 from sciencegen.latent.space import LatentModel
+from sciencegen.records import ledger
 from sciencegen.runs import RunFolder
 
 if TYPE_CHECKING:
@@ -46,14 +47,15 @@ FEWEST_NUMBERS = 1000
 where there are many such properties."""
 
 HELD_OUT = ("validation", "test")
+NOT_ENCODED = "can't be encoded"
 
 
 @dataclass(frozen=True)
 class TrainingData:
     """Encoded training items with raw values [item property], and a few held-out items for checks.
 
-    held_out: arrays and texts. refused: number of rows that are no items or can't be encoded. weights: [item] sampling
-    weights; None means equal weights.
+    held_out: arrays and texts. rows: number of rows that were read. left_out: why, and how many of them aren't trained
+    on. weights: [item] sampling weights; None means equal weights.
     """
 
     representation: Representation
@@ -61,8 +63,16 @@ class TrainingData:
     values: np.ndarray
     texts: Sequence[str]
     held_out: tuple[Sequence[Encoded], Sequence[str]]
-    refused: int
+    rows: int
+    left_out: Mapping[str, int]
     weights: np.ndarray | None = None
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """The numbers of items, and of rows that are no items or can't be encoded, and what became of all rows."""
+        items, lost = len(self.arrays), self.left_out
+        refused = lost[NOT_ENCODED] + lost.get("refused", 0)
+        return {"items": items, "refused": refused, **ledger("rows", self.rows, {"trained on": items, **lost})}
 
     def batches(self, training: TrainingSettings) -> Callable[[int], Iterator[Batch]]:
         """A function from a step to the batches from that step on, determined by (seed, step) only."""
@@ -163,6 +173,8 @@ def read_training_data(
         )
     if reason:
         log(f"note: {len(texts) - len(kept)} of {len(texts)} items can't be encoded; the first: {reason}")
+    usable = prepared.summary["counts"]["usable"]
+    left_out = {"held out": prepared.count() - len(texts), "over the limit": usable - prepared.count()}
     other = next((name for name in HELD_OUT if prepared.count(name)), None)
     checked = prepared.items(other)[:COMPUTE_CHUNK] if other else []
     good, checked_arrays, _ = _encode(domain, recipe, representation, checked, threads)
@@ -172,7 +184,8 @@ def read_training_data(
         values[kept],
         texts.at(kept),
         (checked_arrays, [checked[i] for i in good]),
-        len(texts) - len(kept),
+        usable,
+        {**left_out, NOT_ENCODED: len(texts) - len(kept)},
         _weights(prepared, recipe, kept),
     )
 

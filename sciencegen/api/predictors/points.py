@@ -38,11 +38,11 @@ from sciencegen.data.threads import use_threads
 from sciencegen.data.writers import Refused, write_rejects
 from sciencegen.domains.capabilities import Points
 from sciencegen.errors import ConfigError, DataError, unknown_name
-from sciencegen.items import Refusal
+from sciencegen.items import Json, Refusal
 from sciencegen.networks.harmonics import HarmonicSettings
 from sciencegen.prediction.predictor import Prediction
 from sciencegen.prediction.storage import ARRAYS, NUMBERS
-from sciencegen.records import to_record
+from sciencegen.records import ledger, to_record
 from sciencegen.runs import FORMAT_VERSION, RunFolder, provenance
 from sciencegen.training.processes import check_follows, is_follower, silent
 from sciencegen.training.progress import Steps
@@ -103,6 +103,13 @@ class Located:
     part: np.ndarray
     refused: list[Refused]
     files: list[Path]
+
+    @property
+    def counts(self) -> Json:
+        """The numbers of items and of refused rows, and what became of all rows."""
+        rows, refused, trained = len(self.items), len(self.refused), int((self.part == 0).sum())
+        parts = {"trained on": trained, "held out": rows - trained, "refused": refused}
+        return {"rows": rows, "refused": refused, **ledger("rows", rows + refused, parts)}
 
     def of(self, part: int) -> tuple[list[Points], np.ndarray]:
         rows = np.flatnonzero(self.part == part)
@@ -212,7 +219,7 @@ def train_point_predictor(
 
         fitted = load_points(run.path).on(resolve_device(chosen.device))
         figures = measured(lambda: _figures(fitted, data), run, log)
-        run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), **figures})
+        run.write_json(METRICS, {**data.counts, **figures})
         return load_point_predictor(domain, run)
 
 
@@ -346,7 +353,7 @@ def _write(run: RunFolder, domain: str, data: Located, chosen: PredictorSettings
 
     if data.refused:
         write_rejects(run / REJECTS, data.refused)
-    run.write_json(METRICS, {"rows": len(data.items), "refused": len(data.refused), **NOT_YET})
+    run.write_json(METRICS, {**data.counts, **NOT_YET})
     made = provenance(["sciencegen", "train", "predictor"], chosen.seed, {str(path): path for path in data.files})
     config = {"format_version": FORMAT_VERSION, "domain": domain, "form": chosen.form, "target": chosen.target}
     run.write_yaml(CONFIG, {**config, "table": chosen.table, "settings": chosen.settings, "provenance": made})

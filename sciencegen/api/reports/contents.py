@@ -96,6 +96,11 @@ class RunContents:
         return load_model(self.settings.domain, folder, "cpu") if (folder / CONFIG).is_file() else None
 
     @cached_property
+    def steps(self) -> list[dict[str, Any]]:
+        """What each step of the workflow noted, in order of time: notes, ledgers, and the output they are of."""
+        return [json.loads(path.read_text(encoding="utf-8")) for path in _by_time(self.folder / FOLDER, "*.json")]
+
+    @cached_property
     def variants(self) -> dict[str, list[Any]]:
         """Single mutations with their scores, in domains with named variants."""
         return self._csv("variants.csv")
@@ -254,8 +259,7 @@ def _sentence(note: str, step: str = "") -> str:
 def notes_of_steps(run: RunContents) -> list[tuple[str, str]]:
     """(step, note) of all steps in order of time, each note once."""
     found: dict[str, str] = {}
-    for path in _by_time(run.folder / FOLDER, "*.json"):
-        kept = json.loads(path.read_text(encoding="utf-8"))
+    for kept in run.steps:
         for note in kept["notes"]:
             found.setdefault(note.strip().rstrip("."), kept["step"])
     return [(step, note) for note, step in found.items()] or _notes_of_logs(run)

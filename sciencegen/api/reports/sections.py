@@ -5,10 +5,14 @@ A function gives what the section's function of `report.sections` takes; where t
 
 from __future__ import annotations
 
+import csv
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +23,7 @@ from sciencegen.api.reports.contents import RunContents, latents_of, progress_na
 from sciencegen.api.science import HEIGHT, WIDTH, align, letters_of, picture, unit_of
 from sciencegen.api.search import FOUND_BY
 from sciencegen.api.writing.results import score_unit
+from sciencegen.data.prepared import REJECTS
 from sciencegen.data.statistics import evenly_spaced
 from sciencegen.data.tables import grouped
 from sciencegen.data.workers import is_refusal
@@ -36,6 +41,8 @@ from sciencegen.report.letters import logo_of, of_variants
 from sciencegen.report.text import decimals, number
 
 TRAINING_POINTS, PARETO_POINTS = 5000, 2000
+REASONS = 5
+"""Reasons of refused rows that are shown of each step."""
 
 
 def summary_sentence(run: RunContents) -> str:
@@ -199,6 +206,26 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
     return {
         name: value for name, value in values.items() if isinstance(value, (int, float)) and not isinstance(value, bool)
     }
+
+
+def ledgers(run: RunContents) -> list[tuple[str, list[Mapping[str, int]], str]]:
+    """For each step its name, its ledgers, and the commonest reasons for which rows were refused."""
+    return [
+        (f"{kept['step']}: {kept['output']}", kept["ledgers"], _reasons(run.folder, kept["output"]))
+        for kept in run.steps
+        if kept.get("ledgers")
+    ]
+
+
+def _reasons(folder: Path, output: str) -> str:
+    """The commonest reasons among the rejects of an output, without the numbers and names in them."""
+    places = (f"{output}/{REJECTS}", f"{output}.{REJECTS}")
+    if (place := next((one for one in places if (folder / one).is_file()), None)) is None:
+        return ""
+    with (folder / place).open(newline="", encoding="utf-8") as file:
+        reasons = Counter(re.sub(r"'[^']*'|\d[\d.,]*", "…", row["reason"]) for row in csv.DictReader(file))
+    more = f"; {rest} others" if (rest := reasons.total() - sum(n for _, n in reasons.most_common(REASONS))) else ""
+    return f"{place}: {'; '.join(f'{count} {why}' for why, count in reasons.most_common(REASONS))}{more}"
 
 
 def calibrations(run: RunContents) -> str:

@@ -452,8 +452,9 @@ class Generation:
             counts["replaced"] = len(self.replaced)
         missed = dict(self.missed.most_common())
         by_draws = {} if self.quality is None else {"quality_by_draws": self.quality.to_json()}
-        kept = {name: counts[name] for name in COUNTS if name != "drawn"}
-        book = ledger("draws", self.drawn, kept)
+        # raw draws are all written, also those that are no item
+        kept = ("written",) if self.settings.raw else [name for name in COUNTS if name != "drawn"]
+        book = ledger("draws", self.drawn, {name: counts[name] for name in kept})
         return {**counts, "missed": missed, "first_failure": self.first_failure, **made_by, **by_draws, **book}
 
 

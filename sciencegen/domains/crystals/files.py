@@ -335,7 +335,8 @@ def write(
     rows = [{name: cells[row] for name, cells in values.items()} for row in range(len(items))]
     triples = zip(items, [_word(name) or f"crystal_{at}" for at, name in enumerate(names, 1)], rows, strict=True)
     if kind == CIF:
-        told = "" if origin is None or not items else f"# sciencegen {origin.verb}{f' by {origin.model}' if origin.model else ''}\n"
+        by = f" by {origin.model}" if origin is not None and origin.model else ""
+        told = f"# sciencegen {origin.verb}{by}\n" if origin is not None and items else ""
         blocks: Iterable[str] = (_cif_block(item, name, _numbers(row)) for item, name, row in triples)
         return write_text(path, chain([told], blocks))
     if kind == POSCAR:

@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor, rdDetermineBonds, rdDistGeom, rdForceFieldHelpers
 from rdkit.Geometry import Point3D
 
-from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS
+from sciencegen.domains.molecules.items import MAX_HEAVY_ATOMS, parse, text
 from sciencegen.errors import DataError, IncompatibleError
 from sciencegen.items import Refusal
 
@@ -442,6 +443,21 @@ def with_structure(molecule: Chem.Mol, seed: int = 0, timeout_s: int = 20) -> St
             return _relax(hydrogenated)
         except (ValueError, RuntimeError) as error:
             return Structure(hydrogenated, f"ETKDGv3, not relaxed ({type(error).__name__})", None, None)
+
+
+def points(molecules: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
+    """The atoms of each molecule, in its own structure or a computed one, or a Refusal with the reason."""
+    return [geometry_of(one) if one.GetNumConformers() else _made(text(one)) for one in molecules]
+
+
+@lru_cache(maxsize=20_000)
+def _made(smiles: str) -> Geometry | Refusal:
+    """Cached, since several predictors use it. Atoms are in the order of the canonical text."""
+    molecule = parse(smiles)
+    if isinstance(molecule, Refusal):
+        return molecule
+    structure = with_structure(molecule)
+    return geometry_of(structure.molecule) if structure.failure is None else Refusal(structure.failure)
 
 
 def _embed(hydrogenated: Chem.Mol, seed: int, timeout_s: int) -> str | None:

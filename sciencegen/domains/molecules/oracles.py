@@ -1,4 +1,4 @@
-"""The domain's oracles by name: every property, structural alerts, similarity to a molecule, the PMO tasks."""
+"""The domain's oracles by name: properties, structural alerts, similarity to a molecule, the PMO tasks, GFN2-xTB."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
+import numpy as np
+from jaxtyping import Float
 from rdkit import Chem, DataStructs
 from rdkit.Chem import GraphDescriptors, rdFingerprintGenerator, rdMolDescriptors
 from rdkit.Chem.Pharm2D import Generate, Gobbi_Pharm2D
@@ -24,10 +27,12 @@ from sciencegen.domains.molecules.alerts import (
 )
 from sciencegen.domains.molecules.docking import PREFIXES, docking_oracle
 from sciencegen.domains.molecules.features import similarity
+from sciencegen.domains.molecules.geometry import Geometry, points
 from sciencegen.domains.molecules.items import parse, text, undefined_stereocentres
 from sciencegen.domains.molecules.properties import PROPERTIES, drug_likeness, log_p, measure
 from sciencegen.domains.properties import SIMILARITY_PREFIX, property_oracle, similarity_oracle
-from sciencegen.errors import ConfigError, unknown_name
+from sciencegen.errors import ConfigError, named_extras, unknown_name
+from sciencegen.items import Direction, Refusal
 from sciencegen.scoring.oracles import FunctionOracle, Oracle
 
 # The 20 tasks of the PMO benchmark that need only RDKit (Gao, Fu, Sun, Coley, NeurIPS 2022).
@@ -258,6 +263,98 @@ def task(name: str) -> Task:
     return TASKS[name]()
 
 
+# Quantum-chemical values by GFN2-xTB (Bannwarth, Ehlert, Grimme, J. Chem. Theory Comput. 2019, 15, 1652), which tblite
+# computes. A molecule with coordinates keeps them; others get a structure by distance geometry and a force field.
+
+XTB_PREFIX = "xtb:"
+BOHR, HARTREE, DEBYE, KCAL = 0.529177210903, 27.211386245988, 2.541746473, 627.509474
+"""Å, eV and kcal/mol of the atomic units of length and energy; debye of that of the dipole moment (CODATA 2018)."""
+DECIMALS = 4
+"""Further ones differ with the number of threads."""
+STEPS, FORCE = 500, 2e-4
+"""Of a relaxation: most steps, and the largest component of the gradient at its end (hartree / Bohr)."""
+
+
+def xtb_result(molecule: Geometry, unpaired: int = 0, positions: Float[np.ndarray, "atom 3"] | None = None) -> Any:
+    """Tblite's result for a structure, or for other positions (Å) of its atoms. unpaired: number of such electrons.
+    RuntimeError if the charges don't converge."""
+    from tblite.interface import Calculator
+
+    places = molecule.positions if positions is None else positions
+    charge = float(molecule.charges.sum())
+    calculator = Calculator("GFN2-xTB", molecule.numbers, places / BOHR, charge, unpaired)
+    calculator.set("verbosity", 0)
+    return calculator.singlepoint()
+
+
+def xtb_value(quantity: str, molecule: Geometry, unpaired: int = 0) -> float:
+    """A quantity of `QUANTITIES`, in its unit. ValueError where a molecule has none."""
+    if quantity == "strain":
+        return xtb_strain(molecule, unpaired)
+    if quantity == "dipole" and molecule.charges.sum():
+        raise ValueError("the dipole moment of a charged molecule depends on the origin")
+    found = xtb_result(molecule, unpaired)
+    if quantity == "energy":
+        return float(found.get("energy")) * HARTREE
+    if quantity == "dipole":
+        return float(np.linalg.norm(found.get("dipole"))) * DEBYE
+    energies, occupied = found.get("orbital-energies"), int((found.get("orbital-occupations") > 0.5).sum())
+    if occupied >= len(energies):
+        raise ValueError("no empty orbital in the basis of GFN2-xTB")
+    return float(energies[occupied] - energies[occupied - 1]) * HARTREE
+
+
+def xtb_strain(molecule: Geometry, unpaired: int = 0) -> float:
+    """Energy above that of the nearest minimum (kcal/mol), which L-BFGS finds."""
+    from scipy.optimize import minimize
+
+    def value_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        found = xtb_result(molecule, unpaired, flat.reshape(-1, 3))
+        return float(found.get("energy")), found.get("gradient").ravel() / BOHR
+
+    limits = {"maxiter": STEPS, "gtol": FORCE / BOHR, "ftol": 0.0}
+    start = molecule.positions.ravel()
+    found = minimize(value_and_gradient, start, jac=True, method="L-BFGS-B", options=limits)
+    if found.nit >= STEPS:
+        raise ValueError(f"not relaxed after {STEPS} steps")
+    return (value_and_gradient(start)[0] - float(found.fun)) * KCAL
+
+
+QUANTITIES: dict[str, tuple[str, Direction | None]] = {
+    "gap": ("eV", None), "dipole": ("D", None), "energy": ("eV", None), "strain": ("kcal/mol", "minimize"),
+}  # fmt: skip
+"""Quantity of GFN2-xTB -> unit and direction: the gap between the highest occupied orbital and the next, the length of
+the dipole moment, the total energy, and the energy above that of the nearest minimum."""
+
+
+def xtb_oracle(name: str) -> FunctionOracle | None:
+    """The oracle of a name such as "xtb:gap", or None for a name of another kind.
+
+    Raises
+    ------
+    ConfigError
+        For another quantity, or without tblite.
+    """
+    if not name.startswith(XTB_PREFIX):
+        return None
+    quantity = name.removeprefix(XTB_PREFIX)
+    if quantity not in QUANTITIES:
+        raise unknown_name("quantity of GFN2-xTB", quantity, QUANTITIES)
+    with named_extras(f"for `{name}`"):
+        import tblite.interface  # noqa: F401
+
+    def value(molecule: Chem.Mol) -> float:
+        (geometry,) = points([molecule])
+        if isinstance(geometry, Refusal):
+            raise ValueError(geometry.reason)
+        unpaired = sum(atom.GetNumRadicalElectrons() for atom in molecule.GetAtoms())
+        return round(xtb_value(quantity, geometry, unpaired), DECIMALS)
+
+    return FunctionOracle(name, value, *QUANTITIES[quantity])
+
+
+# The domain's oracles by name.
+
 ALERTS_PREFIX = "alerts:"
 PMO_PREFIX = "pmo:"
 UNDEFINED = "undefined_stereocentres"
@@ -278,7 +375,10 @@ COUNTS: dict[str, Callable[[Chem.Mol], int]] = {
 }
 """Names -> functions that count what a molecule has."""
 RING_FREQUENCY = "ring_frequency"
-OPEN_NAMES = (f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in PREFIXES), f"{ADMET_PREFIX}ENDPOINT")
+OPEN_NAMES = (
+    f"{ALERTS_PREFIX}CATALOG", *(f"{prefix}TARGET" for prefix in PREFIXES), f"{ADMET_PREFIX}ENDPOINT",
+    *(f"{XTB_PREFIX}{name}" for name in QUANTITIES),
+)  # fmt: skip
 """Names with a part that the user chooses."""
 
 
@@ -288,7 +388,8 @@ def alerts_oracle(catalogs: Sequence[str] = DEFAULT_CATALOGS, name: str = "alert
 
 
 def oracle(name: str) -> Oracle:
-    """A built-in oracle by name; also "similarity to <SMILES>", "alerts:PAINS,NIH", "dock:EGFR" and "admet:hERG"."""
+    """A built-in oracle by name; also "similarity to <SMILES>", "alerts:PAINS,NIH", "dock:EGFR", "admet:hERG" and
+    "xtb:gap"."""
     if name in PROPERTIES:
         return property_oracle(PROPERTIES[name], measure)
     if name == "alerts":
@@ -303,7 +404,7 @@ def oracle(name: str) -> Oracle:
         raise no_classifier(name)
     if name.startswith(PMO_PREFIX):
         return FunctionOracle(name, task(name.removeprefix(PMO_PREFIX)), direction="maximize")
-    if program := docking_oracle(name) or admet_oracle(name):
+    if program := docking_oracle(name) or admet_oracle(name) or xtb_oracle(name):
         return program
     if name.startswith(SIMILARITY_PREFIX):
         return similarity_oracle("molecule", name.removeprefix(SIMILARITY_PREFIX).strip(), parse, text, similarity)

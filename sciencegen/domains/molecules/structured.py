@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +21,11 @@ from sciencegen.domains.lazy import later
 from sciencegen.domains.molecules import DOMAIN as MOLECULES
 from sciencegen.domains.molecules import edits, features, files, items, oracles, patterns, properties, structure_files
 from sciencegen.domains.molecules.alerts import implausible_groups, is_plausible
-from sciencegen.domains.molecules.geometry import METHOD, Geometry, geometry_of, with_implicit_hydrogens, with_structure
+from sciencegen.domains.molecules.geometry import METHOD, points, with_implicit_hydrogens
 from sciencegen.domains.molecules.metrics import METRIC_UNITS, STRUCTURE_NOTES
 from sciencegen.domains.molecules.structure_files import holds_structures, read_scaffold
 from sciencegen.domains.properties import PlainOracle
-from sciencegen.items import Cell, Origin, Reference, Refusal
+from sciencegen.items import Cell, Origin, Reference
 
 # Input of property networks for molecules: the readout of each property, and the atoms of each item.
 #
@@ -47,21 +47,6 @@ READOUTS: Mapping[str, str] = {
     "cv": "sum",
 }
 """Column, named as in QM9's card -> readout. For other columns it is chosen by the data (prediction/columns.py)."""
-
-
-def points(molecules: Sequence[Chem.Mol]) -> list[Geometry | Refusal]:
-    """The atoms of each molecule, in its own structure or a computed one, or a Refusal with the reason."""
-    return [geometry_of(one) if one.GetNumConformers() else _made(items.text(one)) for one in molecules]
-
-
-@lru_cache(maxsize=20_000)
-def _made(text: str) -> Geometry | Refusal:
-    """Cached, since several predictors use it. Atoms are in the order of the canonical text."""
-    molecule = items.parse(text)
-    if isinstance(molecule, Refusal):
-        return molecule
-    structure = with_structure(molecule)
-    return geometry_of(structure.molecule) if structure.failure is None else Refusal(structure.failure)
 
 
 def write(
@@ -127,7 +112,9 @@ DOMAIN = replace(
         nearest=lambda one, others: features.nearest(molecules_of(one), molecules_of(others)),
         classes=CLASSES,
     ),
-    oracles=replace(MOLECULES.oracles, find=lambda name: adapted_oracle(oracles.oracle(name))),
+    oracles=replace(
+        MOLECULES.oracles, find=lambda name: oracles.xtb_oracle(name) or adapted_oracle(oracles.oracle(name))
+    ),
     regression=Regression(
         features=_of_structures(features.features),
         groups=lambda structures: features.groups(molecules_of(structures)),

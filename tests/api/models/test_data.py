@@ -87,8 +87,10 @@ def test_a_note_says_why_items_are_left_out(prepared):
 
     lines = []
     held = read(prepared, log=lines.append, change=without_a_city)
-    assert 0 < held.refused == ROWS - len(held.arrays)
-    assert f"{held.refused} of {ROWS} items can't be encoded; the first: number " in lines[-1]
+    refused = held.counts["refused"]
+    assert 0 < refused == ROWS - len(held.arrays)
+    assert held.counts["ledger"] == {"rows": ROWS, "trained on": ROWS - refused, "can't be encoded": refused}
+    assert f"{refused} of {ROWS} items can't be encoded; the first: number " in lines[-1]
     assert "'Tromsø' in 'city', expected one of Bergen, Oslo" in lines[-1]
 
 

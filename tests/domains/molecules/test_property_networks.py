@@ -35,11 +35,11 @@ def test_its_own_coordinates_count():
 
 
 def test_what_has_no_structure_says_why(monkeypatch):
-    from sciencegen.domains.molecules import structured
+    from sciencegen.domains.molecules import geometry
     from sciencegen.domains.molecules.geometry import Structure
 
     fail = lambda molecule: Structure(molecule, "flat", None, "no conformer found")  # noqa: E731
-    monkeypatch.setattr(structured, "with_structure", fail)
+    monkeypatch.setattr(geometry, "with_structure", fail)
     (found,) = FORM.structures.points([DOMAIN.items.parse("CCCCCCCCCCCCCCCCCCC")])
     assert isinstance(found, Refusal)
     assert found.reason == "no conformer found"
