@@ -21,7 +21,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from chgnet.model import CHGNet, StructOptimizer
 from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
 from pymatgen.core import Composition
 
@@ -43,6 +42,8 @@ class Judge:
     """CHGNet with energies of the elements in eV/atom, by atomic number."""
 
     def __init__(self, known: list[Crystal], energies: np.ndarray) -> None:
+        from chgnet.model import CHGNet, StructOptimizer  # --help works without it
+
         self.model = CHGNet.load(use_device="cpu", verbose=False)
         self.optimizer = StructOptimizer(model=self.model, use_device="cpu")
         self.elements = np.zeros(len(fractions(known[0])))
