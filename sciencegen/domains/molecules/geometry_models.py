@@ -295,7 +295,7 @@ class JointSettings:
             weighting="edm",
             dropout=ConditionDropout(some=0.9, everything=0.1, few=0.5),
             sampler="churn",
-            steps=24,
+            steps=48,
             last_time=0.02,
             crowding=1.2,
         )
