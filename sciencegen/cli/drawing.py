@@ -297,7 +297,7 @@ def restore(
 
     with source_path(domain, source, format, settings.column) as given:
         restoring = resolve_restore(domain, given, settings)
-        outlet.stream(restoring.open(outlet.output, outlet.force), restoring, "restoring")
+        outlet.stream(restoring.open(outlet.output, outlet.force), restoring, "restoring", len(restoring.rows))
     tell(restoring.notes)
     if not restoring.restored:
         raise outlet.empty(source, "could be restored", restoring.first_refused)

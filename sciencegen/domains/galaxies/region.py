@@ -35,18 +35,21 @@ PLATEAU = 4.0
 """The same for the number of pixels at exactly the highest value: rounded pixels may agree by chance."""
 SEEN = {
     "noise": ("", "noise above {:.3g} nJy"),
-    "psf": ("", "a PSF wider than {:.3g} pixels"),
+    "psf": ("", "a PSF wider than {:.3g} pixels (take or train a model for this seeing)"),
     "plateau": ("", "more than {:.3g} pixels at the same highest value, as if saturated"),
 }
 ENCODED = {
     "magnitude": ("brighter than {:.1f} mag", "fainter than {:.1f} mag"),
     "surface_brightness": ("brighter than {:.1f} mag/arcsec²", "fainter than {:.1f} mag/arcsec²"),
     "signal_to_noise": ("a signal-to-noise ratio below {:.3g}", ""),
-    "amplitude": ("reconstructed too bright", "reconstructed too faint"),
+    "amplitude": (
+        "reconstructed too bright, which fits best times less than {:.2f}",
+        "reconstructed too faint, which fits best times more than {:.2f}",
+    ),
     "chi_squared": ("squared residuals below {:.3g} of the noise's", "squared residuals above {:.3g} of the noise's"),
     "largest_residual": ("", "a pixel more than {:.3g} sigma from the reconstruction"),
-    "misfit": ("", "a reconstruction that misses the stamp without noise"),
-    "latent_density": ("a latent of low density", ""),
+    "misfit": ("", "a reconstruction that misses the stamp without noise, by more than {:.3g}"),
+    "latent_density": ("a latent of density below {:.2f}", ""),
 }
 """Number -> what a stamp below and above the trained range is."""
 
