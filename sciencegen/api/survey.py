@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,7 @@ class Restoring:
 
     def __post_init__(self) -> None:
         self.region = load_region(self.model)
-        self.rows, self.left_out = list(self._read()), LeftOut(self.model.domain)
+        self.rows, self.left_out = list(islice(self._read(), self.settings.start - 1, None)), LeftOut(self.model.domain)
         self.own = own_columns(map(_beside, self.rows[:PEEK_ROWS]), self._ours, ("item", "id"))
 
     @property
@@ -289,7 +290,7 @@ class Restoring:
         return iter(self.source)
 
     def __iter__(self) -> Iterator[ScoredChunk]:
-        for number, row in enumerate(self.rows):
+        for number, row in enumerate(self.rows, self.settings.start - 1):
             self.left_out.look([row])
             try:
                 values = self._values(row, number)
