@@ -89,3 +89,12 @@ def test_an_isolated_galaxy_seen_from_the_ground_is_inside_of_the_model_for_it(m
     seen_in_r = resampled(in_bands(stamp, ("r",)), 64, 0.1)
     (wide,) = (reason for reason in load_region(model).outside([seen_in_r])[0] if "PSF" in reason)
     assert float(wide.rpartition(": ")[2]) == pytest.approx(15.5, abs=0.5)
+
+
+def test_masked_pixels_do_not_make_residuals_small(model: LoadedModel, stamps: list[Stamp]) -> None:
+    mask = np.zeros((64, 64), bool)
+    mask[:, :18] = mask[:, -18:] = True
+    hidden = standardize(replace(stamps[0], mask=mask))
+    region = load_region(model)
+    whole, masked = region.part.measure(model.model, model.representation, [stamps[0], hidden])["chi_squared"]
+    assert masked == pytest.approx(whole, rel=0.2)

@@ -88,8 +88,8 @@ class Cube:
         if len(self.images.shape) == 3 and 1 < len(stated) == len(self):  # one stamp [band y x]
             self.images = np.asarray(self.images)[None]
         for kind, usual in PLANES.items():
-            names = (overrides[kind],) if kind in overrides else usual
-            planes = [one for one in names if one in self.arrays and len(self.arrays[one].shape) > 1]
+            places = (overrides[kind],) if kind in overrides else usual
+            planes = [one for one in places if one in self.arrays and len(self.arrays[one].shape) > 1]
             if kind in overrides and not planes:
                 raise DataError(f"Expected images {overrides[kind]} in {path}, as `{kind}` says beside it, found none.")
             if planes:

@@ -23,7 +23,7 @@ from sciencegen.domains.galaxies.items import EncodedStamp, Stamp, magnitude, pe
 from sciencegen.domains.galaxies.representation import ImageRepresentation, ObservedRepresentation
 from sciencegen.domains.recipes import TrainedRegion
 from sciencegen.items import Refusal
-from sciencegen.vae.image_networks import observed, whitened
+from sciencegen.vae.image_networks import MASKED, observed, whitened
 from sciencegen.vae.image_vae import ImageVAE
 
 AT_ONCE = 32
@@ -108,7 +108,8 @@ def _typicality(model: ImageVAE, batch: Batch, pixel_scale: float) -> Float[Tens
     missed = in_units(image - seen.mean, seen.log_std.exp())
     light = found.image.square().flatten(1).sum(1) / (len(found.image[0]) * flux) / pixel_scale**2
     code, nan = found.latents[0], torch.full_like(flux, math.nan)
-    square = missed.square().flatten(1).mean(1)
+    shown = (noise.square() <= MASKED * noise.square().amin((-2, -1), keepdim=True)).flatten(1)
+    square = (missed.square().flatten(1) * shown).sum(1) / shown.sum(1)  # masked pixels have hardly any residual
     fitted = torch.maximum(amplitude, error)
     return torch.stack([
         _magnitude(fitted * flux), _magnitude(fitted * light), torch.where(noisy, amplitude / error, nan), amplitude,
