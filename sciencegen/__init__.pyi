@@ -273,6 +273,7 @@ def restore(
     samples: int = 19,
     keep_samples: bool = False,
     allow_outside: bool = False,
+    start: int = 1,
     column: str | None = None,
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto",

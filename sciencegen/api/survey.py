@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from sciencegen.api.models.folder import LoadedModel, open_model
 from sciencegen.api.models.region import UNKNOWN, Region, columns_of, load_region, notes_of
-from sciencegen.api.science import domain_of
+from sciencegen.api.science import LeftOut, domain_of
 from sciencegen.api.scores import OwnColumns, ScoredChunk, own_columns
 from sciencegen.api.sources.tables import given_source, rows_with_cells
 from sciencegen.api.writing.output_record import Criteria, origin_of, origin_of_given, plain_path
@@ -233,14 +233,13 @@ class Restoring:
     refused: int = 0
     first_refused: Refused | None = None
     own: OwnColumns = field(init=False)
-    rows: Iterator[Row] = field(init=False)
+    rows: Sequence[Row] = field(init=False)
+    left_out: LeftOut = field(init=False)
 
     def __post_init__(self) -> None:
         self.region = load_region(self.model)
-        rows = self._read()
-        peeked = list(islice(rows, PEEK_ROWS))
-        self.own = own_columns(map(_beside, peeked), self._ours, ("item", "id"))
-        self.rows = chain(peeked, rows)
+        self.rows, self.left_out = list(islice(self._read(), self.settings.start - 1, None)), LeftOut(self.model.domain)
+        self.own = own_columns(map(_beside, self.rows[:PEEK_ROWS]), self._ours, ("item", "id"))
 
     @property
     def names(self) -> Sequence[str]:
@@ -251,7 +250,14 @@ class Restoring:
         remarks = [f"{count} of {self.restored}: {remark}" for remark, count in self.remarks.items()]
         lacking = [UNKNOWN] if self.region is None and self.model.recipe.region is not None else []
         outside = notes_of(self.judged, WITHOUT if not self.settings.allow_outside else "don't rely on their intervals")
-        return [*self.own.notes, *remarks, *lacking, *outside, *self.restoration.notes(self.agreements)]
+        return [
+            *self.own.notes,
+            *self.left_out.notes,
+            *remarks,
+            *lacking,
+            *outside,
+            *self.restoration.notes(self.agreements),
+        ]
 
     @property
     def restored(self) -> int:
@@ -286,7 +292,8 @@ class Restoring:
         return iter(self.source)
 
     def __iter__(self) -> Iterator[ScoredChunk]:
-        for number, row in enumerate(self.rows):
+        for number, row in enumerate(self.rows, self.settings.start - 1):
+            self.left_out.look([row])
             try:
                 values = self._values(row, number)
             except (ArithmeticError, RuntimeError, ValueError) as error:  # numpy's and torch's LinAlgError are such

@@ -29,7 +29,7 @@ from sciencegen.config import (
     MapSettings,
     RestoreSettings,
 )
-from sciencegen.errors import ConfigError
+from sciencegen.errors import ConfigError, Stopped
 
 if TYPE_CHECKING:
     from sciencegen.api.generate import GenerateRequest
@@ -297,7 +297,12 @@ def restore(
 
     with source_path(domain, source, format, settings.column) as given:
         restoring = resolve_restore(domain, given, settings)
-        outlet.stream(restoring.open(outlet.output, outlet.force), restoring, "restoring")
+        try:
+            outlet.stream(restoring.open(outlet.output, outlet.force), restoring, "restoring", len(restoring.rows))
+        except (KeyboardInterrupt, Stopped):
+            done = settings.start - 1 + restoring.restored + restoring.refused
+            say(f"note: --start {done + 1} restores the rest; name another file for -o")
+            raise
     tell(restoring.notes)
     if not restoring.restored:
         raise outlet.empty(source, "could be restored", restoring.first_refused)

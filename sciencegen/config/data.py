@@ -170,7 +170,9 @@ class CutoutSettings(Settings):
         gt=0,
         description="Resample to pixels of this scale (arcsec), with the flux conserved. [default: the image's]",
     )
-    bands: tuple[str, ...] = Field((), description="A band of the image to take; repeat it. [default: all]")
+    bands: Annotated[tuple[str, ...], Flag("--bands", commas=True)] = Field(
+        (), description="Bands of the image to take, g,r,i. [default: all]"
+    )
     extension: str | None = Field(
         None, description="Name or number of the image's HDU. [default: SCI, or the first image]"
     )

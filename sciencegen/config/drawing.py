@@ -201,6 +201,7 @@ class RestoreSettings(Batched):
     allow_outside: bool = Field(
         False, description="Write intervals, and samples, of items unlike those that the model was trained on, too."
     )
+    start: int = Field(1, ge=1, description="Row to begin with, from 1, to go on after a stop.")
     column: Column = COLUMN
 
 

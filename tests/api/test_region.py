@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import galsim
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ import sciencegen as sg
 from sciencegen.api.models.folder import LoadedModel, load_model
 from sciencegen.api.models.region import FEWEST, REGION, UNKNOWN, Region, judged, load_region, region_of
 from sciencegen.domains.galaxies.items import Stamp, standardize
+from sciencegen.domains.galaxies.observation import in_bands, resampled
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
 from sciencegen.domains.recipes import TrainedRegion
 from sciencegen.errors import IncompatibleError
@@ -71,3 +73,28 @@ def test_limits_are_outer_quantiles_and_margins(model: LoadedModel) -> None:
     region = Region(model, part, {"size": (low / 2, high * 2)})
     assert [bool(one) for one in region.outside([40, 60, 2000, 2300])] == [True, False, False, True]
     assert region_of(recipe, model.model, model.representation, "", list(range(FEWEST - 1))) is None
+
+
+def test_an_isolated_galaxy_seen_from_the_ground_is_inside_of_the_model_for_it(model: LoadedModel) -> None:
+    """A galaxy of 21 mag as HSC sees it: its PSF is too wide for `galaxies`, and the reason says how wide it is."""
+    psf = galsim.Moffat(beta=2.5, fwhm=0.75)
+    kernel = psf.drawImage(nx=41, ny=41, scale=0.168, method="no_pixel").array
+    seen = galsim.Convolve(galsim.Sersic(1.5, half_light_radius=0.9, flux=14_500), psf).shear(g1=0.1, g2=0.0)
+    plane = seen.drawImage(nx=80, ny=80, scale=0.168).array
+    images = np.stack([share * plane for share in (0.5, 1.0, 1.4, 1.7)])
+    noisy = images + np.random.default_rng(0).normal(0, 3, images.shape)
+    stamp = Stamp.of(noisy, 0.168, np.full(4, 9.0), kernel, ("g", "r", "i", "Z"))
+    ground = load_model("galaxies", "galaxies-kids", "cpu")
+    assert load_region(ground).outside([resampled(stamp, 40, 0.339)]) == [()]
+    seen_in_r = resampled(in_bands(stamp, ("r",)), 64, 0.1)
+    (wide,) = (reason for reason in load_region(model).outside([seen_in_r])[0] if "PSF" in reason)
+    assert float(wide.rpartition(": ")[2]) == pytest.approx(15.5, abs=0.5)
+
+
+def test_masked_pixels_do_not_make_residuals_small(model: LoadedModel, stamps: list[Stamp]) -> None:
+    mask = np.zeros((64, 64), bool)
+    mask[:, :18] = mask[:, -18:] = True
+    hidden = standardize(replace(stamps[0], mask=mask))
+    region = load_region(model)
+    whole, masked = region.part.measure(model.model, model.representation, [stamps[0], hidden])["chi_squared"]
+    assert masked == pytest.approx(whole, rel=0.2)

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 from astropy.io import fits
 
+from sciencegen.api.survey import Restoring
 from sciencegen.domains.galaxies import DOMAIN
 from sciencegen.domains.galaxies.survey import SurveySettings, simulate
+from sciencegen.errors import Stopped
 
 pytestmark = pytest.mark.usefixtures("quick_restoration")  # tests/api/test_restore.py looks at the posterior
 
@@ -20,6 +22,28 @@ def stamps(tmp_path):
     both = [made[0].observed, made[0].twin]
     DOMAIN.items.write(tmp_path / "seen.fits", both, ["seen", "sharp"], {})
     return both
+
+
+def test_a_restoration_goes_on_after_a_stop(cli, stamps, tmp_path, monkeypatch):
+    """A stop keeps what is finished, names the row that comes next, and the rest is as without the stop."""
+    DOMAIN.items.write(tmp_path / "three.fits", [stamps[0]] * 3, ["a", "b", "c"], {})
+    command = ("restore", "galaxies", "three.fits", "--threads", 1, "--with", "flux")
+    assert cli(*command, "-o", "whole.csv").code == 0
+    restored, calls = Restoring._restored, []
+
+    def stopping(self, item, number):
+        calls.append(number)
+        if len(calls) == 2:
+            raise Stopped(15)
+        return restored(self, item, number)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Restoring, "_restored", stopping)
+        result = cli(*command, "-o", "begun.csv")
+    assert "--start 2 restores the rest" in result.err
+    assert cli(*command, "--start", 2, "-o", "rest.csv").code == 0
+    whole, begun, rest = (pd.read_csv(f"{name}.csv").drop(columns="item") for name in ("whole", "begun", "rest"))
+    pd.testing.assert_frame_equal(pd.concat([begun, rest], ignore_index=True), whole)
 
 
 @pytest.mark.long

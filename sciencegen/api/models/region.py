@@ -28,6 +28,8 @@ UNKNOWN = (
     "isn't known"
 )
 PER_CHUNK = 256
+IT_HAS = ": "
+"""Between a reason and the item's own number."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Region:
     limits: Mapping[str, tuple[float, float]]
 
     def outside(self, items: Sequence[Item | Refusal]) -> list[tuple[str, ...]]:
-        """For each item, in what it is unlike those that the model was trained on; () if in nothing."""
+        """For each item, in what it is unlike those that the model was trained on, and its number; () if in nothing."""
         found: list[tuple[str, ...]] = []
         for start in range(0, len(items), PER_CHUNK):
             part = items[start : start + PER_CHUNK]
@@ -56,7 +58,7 @@ class Region:
             below, above = self.part.ends[name]
             value = numbers.get(name, np.nan)
             ends = ((below, low, value < low), (above, high, value > high))
-            reasons += [text.format(end) for text, end, is_out in ends if text and is_out]
+            reasons += [f"{text.format(end)}{IT_HAS}{value:.3g}" for text, end, is_out in ends if text and is_out]
         return tuple(reasons)
 
 
@@ -81,9 +83,8 @@ def notes_of(
     count = sum(map(bool, reasons))
     if not count:
         return ()
-    why = ", ".join(
-        f"{number} {reason}" for reason, number in Counter(one for row in reasons for one in row).most_common()
-    )
+    counts = Counter(one.partition(IT_HAS)[0] for row in reasons for one in row)
+    why = ", ".join(f"{number} {reason}" for reason, number in counts.most_common())
     return (f"{count} of {len(reasons)} are outside of what the model was trained on ({why}): {then}",)
 
 

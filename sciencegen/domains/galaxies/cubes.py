@@ -3,9 +3,9 @@ With names of bands beside the file, as many as it has images [n y x], these are
 
 Examples are the layouts of GalaxiesML (images [n band y x]) and Galaxy10 (images [n y x band], `pxscale` in arcsec of
 each stamp). Bytes without a unit are the colours of pictures. Data sets called psf [y x], [band y x], [n y x] or
-[n band y x], variance [n], [n band] or of the images' shape, sigma [band] or as variance, and mask or segmentation
-[n y x] are used as such. Unit, pixel scale and the rest
-are read from attributes of the images or of the file, or from a file next to it (`headers`).
+[n band y x], variance [n], [n band] or of the images' shape, sigma [band] or as variance, weights of the images'
+shape, and mask or segmentation [n y x] are used as such. Unit, pixel scale and the rest are read from attributes of the
+images or of the file, or from a file next to it (`headers`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from sciencegen.data.array_files import ENDINGS as STORES
 from sciencegen.data.array_files import HDF5, check_returns, note_gaps, open_arrays
+from sciencegen.domains.galaxies.headers import NOISES as OF_NOISE
 from sciencegen.domains.galaxies.headers import About, about, band_names, changed_at, psf_of, saturated, told_beside
 from sciencegen.domains.galaxies.items import (
     MASKS,
@@ -46,7 +47,10 @@ if TYPE_CHECKING:
 ENDINGS = (*HDF5, ".npz", ".npy", *STORES)
 IMAGES = ("images", "image", "stamps", "cutouts", "data")
 SCALES = ("pixel_scale", "pxscale", "pixscale")
-NOISES = ("variance", "sigma")
+PLANES = {"psf": ("psf", "psfs"), "weights": ("weights", "weight", "ivar", "wht")}
+"""Key beside the file that names images of this kind -> their usual names; weights are inverse variances."""
+NOISES = {"variance": OF_NOISE["variance"], "sigma": OF_NOISE["sigma"], "weights": OF_NOISE["inverse"]}
+"""Name of the noise -> its variance."""
 NOT_COLUMNS = frozenset({"psf", *NOISES, *SCALES})
 NAMES = ("id", "name", "object_id")
 OF_PICTURES = {"UNITS": "nJy", "SECPIX": 1.0, "BAND": "R,G,B"}
@@ -83,6 +87,13 @@ class Cube:
         stated = self.about.bands if isinstance(self.about, About) and self.about.told_bands else ()
         if len(self.images.shape) == 3 and 1 < len(stated) == len(self):  # one stamp [band y x]
             self.images = np.asarray(self.images)[None]
+        for kind, usual in PLANES.items():
+            places = (overrides[kind],) if kind in overrides else usual
+            planes = [one for one in places if one in self.arrays and len(self.arrays[one].shape) > 1]
+            if kind in overrides and not planes:
+                raise DataError(f"Expected images {overrides[kind]} in {path}, as `{kind}` says beside it, found none.")
+            if planes:
+                self.arrays[kind] = self.arrays.pop(planes[0])
         names = [overrides["mask"]] if "mask" in overrides else [*MASKS, *SEGMENTS]
         self.masks = [one for one in self.arrays if one.upper() in {name.upper() for name in names}]
 
@@ -203,16 +214,16 @@ def _mask(cube: Cube, index: int) -> np.ndarray | None:
 
 def _variance(cube: Cube, said: About, image: np.ndarray, index: int) -> np.ndarray:
     """[band] or [band y x], in the file's unit: by an array of the noise, else a keyword or the stamp's edge."""
-    name = next((one for one in NOISES if one in cube.arrays and cube.arrays[one].shape), None)
+    known = {one: cube.arrays[one].shape for one in NOISES if one in cube.arrays}
+    name = next((one for one, shape in known.items() if len(shape) > (one == "weights")), None)
     if name is None:
         if said.in_sigma:
             raise ValueError("pixels in units of the noise, without an array `sigma` of it")
         return said.noise_of(image)
     said.check_noise(f"the array `{name}`")
     given = cube.arrays[name]
-    for_all = given.shape == (len(image),) and len(image) != len(cube)
-    own = np.asarray(given[()] if for_all else given[index], np.float64)
-    own = own if name == "variance" else own**2
+    for_all = given.shape in (image.shape[:1], image.shape) and len(image) != len(cube)
+    own = NOISES[name](np.asarray(given[()] if for_all else given[index], np.float64))
     return np.broadcast_to(own, (len(image),) if own.ndim < 2 else image.shape)
 
 

@@ -254,8 +254,7 @@ def left_out(text: str) -> str:
         return ""
     path = Path(match["path"])
     told = told_beside(path)
-    sides = _psf_sides(path, int(match["number"] or 0))
-    psf = f"a PSF of {sides} pixels, which was padded or cropped to a square of an odd side" if sides else ""
+    changed = _not_square(path, int(match["number"] or 0))
     taken = []
     if _is_picture(path, told):
         scale = "" if "pixel_scale" in told or ending(path) in cubes.ENDINGS else ", and pixels as 1 arcsec"
@@ -263,7 +262,7 @@ def left_out(text: str) -> str:
     if _has_sky(path, told):
         assumed = "" if "sky" in told else " (`sky: none` in stamps.yaml: not)"
         taken.append(f"stamps whose sky was subtracted, with the noise of their edge{assumed}")
-    taken += [psf] if psf else []
+    taken += changed
     if "resample" not in told:
         return "; ".join(taken)
     asked = told["resample"]
@@ -271,17 +270,22 @@ def left_out(text: str) -> str:
     return "; ".join([*taken, f"stamps that were resampled to {asked['side']} x {asked['side']} pixels{scale}"])
 
 
-def _psf_sides(path: Path, number: int) -> str:
-    """The sides of a stamp's PSF as the file has it, "" for none or a square of an odd side that is small enough."""
+def _not_square(path: Path, number: int) -> list[str]:
+    """What is said of a stamp's image and PSF that aren't squares in the file, or of an even or too large side."""
     try:
         stamp = _stamp_at(path, number) if ending(path) in (*fits_files.ENDINGS, *cubes.ENDINGS) else None
     except (SciencegenError, ValueError, OSError):
-        return ""
-    psf = stamp.psf if isinstance(stamp, Stamp) else None
-    if psf is None or psf.ndim < 2:
-        return ""
-    height, width = psf.shape[-2:]
-    return "" if height == width and height % 2 and height <= LARGEST_PSF else f"{width} x {height}"
+        return []
+    if not isinstance(stamp, Stamp) or stamp.image.ndim < 2:
+        return []
+    height, width = stamp.image.shape[-2:]
+    said = [] if height == width else ["images that aren't square, which were padded with masked pixels"]
+    if stamp.psf is None or stamp.psf.ndim < 2:
+        return said
+    height, width = stamp.psf.shape[-2:]
+    if height == width and height % 2 and height <= LARGEST_PSF:
+        return said
+    return [*said, f"a PSF of {width} x {height} pixels, which was padded or cropped to a square of an odd side"]
 
 
 def _stamp_at(path: Path, number: int | None) -> Stamp | Refusal:

@@ -13,6 +13,8 @@ its folder, adds missing metadata and overrides the file's:
     saturation: 60000           # in the file's unit
     bands: [g, r, i]
     images: cutouts             # name of the data set in HDF5, Zarr or .npz
+    psf: kernels                # name of the data set with the PSFs
+    weights: inverse_variance   # name of the data set with inverse variances
     mask: segmentation          # name of the data set or extension whose pixels are masked; none: no mask
     use: [r]                    # the bands to take
     sky: edge                   # subtract the median of each band in the outer fifth, whose scatter is the noise
@@ -317,7 +319,7 @@ def variance_of(
 
 OWN, OWN_WITHIN = b"ORIGIN  = 'sciencegen ", 5760
 """Card in the header of FITS files by this program, and the bytes in which it is looked for."""
-FURTHER = ("images", "keywords", "mask", "use", "sky", "resample")
+FURTHER = ("images", "psf", "weights", "keywords", "mask", "use", "sky", "resample")
 
 
 def changed_at(path: Path) -> tuple[int, ...]:
@@ -380,7 +382,7 @@ def _other_kind(name: str, value: Any) -> str:
     if name in ("bands", "use"):
         fits = isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str | int) for one in value))
         return "" if fits else "names, such as [g, r]," if name == "bands" else "names of bands, such as [r],"
-    if name in ("images", "unit", "mask"):
+    if name in ("images", "psf", "weights", "unit", "mask"):
         return "" if isinstance(value, str) else "a text"
     if name == "sky":
         return "" if value in ("edge", "none") else "edge or none"

@@ -114,11 +114,12 @@ def _numbers(given: Any, unit: str) -> np.ndarray:
 
 
 def standardize(stamp: Stamp) -> Stamp | Refusal:
-    """Check a stamp, fill its masked pixels, normalize its PSF to sum 1 and round its pixels to the noise's grid, or
-    return a Refusal.
+    """Check a stamp, pad it to a square, mask pixels of infinite noise and fill masked ones, normalize its PSF to sum 1
+    and round its pixels to the noise's grid, or return a Refusal.
 
     The operation is idempotent.
     """
+    stamp = _squared(stamp)
     if problem := _mask_problem(stamp):
         return Refusal(problem)
     stamp = replace(filled(stamp), psf=None if stamp.psf is None else odd_square(stamp.psf))
@@ -137,12 +138,31 @@ def standardize(stamp: Stamp) -> Stamp | Refusal:
 
 def shape_problem(shape: Sequence[int]) -> str:
     """A problem with the shape of an image, found before its pixels are read."""
-    if len(shape) != 3 or shape[1] != shape[2]:
-        remedy = "; cut squares out of it with `sciencegen cutout`" if len(shape) == 3 else ""
-        return f"expected a square image in one or more bands [band y x], got shape {list(shape)}{remedy}"
-    if not SMALLEST_SIDE <= shape[1] <= LARGEST_SIDE:
-        return f"expected {SMALLEST_SIDE} to {LARGEST_SIDE} pixels on a side, got {shape[1]}; cut or bin it"
+    if len(shape) != 3:
+        return f"expected an image in one or more bands [band y x], got shape {list(shape)}"
+    for side in shape[1:]:
+        if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
+            return f"expected {SMALLEST_SIDE} to {LARGEST_SIDE} pixels on a side, got {side}; cut or bin it"
     return ""
+
+
+def _squared(stamp: Stamp) -> Stamp:
+    """The stamp as a square around the same middle pixel, masked beyond the given ones and where the noise is infinite,
+    as that of a weight of 0."""
+    shape = stamp.image.shape
+    if shape_problem(shape) or (stamp.mask is not None and stamp.mask.shape != shape[1:]):
+        return stamp
+    infinite = np.isposinf(stamp.variance) if stamp.variance.shape == shape else np.zeros(shape, bool)
+    if shape[1] == shape[2] and not infinite.any():
+        return stamp
+    hidden = infinite.any(0) if stamp.mask is None else stamp.mask | infinite.any(0)
+    side = max(shape[1:])
+    before = [side // 2 - one // 2 for one in shape[1:]]
+    widths = [(first, side - one - first) for first, one in zip(before, shape[1:], strict=True)]
+    image, variance = np.pad(stamp.image, [(0, 0), *widths]), stamp.variance
+    if variance.shape == shape:
+        variance = np.pad(np.where(infinite, 0, variance), [(0, 0), *widths])
+    return replace(stamp, image=image, variance=variance, mask=np.pad(hidden, widths, constant_values=True))
 
 
 def _image_problem(stamp: Stamp) -> str:
@@ -168,7 +188,7 @@ def _variance_problem(stamp: Stamp) -> str:
     variance = _single(stamp.variance)
     if not np.isfinite(variance).all():
         count = int((~np.isfinite(variance)).sum())
-        return f"the noise isn't finite in {count} pixels (NaN, or a weight of 0); fill them first, as the image's"
+        return f"the noise isn't finite in {count} pixels; give them a weight of 0, or mask them"
     if (variance < 0).any():
         return f"the variance is negative ({variance.min():g} nJy²)"
     if (variance == 0).any() and variance.any():

@@ -82,7 +82,7 @@ def _pixels(path: Path) -> Pixels | Refusal:
         width, height = picture.size
         if picture.mode not in BANDS:
             return Refusal(REFUSED.get(picture.mode, f"its mode {picture.mode} isn't gray or RGB; save it as RGB"))
-        if max(width, height) > LARGEST_SIDE or width != height:
+        if max(width, height) > LARGEST_SIDE:
             return Refusal(shape_problem((len(BANDS[picture.mode]), height, width)))
         numbers = np.asarray(picture, np.float64)
     planes = np.moveaxis(numbers[::-1] if numbers.ndim == 3 else numbers[::-1, :, None], 2, 0)

@@ -23,7 +23,7 @@ from sciencegen.domains.galaxies.items import EncodedStamp, Stamp, magnitude, pe
 from sciencegen.domains.galaxies.representation import ImageRepresentation, ObservedRepresentation
 from sciencegen.domains.recipes import TrainedRegion
 from sciencegen.items import Refusal
-from sciencegen.vae.image_networks import observed, whitened
+from sciencegen.vae.image_networks import MASKED, observed, whitened
 from sciencegen.vae.image_vae import ImageVAE
 
 AT_ONCE = 32
@@ -35,18 +35,21 @@ PLATEAU = 4.0
 """The same for the number of pixels at exactly the highest value: rounded pixels may agree by chance."""
 SEEN = {
     "noise": ("", "noise above {:.3g} nJy"),
-    "psf": ("", "a PSF wider than {:.3g} pixels"),
+    "psf": ("", "a PSF wider than {:.3g} pixels (take or train a model for this seeing)"),
     "plateau": ("", "more than {:.3g} pixels at the same highest value, as if saturated"),
 }
 ENCODED = {
     "magnitude": ("brighter than {:.1f} mag", "fainter than {:.1f} mag"),
     "surface_brightness": ("brighter than {:.1f} mag/arcsec²", "fainter than {:.1f} mag/arcsec²"),
     "signal_to_noise": ("a signal-to-noise ratio below {:.3g}", ""),
-    "amplitude": ("reconstructed too bright", "reconstructed too faint"),
+    "amplitude": (
+        "reconstructed too bright, which fits best times less than {:.2f}",
+        "reconstructed too faint, which fits best times more than {:.2f}",
+    ),
     "chi_squared": ("squared residuals below {:.3g} of the noise's", "squared residuals above {:.3g} of the noise's"),
     "largest_residual": ("", "a pixel more than {:.3g} sigma from the reconstruction"),
-    "misfit": ("", "a reconstruction that misses the stamp without noise"),
-    "latent_density": ("a latent of low density", ""),
+    "misfit": ("", "a reconstruction that misses the stamp without noise, by more than {:.3g}"),
+    "latent_density": ("a latent of density below {:.2f}", ""),
 }
 """Number -> what a stamp below and above the trained range is."""
 
@@ -105,7 +108,8 @@ def _typicality(model: ImageVAE, batch: Batch, pixel_scale: float) -> Float[Tens
     missed = in_units(image - seen.mean, seen.log_std.exp())
     light = found.image.square().flatten(1).sum(1) / (len(found.image[0]) * flux) / pixel_scale**2
     code, nan = found.latents[0], torch.full_like(flux, math.nan)
-    square = missed.square().flatten(1).mean(1)
+    shown = (noise.square() <= MASKED * noise.square().amin((-2, -1), keepdim=True)).flatten(1)
+    square = (missed.square().flatten(1) * shown).sum(1) / shown.sum(1)  # masked pixels have hardly any residual
     fitted = torch.maximum(amplitude, error)
     return torch.stack([
         _magnitude(fitted * flux), _magnitude(fitted * light), torch.where(noisy, amplitude / error, nan), amplitude,

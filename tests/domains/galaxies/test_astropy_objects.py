@@ -79,7 +79,7 @@ def test_a_stamp_comes_back_from_its_hdus(bands):
         (fits.PrimaryHDU(IMAGE), "pixel scale"),
         (fits.HDUList([fits.PrimaryHDU(np.stack([IMAGE, IMAGE]), HEADER)]), "one stamp, got 2"),
         (fits.HDUList([fits.PrimaryHDU()]), "one stamp, got 0"),
-        (fits.PrimaryHDU(IMAGE[:, :9], HEADER), "square"),
+        (fits.PrimaryHDU(IMAGE[:, :7], HEADER), "on a side, got 7"),
         (fits.PrimaryHDU(IMAGE * np.nan, HEADER), "NaN"),
     ],
 )

@@ -140,3 +140,28 @@ def test_named_bands_beside_as_many_images_make_one_stamp(tmp_path):
     stamp = load_domain("galaxies").items.parse(row.text)
     assert stamp.bands == ("g", "r", "i")
     assert stamp.image.shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("told", ["", "psf: kernels\nweights: inverse\n"])
+def test_psfs_and_weights_may_have_other_names(told: str, tmp_path: Path) -> None:
+    """One blend in two bands, as HSC's: images, weights of 0 beyond the footprint, and a PSF of each band."""
+    noise = np.random.default_rng(0).normal(size=(2, 20, 24))
+    weights = np.stack([np.full((20, 24), 4.0), np.full((20, 24), 25.0)])
+    weights[0, 2, 3] = 0
+    psfs = np.stack([np.pad(np.ones((3, 3)), 1), np.pad(np.ones((1, 1)), 2)])
+    names = ("kernels", "inverse") if told else ("psfs", "weights")
+    np.savez(tmp_path / "blend.npz", images=noise, **dict(zip(names, (psfs, weights), strict=True)))
+    (tmp_path / "stamps.yaml").write_text(f"unit: nJy\npixel_scale: 0.168\nbands: [g, r]\n{told}")
+    found = parse(str(tmp_path / "blend.npz"))
+    assert isinstance(found, Stamp)
+    assert found.image.shape == (2, 24, 24)
+    assert found.variance[:, 12, 12] == pytest.approx([0.25, 0.04], rel=0.005)
+    assert (found.psf_of(0).max(), found.psf_of(1).max()) == pytest.approx((1 / 9, 1), rel=1e-3)
+    assert found.mask[4, 3]  # the pixel of no weight, below two padded rows
+    assert found.mask.sum() == 4 * 24 + 1
+
+
+def test_a_name_that_the_file_lacks_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "blend.npz", images=np.ones((1, 20, 20)))
+    (tmp_path / "stamps.yaml").write_text("unit: nJy\npixel_scale: 0.168\nweights: inverse\n")
+    assert "Expected images inverse" in parse(str(tmp_path / "blend.npz")).reason

@@ -291,7 +291,7 @@ def spoilt(value: float) -> np.ndarray:
         (spoilt(70000), {"SATURATE": 60000}, r"1 pixels are saturated (at 60000)"),
         (np.zeros((32, 32)), {}, "every pixel is 0"),
         (np.ones((1, 1)), {}, "on a side, got 1"),
-        (np.ones((32, 20)), {}, "cut squares out of it with `sciencegen cutout`"),
+        (np.ones((32, 7)), {}, "on a side, got 7"),
         (np.ones((2000, 2000), np.int16), {}, "got 2000; cut or bin it"),
         (IMAGE, {"PIXSCALE": None}, "no pixel scale is given: add PIXSCALE"),
         (IMAGE, {"BUNIT": None}, "there is no unit and no zero point is given"),
@@ -315,7 +315,7 @@ def test_every_reason_to_refuse_an_image(tmp_path, image, changes, reason):
     ("name", "image", "reason"),
     [
         ("VARIANCE", np.full((32, 32), -1.0), "variance is negative"),
-        ("IVAR", np.zeros((32, 32)), "noise isn't finite"),
+        ("IVAR", np.zeros((32, 32)), "the mask covers every pixel"),
         ("PSF", np.full((5, 5), np.nan), "PSF isn't finite"),
         ("ERR", np.where(np.eye(32), np.nan, 1.0), "noise isn't finite in 32 pixels"),
         ("VARIANCE", np.ones((5, 5)), "noise of [5, 5] pixels beside an image of [1, 32, 32]"),
@@ -325,6 +325,22 @@ def test_every_reason_to_refuse_what_goes_with_it(tmp_path, name, image, reason)
     (refused,) = stamps_of(written(tmp_path / "a.fits", IMAGE, fits.ImageHDU(image, name=name)))
     assert isinstance(refused, Refusal)
     assert reason in refused.reason
+
+
+def test_an_oblong_image_is_padded_and_its_pixels_without_weight_are_masked(tmp_path):
+    image, weight = IMAGE[:, 3:-6], np.full((32, 23), 4.0)
+    weight[5, 7] = 0
+    path = written(tmp_path / "a.fits", image, fits.ImageHDU(weight, name="IVAR"))
+    found = only(path)
+    assert found.image.shape == (1, 32, 32)
+    middle = found.image[0, 16, 16]  # the image's own pixel [16, 11]
+    assert middle == pytest.approx(image[16, 11], abs=0.02)
+    shown = np.zeros((32, 32), bool)
+    shown[:, 5:28] = True
+    shown[5, 12] = False
+    assert (found.mask == ~shown).all()
+    assert found.variance[0] == pytest.approx(np.full((32, 32), 0.25))
+    assert "aren't square" in files.left_out(f"{path}[0]")
 
 
 def test_no_header_at_all_is_refused_with_the_remedy(tmp_path):

@@ -23,8 +23,8 @@ def test_a_mapping_is_the_stamp_of_its_arguments():
         ({"image": IMAGE, "scale": 0.2}, "'scale'"),
         ({"image": IMAGE, "pixel_scale": "wide", "variance": 1.0}, "wide"),
         ({"image": IMAGE * np.nan, "pixel_scale": 0.2, "variance": 1.0}, "pixels are NaN"),
-        ({"image": IMAGE[:, :9], "pixel_scale": 0.2, "variance": 1.0}, "square"),
-        (Stamp(IMAGE[:, :9], 0.2, None, np.ones(2), ("g", "r")), "square"),
+        ({"image": IMAGE[:, :7], "pixel_scale": 0.2, "variance": 1.0}, "on a side, got 7"),
+        (Stamp(IMAGE[:, :7], 0.2, None, np.ones(2), ("g", "r")), "on a side, got 7"),
     ],
 )
 def test_arrays_that_are_no_stamp_are_refused(given, reason):
