@@ -450,7 +450,6 @@ class ColumnEncoder(nn.Module):
         return functional.silu(self.network(inputs))
 
 
-
 class EvidenceEncoder(nn.Module):
     """Numbers of cells on the scale of their likelihood, 0 where missing, then 1 or 0 for each: no network, for a
     `ProductPosterior`."""

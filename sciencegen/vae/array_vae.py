@@ -92,8 +92,8 @@ class ArrayVAESettings:
         prior goes from the top down, and the posterior merges it with the encoder's evidence by precision [7]_.
     posterior : {"gaussian", "iaf", "full_covariance", "product", "hamiltonian"}
         q(z | x, c): a diagonal Gaussian [1]_, one transformed by an inverse autoregressive flow [2]_, a Gaussian with
-        all covariances, one that is a product of the evidence of each known cell [13]_, or a diagonal one whose samples are refined by `leapfrog_steps` on the gradient of
-        log p(x, z | c) [8]_.
+        all covariances, one that is a product of the evidence of each known cell [13]_, or a diagonal one whose samples
+        are refined by `leapfrog_steps` on the gradient of log p(x, z | c) [8]_.
     prior : {"standard_normal", "conditional", "conditional_scale", "mixture", "vamp", "flow"}
         p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, one of mean 0 whose scales depend on c [9]_,
         a mixture of `components` learned Gaussians, one of posteriors of so many learned pseudo-items [4]_ (with a
@@ -214,7 +214,9 @@ class ArrayVAESettings:
                 f"'{self.posterior}' and '{self.prior}'."
             )
         if self.posterior == PRODUCT and self.semi_supervised:
-            raise ConfigError("Expected no semi_supervised with posterior 'product', which has no network. Leave one out.")
+            raise ConfigError(
+                "Expected no semi_supervised with posterior 'product', which has no network. Leave one out."
+            )
         if self.direct and (self.layers or self.semi_supervised or self.prior == "vamp"):
             raise ConfigError("Expected no layers, no semi_supervised and no prior 'vamp' with direct. Leave it out.")
         if not self.flow_layers and (self.prior == "flow" or self.latent_prior == "diffusion"):

@@ -333,15 +333,14 @@ class FullCovariancePosterior(nn.Module):
         return FullCovarianceGaussian(mean, log_std.clamp(*LOG_STD_RANGE), below.unflatten(-1, shape))
 
 
-
 class ProductPosterior(nn.Module):
-    """A product of experts, each the evidence of one known number y_k for z, and of the prior N(0, I):
+    """A product of experts, each the evidence of one known number y_k for z, and of the prior N(0, I).
 
         q(z | x, c) = N(S sum_k p_k a_k (y_k - m_k(c)), S),   S = (I + sum_k p_k a_k a_k^T)^-1
 
     A missing number is left out. Of a decoder that is linear with Gaussian noise it is the exact posterior, a_k being
-    the decoder's weights of y_k and p_k the precision of its noise: probabilistic principal components (Tipping & Bishop
-    1999, eq. 8). Wu & Goodman, "Multimodal Generative Models for Scalable Weakly-Supervised Learning", NeurIPS 2018.
+    the decoder's weights of y_k and p_k the precision of its noise: probabilistic principal components (Tipping &
+    Bishop 1999, eq. 8). The product is that of Wu & Goodman, NeurIPS 2018, eq. 3.
 
     feature_size: of twice as many features as there are numbers: the numbers, 0 where missing, then 1 or 0 for each
     (`array_columns.EvidenceEncoder`). width and depth are those of other posteriors, and aren't used.
@@ -355,18 +354,19 @@ class ProductPosterior(nn.Module):
         self.latent_size, self.property_count = latent_size, property_count
         self.loadings = nn.Parameter(0.1 * torch.randn(feature_size // 2, latent_size))
         self.log_precision = nn.Parameter(torch.zeros(feature_size // 2))
-        self.centre = linear(2 * property_count, feature_size // 2, zero=True)
+        self.centre = linear(2 * property_count, feature_size // 2, zero=True) if property_count else None
 
     def forward(
         self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None = None
     ) -> FullCovarianceGaussian:
         value, known = features.chunk(2, -1)
         weight = known * self.log_precision.clamp(-2 * LOG_STD_RANGE[1], -2 * LOG_STD_RANGE[0]).exp()
-        centre = self.centre(condition_features(condition, features, self.property_count))
+        if self.centre is not None:
+            value = value - self.centre(condition_features(condition, features, self.property_count))
         identity = torch.eye(self.latent_size, dtype=features.dtype, device=features.device)
         precision = identity + torch.einsum("bk,kd,ke->bde", weight, self.loadings, self.loadings)
         covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
-        mean = (covariance @ ((weight * (value - centre)) @ self.loadings)[..., None])[..., 0]
+        mean = (covariance @ ((weight * value) @ self.loadings)[..., None])[..., 0]
         factor = torch.linalg.cholesky(covariance)
         return FullCovarianceGaussian(mean, factor.diagonal(dim1=-2, dim2=-1).log(), factor)
 
