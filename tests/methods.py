@@ -36,6 +36,7 @@ METHODS: dict[str, tuple[Values, tuple[str, ...]]] = {
     "**posterior** diagonal Gaussian": ({"posterior": "gaussian"}, VAES),
     "full covariance": ({"posterior": "full_covariance"}, VAES),
     "inverse autoregressive flow": ({"posterior": "iaf"}, VAES),
+    "product of the evidence of cells": ({"posterior": "product"}, PLAIN),
     "Hamiltonian": ({"posterior": "hamiltonian"}, VAES),
     "ladder of latents": ({"layers": [3, 2]}, VAES),
     "**prior** standard normal": ({"prior": "standard_normal"}, VAES),

@@ -450,6 +450,27 @@ class ColumnEncoder(nn.Module):
         return functional.silu(self.network(inputs))
 
 
+class EvidenceEncoder(nn.Module):
+    """Numbers of cells on the scale of their likelihood, 0 where missing, then 1 or 0 for each: no network, for a
+    `ProductPosterior`."""
+
+    def __init__(self, columns: Sequence[LikelihoodColumn]) -> None:
+        super().__init__()
+        self.columns, self.groups = columns, groups_of(columns)
+        self.features = 2 * sum(column.features for column in columns)
+
+    def forward(self, batch: Batch) -> Float[Tensor, "batch feature"]:
+        value, mask = batch[VALUES], present(batch, self.columns)
+        weights, numbers, known = read_weights(batch, mask), [], []
+        for group in self.groups:
+            index = list(group.index)
+            plain = group.likelihood in ("gaussian", "log_normal")
+            found = group.to_support(value[:, index]) if plain else group.features(value[:, index])
+            numbers.append(found * weights[:, index])
+            known.append(mask[:, index].expand_as(found))
+        return torch.cat([*numbers, *known], 1)
+
+
 class ColumnDecoder(nn.Module):
     """p(x | z, c), `Cellwise`."""
 

@@ -33,6 +33,7 @@ from sciencegen.vae.array_columns import (
     ColumnDecoder,
     ColumnEncoder,
     Condition,
+    EvidenceEncoder,
     LikelihoodColumn,
     PseudoPosterior,
     with_dropout,
@@ -49,6 +50,7 @@ from sciencegen.vae.posteriors import (
     FullCovariancePosterior,
     GaussianPosterior,
     HamiltonianRefinement,
+    ProductPosterior,
     SampledPosterior,
 )
 from sciencegen.vae.priors import (
@@ -70,7 +72,8 @@ BOUNDS = ("elbo", "importance_weighted")
 COUNT_INPUTS = ("logarithms", "normalized")
 HAMILTONIAN = "hamiltonian"
 FULL_COVARIANCE = "full_covariance"
-POSTERIOR_NAMES = (*POSTERIORS, FULL_COVARIANCE, HAMILTONIAN)
+PRODUCT = "product"
+POSTERIOR_NAMES = (*POSTERIORS, FULL_COVARIANCE, PRODUCT, HAMILTONIAN)
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,10 @@ class ArrayVAESettings:
     layers : tuple of int
         Sizes of a ladder of latents in place of `latent`, from the lowest, which the decoder reads, to the top: the
         prior goes from the top down, and the posterior merges it with the encoder's evidence by precision [7]_.
-    posterior : {"gaussian", "iaf", "full_covariance", "hamiltonian"}
+    posterior : {"gaussian", "iaf", "full_covariance", "product", "hamiltonian"}
         q(z | x, c): a diagonal Gaussian [1]_, one transformed by an inverse autoregressive flow [2]_, a Gaussian with
-        all covariances, or a diagonal one whose samples are refined by `leapfrog_steps` on the gradient of
-        log p(x, z | c) [8]_.
+        all covariances, one that is a product of the evidence of each known cell [13]_, or a diagonal one whose samples
+        are refined by `leapfrog_steps` on the gradient of log p(x, z | c) [8]_.
     prior : {"standard_normal", "conditional", "conditional_scale", "mixture", "vamp", "flow"}
         p(z | c) of training: N(0, I), a Gaussian that depends on c [3]_, one of mean 0 whose scales depend on c [9]_,
         a mixture of `components` learned Gaussians, one of posteriors of so many learned pseudo-items [4]_ (with a
@@ -150,6 +153,7 @@ class ArrayVAESettings:
     .. [11] Chen et al., "Variational Lossy Autoencoder", ICLR 2017, section 3.2.
     .. [12] Vahdat, Kreis & Kautz, "Score-based Generative Modeling in Latent Space", NeurIPS 2021, with the
        autoencoder fixed.
+    .. [13] Wu & Goodman, "Multimodal Generative Models for Scalable Weakly-Supervised Learning", NeurIPS 2018, eq. 3.
     """
 
     latent: int = 8
@@ -209,6 +213,10 @@ class ArrayVAESettings:
                 "Expected posterior 'gaussian' and prior 'standard_normal' with `layers`, which set both, got "
                 f"'{self.posterior}' and '{self.prior}'."
             )
+        if self.posterior == PRODUCT and self.semi_supervised:
+            raise ConfigError(
+                "Expected no semi_supervised with posterior 'product', which has no network. Leave one out."
+            )
         if self.direct and (self.layers or self.semi_supervised or self.prior == "vamp"):
             raise ConfigError("Expected no layers, no semi_supervised and no prior 'vamp' with direct. Leave it out.")
         if not self.flow_layers and (self.prior == "flow" or self.latent_prior == "diffusion"):
@@ -264,10 +272,10 @@ class ArrayVAESettings:
         return properties if self.decoder_condition else 0
 
 
-Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder
+Encoder = ArrayEncoder | ColumnEncoder | BlockEncoder | EvidenceEncoder
 MakePrior = Callable[[int, int], nn.Module]
 Classes = Sequence[Sequence[float]]
-NETWORKS = {**POSTERIORS, FULL_COVARIANCE: FullCovariancePosterior}
+NETWORKS = {**POSTERIORS, FULL_COVARIANCE: FullCovariancePosterior, PRODUCT: ProductPosterior}
 """Names of posteriors -> networks, but for the Hamiltonian one."""
 START = -2.0
 """First log standard deviation of the posterior of an identifiable VAE: with that of a standard normal, the decoder
@@ -491,8 +499,12 @@ def _encoder(
 ) -> Encoder:
     if blocks and s.direct:
         raise ConfigError("Expected no series and no images with direct, which they don't have. Leave it out.")
+    if blocks and s.posterior == PRODUCT:
+        raise ConfigError("Expected no series and no images with posterior 'product', got some. Choose another one.")
     if blocks:
         return BlockEncoder(columns, blocks, s.width, s.depth)
+    if s.posterior == PRODUCT:
+        return EvidenceEncoder(columns or [LikelihoodColumn("gaussian")] * size)
     networks = s.width, s.depth, s.direct
     return ColumnEncoder(columns, *networks) if columns else ArrayEncoder(size, *networks)
 
@@ -548,6 +560,7 @@ def latents_of(encoder: Encoder, properties: int, s: ArrayVAESettings) -> tuple[
     if s.prior in CONDITIONAL:
         return posterior, ConditionalGaussianPrior(s.latent, properties, centred=s.prior == "conditional_scale")
     if s.prior == "vamp":
+        assert not isinstance(encoder, EvidenceEncoder)  # the settings refuse it
         pseudo = PseudoPosterior(encoder, posterior)
         return posterior, VampPrior(s.latent, pseudo, torch.randn(s.components, encoder.inputs), properties)
     if s.prior == "mixture":

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from sciencegen.batch import Batch
 from sciencegen.errors import ConfigError, ShapeError
-from sciencegen.networks.conditions import beside_condition
+from sciencegen.networks.conditions import beside_condition, condition_features
 from sciencegen.networks.mlp import MLP, LayerSettings, MaskedAutoregressiveMLP, linear
 from sciencegen.networks.shared_noise import LOG_2_PI, check_latents, standard_normal
 from sciencegen.vae.likelihoods import Likelihood
@@ -331,6 +331,44 @@ class FullCovariancePosterior(nn.Module):
         mean, log_std, below = self.head(known).split(self.sizes, -1)
         shape = (self.latent_size, self.latent_size)
         return FullCovarianceGaussian(mean, log_std.clamp(*LOG_STD_RANGE), below.unflatten(-1, shape))
+
+
+class ProductPosterior(nn.Module):
+    """A product of experts, each the evidence of one known number y_k for z, and of the prior N(0, I).
+
+        q(z | x, c) = N(S sum_k p_k a_k (y_k - m_k(c)), S),   S = (I + sum_k p_k a_k a_k^T)^-1
+
+    A missing number is left out. Of a decoder that is linear with Gaussian noise it is the exact posterior, a_k being
+    the decoder's weights of y_k and p_k the precision of its noise: probabilistic principal components (Tipping &
+    Bishop 1999, eq. 8). The product is that of Wu & Goodman, NeurIPS 2018, eq. 3.
+
+    feature_size: of twice as many features as there are numbers: the numbers, 0 where missing, then 1 or 0 for each
+    (`array_columns.EvidenceEncoder`). width and depth are those of other posteriors, and aren't used.
+    """
+
+    def __init__(
+        self, feature_size: int, latent_size: int, property_count: int = 0, width: int = 128, depth: int = 0,
+        layers: LayerSettings | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.latent_size, self.property_count = latent_size, property_count
+        self.loadings = nn.Parameter(0.1 * torch.randn(feature_size // 2, latent_size))
+        self.log_precision = nn.Parameter(torch.zeros(feature_size // 2))
+        self.centre = linear(2 * property_count, feature_size // 2, zero=True) if property_count else None
+
+    def forward(
+        self, features: Float[Tensor, "batch feature"], condition: Float[Tensor, "batch property"] | None = None
+    ) -> FullCovarianceGaussian:
+        value, known = features.chunk(2, -1)
+        weight = known * self.log_precision.clamp(-2 * LOG_STD_RANGE[1], -2 * LOG_STD_RANGE[0]).exp()
+        if self.centre is not None:
+            value = value - self.centre(condition_features(condition, features, self.property_count))
+        identity = torch.eye(self.latent_size, dtype=features.dtype, device=features.device)
+        precision = identity + torch.einsum("bk,kd,ke->bde", weight, self.loadings, self.loadings)
+        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        mean = (covariance @ ((weight * value) @ self.loadings)[..., None])[..., 0]
+        factor = torch.linalg.cholesky(covariance)
+        return FullCovarianceGaussian(mean, factor.diagonal(dim1=-2, dim2=-1).log(), factor)
 
 
 # Hamiltonian variational inference: leapfrog steps on log p(x, z) refine the encoder's sample.

@@ -24,7 +24,7 @@ from sciencegen.errors import ConfigError
 from sciencegen.networks.grids import DynamicsWriter, SeriesReader
 from sciencegen.networks.shared_noise import check_latents
 from sciencegen.vae.array_columns import ArrayBlock, BlockDecoder, BlockEncoder, Condition, LikelihoodColumn, expected
-from sciencegen.vae.array_vae import ArrayVAE, ArrayVAESettings, Classes, MakePrior, latents_of, parts_of
+from sciencegen.vae.array_vae import PRODUCT, ArrayVAE, ArrayVAESettings, Classes, MakePrior, latents_of, parts_of
 from sciencegen.vae.model import VAEParts
 from sciencegen.vae.posteriors import LOG_STD_RANGE, DiagonalGaussian, GaussianPosterior
 from sciencegen.vae.priors import LowestLevel, StandardNormalPrior
@@ -55,6 +55,10 @@ class SeriesVAESettings(ArrayVAESettings):
             )
         if self.direct:
             raise ConfigError("Expected no direct maps in a series' networks, got direct. Leave it out.")
+        if self.posterior == PRODUCT:
+            raise ConfigError(
+                "Expected another posterior of a series than 'product', which has no network. Choose one."
+            )
         plain = (self.posterior, self.prior, self.layers, self.semi_supervised)
         if self.inputs and plain != ("gaussian", "standard_normal", (), False):
             raise ConfigError(

@@ -110,6 +110,21 @@ def test_draws_under_a_condition_have_the_conditional_law(prior):
         torch.testing.assert_close(drawn.T.cov(), expected, atol=0.25, rtol=0.1)
 
 
+def test_a_product_is_the_exact_posterior_of_a_linear_decoder(generator):
+    model = made(properties=0, posterior="product", depth=0, flow_layers=0, noise=STD)
+    posterior, decoder = model.vae.posterior, model.vae.decoder.network
+    with torch.no_grad():
+        posterior.loadings.copy_(WEIGHT)
+        posterior.log_precision.fill_(-2 * torch.tensor(STD).log())
+        decoder.output.weight.copy_(WEIGHT)
+        decoder.output.bias.zero_()
+    values, mask = draw(6, generator)[VALUES], torch.tensor([True, False, True]).expand(6, 3)
+    seen = [0, 2]
+    law = MultivariateNormal(torch.zeros(2), LAW.covariance_matrix[seen][:, seen])
+    found = model.bound(Batch({VALUES: values}, mask), generator=generator)
+    torch.testing.assert_close(found, law.log_prob(values[:, seen]), atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("posterior", ["gaussian", "iaf", "full_covariance"])
 def test_a_condition_may_enter_by_the_prior_alone(posterior, generator):
     model = shaken(made(prior="conditional", decoder_condition=False, posterior=posterior), generator, 0.3)
