@@ -22,7 +22,9 @@ import sciencegen as sg
 from sciencegen.domains.tables import rows
 
 STEPS, ROWS = 1500, 128
-RANKS, PENALTIES = (2, 4, 8), (10.0, 20.0, 40.0)
+RANKS, PENALTIES = (4, 8, 16, 32), (10.0, 20.0, 40.0)
+NETWORKS: dict[str, object] = {}
+PRODUCT: dict[str, object] = {"posterior": "product", "depth": 0}
 
 
 def split(table: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -59,13 +61,16 @@ def rmse(found: np.ndarray, table: np.ndarray, held: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(found - table)[held])))
 
 
-def filled(folder: Path, table: np.ndarray, names: list[str], seed: int) -> np.ndarray:
+def filled(
+    folder: Path, table: np.ndarray, names: list[str], seed: int, settings: dict[str, object], rate: float
+) -> np.ndarray:
     """The table with its gaps filled by the VAE."""
+    folder.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(table, columns=names).to_csv(folder / "train.csv", index=False)
     sg.train(
         "arrays", folder / "train.csv", folder=folder / "run", seed=seed, threads=1,
-        settings={"likelihoods": dict.fromkeys(names, "gaussian"), "latent": 16, "flow_layers": 0},
-        training={"steps": STEPS, "batch_size": ROWS},
+        settings={"likelihoods": dict.fromkeys(names, "gaussian"), "latent": 16, "flow_layers": 0, **settings},
+        training={"steps": STEPS, "batch_size": ROWS, "learning_rate": rate},
     )  # fmt: skip
     encoded = sg.encode("arrays", folder / "train.csv", model=str(folder / "run"), threads=1)
     back = sg.decode("arrays", encoded.latent, model=str(folder / "run"), threads=1)
@@ -85,12 +90,13 @@ def main() -> None:
     table, names = found.to_numpy(float), [str(name) for name in found.columns]
     for seed in chosen.seeds:
         folder = Path(chosen.folder) / str(seed)
-        folder.mkdir(parents=True, exist_ok=True)
         given, held = split(table, np.random.default_rng(seed))
         drug, both = means(given)
         predicted = {
             "mean of the drug": drug, "of drug and cell line": both,
-            "matrix factorization": best_factorization(given, seed), "array-vae": filled(folder, given, names, seed),
+            "matrix factorization": best_factorization(given, seed),
+            "array-vae": filled(folder / "networks", given, names, seed, NETWORKS, 1e-3),
+            "array-vae, product": filled(folder / "product", given, names, seed, PRODUCT, 5e-3),
         }  # fmt: skip
         shown = ", ".join(f"{name} {rmse(one, table, held):.3f}" for name, one in predicted.items())
         print(f"seed {seed}, RMSE of {held.sum()} entries: {shown}", flush=True)
