@@ -65,9 +65,13 @@ SHORT = ("CCO", "CCN", "CCC", "CC=O", "CC#N", "COC")
 FAMILY = {"reference": "AKVWC", "first": 1, "columns": [0, 1, 2, 3, 4]}
 ASKING = {"smiles-vae": 5, "smiles-vae diffusion": 5, "selfies-vae": 8}
 """How often a step makes the host wait: for the lengths of texts, for which rows are noised or have a code."""
-ASKING_IN_DRAWS = {"array-vae": 16, "sequence-vae": 4, "smiles-vae": 13, "selfies-vae": 13, "backbone-diffusion": 10}
+ASKING_IN_DRAWS = {
+    "array-vae": 16, "sequence-vae": 4, "smiles-vae": 13, "selfies-vae": 13, "backbone-diffusion": 10,
+    "crystal-diffusion": 10,
+}  # fmt: skip
 """The same of a draw: for each kind of columns; for which texts go on after each letter; for pairs of residues that are
-near, once for each estimate. Others ask for sizes, and for the numbers that key the noise, once."""
+near, and for elements whose charges may balance, once for each estimate. Others ask for sizes, and for the numbers that
+key the noise, once."""
 CLOSE: dict[str, float] = {"rtol": 1e-4, "atol": 1e-5}
 """Where there is no padding, masks are left out on a CPU alone, which changes the rounding."""
 

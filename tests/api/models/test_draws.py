@@ -35,7 +35,7 @@ class Scripted:
 
 def draws_of(texts, items, count=DRAWS):
     scripted = Scripted(texts)
-    data = TrainingData(scripted, [], np.empty((0, 0)), items, ([], []), 0)
+    data = TrainingData(scripted, [], np.empty((0, 0)), items, ([], []), 0, {})
     return draws_near(scripted, data, MOLECULES, 0, count)
 
 
