@@ -119,7 +119,7 @@ def test_a_split_is_calibrated_and_evaluated(cli, measured, split):
     measured[["sequence", "value"]].to_csv("table.csv", index=False)
     flags = ("--target", "value", "--split", split, *QUICK)
     assert cli("train", "predictor", "proteins", "table.csv", *flags, "-o", "p").code == 0
-    assert set(metrics("p")) == {"rows", "refused", "random", split}
+    assert set(metrics("p")) == {"ledger", "rows", "refused", "random", split}
     assert load_predictor("proteins", "p").predictor.summary["calibration"] == split
     assert metrics("p")["random"]["rmse"] < metrics("p")[split]["rmse"]
 
