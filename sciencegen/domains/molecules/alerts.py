@@ -159,8 +159,8 @@ UNSTABLE = {
     "hemiaminal [C, 11]": f"[CX4;{NO_ACCEPTOR}]([OX2H,SX2H])[{AMINE},{ANILINE}]",
     "aminal with N-H [C, 11]": f"[CX4]([{AMINE};!H0])[{AMINE}]",
     "aminal with a C-N bond outside rings [C, 11]": f"[CX4]([{AMINE},{ANILINE}])!@[{AMINE},{ANILINE}]",
-    "amine and amide at one carbon that is not a ring's [C, 11; B]": (
-        f"[CX4;!R]([{AMINE},{ANILINE}])[NX3;$(N~[C,S,P]=[O,S,N])]"
+    "amine and amide at one carbon, in no ring with it [C, 11; B]": (
+        f"[CX4](!@[{AMINE},{ANILINE}])!@[NX3;$(N~[C,S,P]=[O,S,N])]"
     ),
     "halogen and OH, SH or NH at one carbon [C, 6]": "[CX4]([F,Cl,Br,I])[OX2H,SX2H,$([NX3;!H0])]",
     "halogen and amine at one carbon [C, 11]": f"[CX4;!$(C(F)(F)F)]([F,Cl,Br,I])[{AMINE}]",
@@ -392,6 +392,7 @@ REACTIVE = {
     "N-sulfonyl pyridone or its like [C, 10]": "[nX3;r6;$(n:c=[O,S])][SX4](=O)=O",
     "sulfinate ester [M, 16]": "[SX3](=O)([OX2][#6])[#6]",
     "O-acyl hydroxylamine with alkyl and N-H [M, 18]": "[CX4][NX3;H1][OX2][CX3]=[O,S]",
+    "dialkyl hydroxylamine [M, 19]": "[CX4][NX3;!$(N[CX4H0])]([OX2H])[CX4]",
     "carbamate of nitrophenol, pyridin-2-ol, pyridin-4-ol or a hydroxydiazine [C, 10]": (
         "[NX3][CX3](=O)[OX2][$(c1naaaa1),$(c1aanaa1),$(c1ccc([N+](=O)[O-])cc1),$(c1c([N+](=O)[O-])cccc1)]"
     ),

@@ -62,6 +62,7 @@ EXAMPLES = {
     "N-sulfonyl pyridone": "CS(=O)(=O)n1ccccc1=O",
     "sulfinate": "CCOS(=O)c1ccccc1",
     "O-acyl hydroxylamine": "CC(C)NOC(C)=O",
+    "dialkyl hydroxylamine": "ON1CCCCC1",
     "carbamate of nitrophenol": "CNC(=O)Oc1ccncn1",
     "carbamate of phenol": "CN(C)C(=O)Oc1ccccc1",
     "arylidene malononitrile": "N#CC(C#N)=Cc1ccccc1",

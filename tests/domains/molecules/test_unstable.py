@@ -142,6 +142,7 @@ def test_what_no_pattern_describes_is_found(smiles, name):
         ("c1ccc(NCNc2ccccc2)cc1", "aminal"),
         ("CN1CCCC1Nc1ccccc1", "aminal"),
         ("CC(=O)NCNc1ccccc1", "amine and amide"),
+        ("CC(=O)NC1(N)CCCC1", "amine and amide"),
         ("OC1Cc2ccccc2N1", "hemiaminal"),
         ("CN1CCCN(C)C1", "imidazolidine or hexahydropyrimidine"),
         ("CS(=O)(=O)N1CCCC1Nc1ccccc1", "amine beside the acylated nitrogen"),
