@@ -594,7 +594,7 @@ def outside(table: Mapping[str, Sequence[Any]]) -> list[str]:
             notes.append(
                 f"{len(far)} of {len(table['rank'])} candidates{best} are unlike all that the predictor '{name}' "
                 f"learned from (column {name}{IN_DOMAIN}): its values and intervals may be wrong there. "
-                f"The goal '{name} in domain' keeps a search inside"
+                f"The goal '{name} in domain' keeps a search inside; `start` with the predictor's table begins there"
             )
     return notes
 
@@ -658,9 +658,10 @@ def shortfall(summary: Mapping[str, Any], n: int) -> str:
     met = sorted(summary["met_by"].items(), key=lambda pair: pair[1])
     goals = ", ".join(f"'{text}' is met by {count}" for text, count in met)
     hardest = met[0][0] if met else ""
+    near = "begin in the domain, with the predictor's table as `start`" if hardest.endswith(" in domain") else ""
     limit = f"{summary['maximum_similarity']:g}"
     causes = [
-        (unmet, f"miss a goal ({goals})", f"loosen '{hardest}'"),
+        (unmet, f"miss a goal ({goals})", near or f"loosen '{hardest}'"),
         (summary["failed"], "could not be scored", "see the file of rejects"),
         (
             summary["known"],

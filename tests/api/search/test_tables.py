@@ -26,6 +26,11 @@ def test_a_shortfall_names_the_goal_that_fewest_meet_and_every_number():
     assert told.endswith("Loosen 'logp in 1..3' or raise `maximum_similarity` or raise `budget`.")
 
 
+def test_a_search_that_finds_nothing_in_a_domain_is_told_where_to_begin():
+    told = shortfall(SUMMARY | {"met_by": {"sa <= 3": 50, "x in domain": 0}}, 10)
+    assert "Begin in the domain, with the predictor's table as `start` or raise `maximum_similarity`" in told
+
+
 def test_a_shortfall_says_whose_items_it_counts():
     assert "among 60 scored items, of which" in shortfall(SUMMARY, 10)
     assert "among 60 scored items of the search and its controls" in shortfall(SUMMARY | {"found_by": {}}, 10)
