@@ -66,7 +66,7 @@ FAMILY = {"reference": "AKVWC", "first": 1, "columns": [0, 1, 2, 3, 4]}
 ASKING = {"smiles-vae": 5, "smiles-vae diffusion": 5, "selfies-vae": 8}
 """How often a step makes the host wait: for the lengths of texts, for which rows are noised or have a code."""
 ASKING_IN_DRAWS = {
-    "array-vae": 16, "sequence-vae": 4, "smiles-vae": 13, "selfies-vae": 13, "backbone-diffusion": 10,
+    "array-vae": 16, "sequence-vae": 4, "smiles-vae": 19, "selfies-vae": 13, "backbone-diffusion": 10,
     "crystal-diffusion": 10,
 }  # fmt: skip
 """The same of a draw: for each kind of columns; for which texts go on after each letter; for pairs of residues that are

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -51,23 +52,23 @@ class GatedStep:
     r, i = sigmoid(W x + b + U h + d)    n = tanh(W x + b + r (U h + d))    h' = (1 - i) n + i h      (Cho et al. 2014)
 
     x = (token, context, notes): the product of W with the tokens is a table, that with the context is computed once for
-    each row (`first`), so that a step multiplies the notes and the state only.
+    each row (`first`), so that a step multiplies the notes and the state only. Without tokens, x = (context, notes).
     """
 
-    def __init__(self, recurrent: nn.GRU, tokens: Float[Tensor, "vocabulary width"], context: int = 0) -> None:
+    def __init__(self, recurrent: nn.GRU, tokens: Float[Tensor, "vocabulary width"] | None, context: int = 0) -> None:
         inward, self._state, bias, self._state_bias = recurrent.all_weights[0]
-        width, self.hidden = tokens.shape[1], recurrent.hidden_size
-        self._table = functional.linear(tokens, inward[:, :width], bias)
+        width, self.hidden = 0 if tokens is None else tokens.shape[1], recurrent.hidden_size
+        self._table = bias[None] if tokens is None else functional.linear(tokens, inward[:, :width], bias)
         self._context, self._notes = inward[:, width : width + context], inward[:, width + context :]
 
     def first(self, context: Float[Tensor, "batch context"]) -> Float[Tensor, "batch gates"]:
         return functional.linear(context, self._context)
 
     def __call__(
-        self, token: Int[Tensor, " batch"], hidden: Float[Tensor, "batch hidden"],
+        self, token: Int[Tensor, " batch"] | None, hidden: Float[Tensor, "batch hidden"],
         constant: Float[Tensor, "batch gates"] | None = None, notes: Float[Tensor, "batch note"] | None = None,
     ) -> Float[Tensor, "batch hidden"]:  # fmt: skip
-        inward = self._table[token]
+        inward = self._table if token is None else self._table[token]
         if constant is not None:
             inward = inward + constant
         if notes is not None:
@@ -286,6 +287,10 @@ class AttentiveDecoder(nn.Module):
         states = torch.tanh(self.first(features)), torch.tanh(self.second(features))
         return (*states, self.context(features), keys, values)
 
+    def stepping(self, dtype: torch.dtype) -> AttentiveStep:
+        """The same network in this precision, one token at a time."""
+        return AttentiveStep(self if self.token.weight.dtype == dtype else deepcopy(self).to(dtype))
+
     def forward(
         self, previous: Int[Tensor, "batch position"], state: State
     ) -> tuple[Float[Tensor, "batch position vocabulary"], State]:
@@ -297,6 +302,27 @@ class AttentiveDecoder(nn.Module):
         hidden, upper_last = self.upper(torch.cat([hidden, attended], -1), upper[None].contiguous())
         logits = self.output(torch.cat([hidden, attended], -1))
         return logits, (lower_last[0], upper_last[0], context, keys, values)
+
+
+class AttentiveStep:
+    """`AttentiveDecoder`, one token at a time. The state has in place of the context its part of the lower gates."""
+
+    def __init__(self, decoder: AttentiveDecoder) -> None:
+        self.decoder = decoder
+        self._lower = GatedStep(decoder.lower, decoder.token.weight, decoder.sizes.slot)
+        self._upper = GatedStep(decoder.upper, None)
+
+    def start(self, latent: Float[Tensor, "batch latent"]) -> State:
+        lower, upper, context, keys, values = self.decoder.start(latent.to(self.decoder.token.weight.dtype))
+        return lower, upper, self._lower.first(context), keys, values
+
+    def __call__(self, previous: Int[Tensor, "batch 1"], state: State) -> tuple[Tensor, State]:
+        lower, upper, constant, keys, values = state
+        lower = self._lower(previous[:, 0], lower, constant)
+        attended = attention(self.decoder.query(lower)[:, None], keys, values, self.decoder.sizes.heads)[:, 0]
+        upper = self._upper(None, upper, notes=torch.cat([lower, attended], 1))
+        logits = self.decoder.output(torch.cat([upper, attended], 1))
+        return logits[:, None], (lower, upper, constant, keys, values)
 
 
 def attention(

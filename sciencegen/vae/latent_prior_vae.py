@@ -42,7 +42,7 @@ from sciencegen.devices import has_fast_bfloat16
 from sciencegen.errors import ConfigError, unknown_name
 from sciencegen.networks.conditions import ConditionDropout
 from sciencegen.networks.mlp import MLP
-from sciencegen.networks.sequence import AttentiveDecoder, BottleneckEncoder, SequenceSizes
+from sciencegen.networks.sequence import AttentiveDecoder, AttentiveStep, BottleneckEncoder, SequenceSizes
 from sciencegen.networks.shared_noise import check_latents, standard_normal
 from sciencegen.vae import autoregressive
 from sciencegen.vae.autoregressive import (
@@ -108,6 +108,8 @@ class LatentPriorVAESettings:
     candidates, measured : int
         Under a condition: number of latents drawn for each sequence, and how many of them at most, the best by their
         estimated properties, are decoded and measured: the `tries` of `generate`, which `set_tries` sets.
+    lean : float
+        Under a condition: the share of it by which a larger one is asked for, since draws lean towards the mean.
     near : float
         The distance of the measured properties from the condition that is near enough, in standard deviations.
     beams : int
@@ -138,6 +140,7 @@ class LatentPriorVAESettings:
     dropout: ConditionDropout = field(default_factory=lambda: ConditionDropout(some=0.5, everything=0.3, few=0.5))
     candidates: int = 32
     measured: int = 8
+    lean: float = 0.0
     near: float = 0.1
     beams: int = 8
     refinements: int = 8
@@ -158,7 +161,7 @@ class LatentPriorVAESettings:
             )
         if not self.share:
             raise ConfigError("Expected a share above 0, got 0: the model would draw as before fine-tuning.")
-        for name in ("near", "refinements", "persistence"):
+        for name in ("lean", "near", "refinements", "persistence"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"Expected {name} of 0 or more, got {getattr(self, name)}.")
         if min(self.code, self.candidates, self.measured, self.beams) < 1 or self.length < 2:
@@ -364,7 +367,8 @@ class LatentPriorVAE(VAE):
     def likelihood(self, latent: Latent, batch: Batch, similarity: Similarity = 1.0) -> AutoregressiveCategorical:
         """p(x | z), each position given the true tokens before it."""
         assert batch.mask is not None  # sequences differ in length
-        logits, _ = self.decoder(autoregressive.previous_tokens(batch, START), self._read(latent, similarity))
+        state = self.decoder.start(self._read(latent, similarity))
+        logits, _ = self.decoder(autoregressive.previous_tokens(batch, START), state)
         return AutoregressiveCategorical(logits, batch.mask)
 
     @torch.no_grad()
@@ -423,9 +427,7 @@ class LatentPriorVAE(VAE):
         Computed in bfloat16 on processors that are faster with it: about 1 sequence in 20 differs.
         """
         check_latents(latent, self.latent_size)
-        code = self.prior(filled(latent))[: len(latent)]
-        with torch.autocast(code.device.type, torch.bfloat16, enabled=has_fast_bfloat16(code.device)):
-            return self._likeliest(code)
+        return self._likeliest(self.prior(filled(latent))[: len(latent)], 1.0, self._stepping(fast=True))
 
     @torch.no_grad()
     def decode_accepted(self, latent: Latent, accept: Accept | None = None) -> Batch:
@@ -450,22 +452,28 @@ class LatentPriorVAE(VAE):
         second term is that of a Gaussian. Where all are far, as from a latent that was refined in many steps, the
         likeliest is decoded.
         """
-        state = self._first_state(code, similarity)
-        tokens, mask, log_p = beam_search(START, END, self.decoder, state, self.settings.length, beams)
+        step = self._stepping()
+        state = self._first_state(step, code, similarity)
+        tokens, mask, log_p = beam_search(START, END, step, state, self.settings.length, beams)
         own = self.posterior_of(trimmed(Batch({"tokens": tokens.flatten(0, 1)}, mask.flatten(0, 1)))).mean
         apart = (own.unflatten(0, mask.shape[:2]) - code[:, None]).square().mean(-1) / CODE_DISTANCE**2
         order = (log_p - code.shape[1] / 2 * apart.log1p()).argsort(dim=1, descending=True, stable=True)
         row = torch.arange(len(code), device=order.device)[:, None]
         return first_accepted(Batch({"tokens": tokens[row, order]}, mask[row, order]), accept)
 
-    def _read(self, code: Latent, similarity: Similarity) -> State:
-        """What the decoder reads of z, and of the similarity if it was trained to."""
-        if self.settings.drawn_similarity < 1:
-            code = torch.cat([code, code.new_ones(len(code), 1) * similarity], 1)
-        return self.decoder.start(code)
+    def _read(self, code: Latent, similarity: Similarity) -> Tensor:
+        """What the decoder reads: z, and the similarity if it was trained to."""
+        if self.settings.drawn_similarity == 1:
+            return code
+        return torch.cat([code, code.new_ones(len(code), 1) * similarity], 1)
 
-    def _first_state(self, code: Latent, similarity: Similarity) -> State:
-        return tuple(part[: len(code)] for part in self._read(filled(code), similarity))
+    def _stepping(self, fast: bool = False) -> AttentiveStep:
+        """The decoder, a token at a time; `fast` in bfloat16 on processors that are faster with it."""
+        own = self.decoder.token.weight
+        return self.decoder.stepping(torch.bfloat16 if fast and has_fast_bfloat16(own.device) else own.dtype)
+
+    def _first_state(self, step: AttentiveStep, code: Latent, similarity: Similarity) -> State:
+        return tuple(part[: len(code)] for part in step.start(self._read(filled(code), similarity)))
 
     @torch.no_grad()
     def sample(self, noise: Latent, condition: Condition = None, accept: Accept | None = None) -> Latent:
@@ -486,33 +494,42 @@ class LatentPriorVAE(VAE):
         return placed(drawn, given, best)
 
     def _drawn(self, noise: Latent, accept: Accept | None) -> Batch:
-        """Draws of p(z), decoded."""
-        code = self.prior.draw(filled(noise))[: len(noise)]
-        drawn = self._likeliest(code, self.settings.drawn_similarity)
-        return drawn if accept is None else self._repaired(drawn, code, accept(drawn), accept)
+        """Draws of p(z), decoded; where none of several is accepted, and where draws are latents, by a beam search."""
+        s, step = self.settings, self._stepping(fast=not self.noise_is_latent)
 
-    def _repaired(self, drawn: Batch, code: Latent, good: Bool[Tensor, " batch"], accept: Accept | None) -> Batch:
-        """The draws, with those that aren't good decoded again, by beam search."""
-        wrong = ~good.to(code.device)
+        def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
+            code = self.prior.draw(shift(filled(noise[rows]), number))[: len(rows)]
+            drawn = self._likeliest(code, s.drawn_similarity, step)
+            return Batch({**drawn.fields, "code": code}, drawn.mask), torch.zeros(len(rows), device=rows.device)
+
+        rows, tries = torch.arange(len(noise), device=noise.device), 1 if self.noise_is_latent else REDRAWS
+        return self._repaired(*best_tries(attempt, accept, rows, tries, 0.0), accept)
+
+    def _repaired(self, drawn: Batch, good: Bool[Tensor, " batch"], accept: Accept | None) -> Batch:
+        """The draws, with those that aren't good decoded again from their codes, by beam search."""
+        s, whole = self.settings, Batch({"tokens": drawn["tokens"]}, drawn.mask)
+        wrong = ~good
         if not wrong.any():
-            return drawn
-        s = self.settings
-        return placed(drawn, wrong, self._decoded(code[wrong], accept, s.beams, s.drawn_similarity)[0])
+            return whole
+        return placed(whole, wrong, self._decoded(drawn["code"][wrong], accept, s.beams, s.drawn_similarity)[0])
 
-    def _likeliest(self, code: Latent, similarity: float = 1.0) -> Batch:
+    def _likeliest(self, code: Latent, similarity: float = 1.0, step: AttentiveStep | None = None) -> Batch:
         """Greedy decoding."""
-        state = self._first_state(code, similarity)
-        tokens, mask = most_likely(START, END, self.decoder, state, self.settings.length)
+        step = step or self._stepping()
+        state = self._first_state(step, code, similarity)
+        tokens, mask = most_likely(START, END, step, state, self.settings.length)
         return Batch({"tokens": tokens}, mask)
 
     def _best(self, noise: Latent, condition: Float[Tensor, "batch property"], accept: Accept | None) -> Batch:
         """Several draws for each row, decoded from the one with the best estimates on, until one is near enough."""
         s, count, asked = self.settings, len(noise), filled(condition)
+        asked = asked * (1 + s.lean)
         drawn = torch.stack([self.prior.draw(shift(filled(noise), k), asked) for k in range(s.candidates)], 1)
         order = _distance(self.properties(drawn), asked[:, None]).argsort(dim=1, stable=True)[:count]
         rows = torch.arange(count, device=order.device)
         codes = drawn[rows[:, None], order]
         made: dict[int, tuple[Tensor, Batch, Tensor]] = {}
+        step = self._stepping(fast=True)
         tries = min(s.measured, s.candidates) if self.measure else 1  # `set_tries` sets s.measured
 
         def attempt(rows: Tensor, number: int) -> tuple[Batch, Tensor]:
@@ -520,8 +537,7 @@ class LatentPriorVAE(VAE):
                 numbers = range(number, min(number + max(1, TOGETHER // len(rows)), tries))
                 which = rows.repeat(len(numbers))
                 code = codes[which, torch.tensor(numbers, device=rows.device).repeat_interleave(len(rows))]
-                with torch.autocast(code.device.type, torch.bfloat16, enabled=has_fast_bfloat16(code.device)):
-                    decoded = self._likeliest(code, s.drawn_similarity)
+                decoded = self._likeliest(code, s.drawn_similarity, step)
                 miss = _distance(self._measured(code, decoded, condition[which]), condition[which])
                 batch = Batch({**decoded.fields, "code": code}, decoded.mask)
                 for at, one in enumerate(numbers):
@@ -531,8 +547,7 @@ class LatentPriorVAE(VAE):
             place = torch.searchsorted(earlier, rows)  # rows only become fewer
             return batch.select(place), miss[place]
 
-        best, good = best_tries(attempt, accept, rows, tries, s.near)
-        return self._repaired(Batch({"tokens": best["tokens"]}, best.mask), best["code"], good, accept)
+        return self._repaired(*best_tries(attempt, accept, rows, tries, s.near), accept)
 
     def set_tries(self, tries: int) -> None:
         """Decode up to `tries` of at least four times as many codes for each condition."""
@@ -549,6 +564,8 @@ class LatentPriorVAE(VAE):
         return torch.where(measured.isnan(), estimated.to(measured), measured)
 
 
+REDRAWS = 4
+"""Draws for each row until one is accepted; of the shipped model's 81% are."""
 TOGETHER = 64
 """Draws under a condition that are decoded at once, at least, so that few rows don't cost as much as many."""
 

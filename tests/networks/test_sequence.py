@@ -57,11 +57,19 @@ def decoder():
 def test_one_step_at_a_time_is_the_whole_sequence(decoder):
     latent, previous = torch.randn(5, 4).double(), torch.randint(0, 10, (5, 7))
     whole, _ = decoder(previous, decoder.start(latent))
-    state, steps = decoder.start(latent), []
-    for position in range(7):
-        logits, state = decoder(previous[:, position, None], state)
-        steps.append(logits)
-    assert torch.allclose(torch.cat(steps, 1), whole, atol=1e-12)
+    for step, state in ((decoder, decoder.start(latent)), ((own := decoder.stepping(torch.double)), own.start(latent))):
+        steps = []
+        for position in range(7):
+            logits, state = step(previous[:, position, None], state)
+            steps.append(logits)
+        assert torch.allclose(torch.cat(steps, 1), whole, atol=1e-12)
+
+
+def test_steps_in_bfloat16_leave_the_decoder_as_it_is(decoder):
+    step = decoder.stepping(torch.bfloat16)
+    logits, _ = step(torch.randint(0, 10, (5, 1)), step.start(torch.randn(5, 4).double()))
+    assert logits.dtype == torch.bfloat16
+    assert decoder.token.weight.dtype == torch.double
 
 
 def test_logits_depend_on_earlier_tokens_only(decoder):
