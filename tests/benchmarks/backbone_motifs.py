@@ -5,7 +5,8 @@
 The first argument is a folder of PDB files of the docking benchmark BM5. Motifs are the five chosen by hand, or with
 `--motifs` pieces of 12 to 30 residues at random places of as many chains. For each: the RMSD of its atoms N, CA and C
 to the file's after superposition (greatest), the shares of designs that pass each of `JUDGES` and all of them, and the
-processor seconds of a design.
+processor seconds of a design. First the same shares of the folder's unbroken chains as long as designs around random
+motifs, whose glycines get an ideal CB as those of designs do.
 """
 
 from __future__ import annotations
@@ -111,6 +112,18 @@ def random_motifs(folder: Path, count: int) -> Iterator[Motif]:
             return
 
 
+LENGTHS = range(20 + 12 + 20, 40 + 30 + 40 + 1)
+"""Of designs around random motifs."""
+
+
+def native_shares(folder: Path) -> dict[str, float]:
+    """The number of unbroken native chains of such lengths, and the shares of them that pass."""
+    chains = [read_backbones(path)[0].item for path in sorted(folder.glob("*.pdb*"))]
+    places = [one.coordinates for one in chains if isinstance(one, Backbone) and len(one) in LENGTHS]
+    passed = np.array([[judge(one) for judge in JUDGES.values()] for one in places if not chain_breaks(one)])
+    return {"chains": len(passed), **dict(zip(JUDGES, passed.mean(0), strict=True)), "all": passed.all(1).mean()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("structures", type=Path)
@@ -118,6 +131,8 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=20)
     parser.add_argument("--motifs", type=int, help="random ones in place of the five")
     chosen = parser.parse_args()
+    natives = native_shares(chosen.structures)
+    print("natives", {name: round(float(value), 3) for name, value in natives.items()}, flush=True)
     motifs = MOTIFS if chosen.motifs is None else random_motifs(chosen.structures, chosen.motifs)
     table = list[dict[str, float]]()
     for motif in motifs:
