@@ -244,6 +244,8 @@ UNSTABLE = {
     ),
     "quinodimethane [M, 15]": "[$(c1(=[CX3])c(=[CX3])cccc1),$(c1(=[CX3])c:c:c(=[CX3]):c:c:1)]",
     "ketene aminal with N-H [C, 20]": f"[CX3]([NX3;!H0;!$(N~[C,S,P]=[O,S,N])])([NX3])=[CX3;{_NO_ACCEPTOR_AT}]",
+    "cyclopropene without an aryl group at each end [M, 4]": "[CX3;r3;!$(C-a)]1=[CX3;r3][#6]1",
+    "hydroxyindole without substituents beside its hydroxyl group [M, 19]": "[OX2H]c1[cH][nX3]c2ccccc12",
 }
 """Name and source -> SMARTS."""
 _UNSTABLE_GROUPS = NamedPatterns(UNSTABLE)
@@ -404,6 +406,9 @@ REACTIVE = {
     "open enol ether of an alkyl group [C, 20]": (
         f"[CX3;{_NO_ACCEPTOR_DOUBLE_BOND};!R;!$(C-a)]=;!@[CX3;{_NO_ACCEPTOR_AT};!R][OX2H0][CX4]"
     ),
+    "open imide [C, 10]": "[NX3;!R]([CX3](=O)[#6])[CX3](=O)[#6]",
+    "acylated dihydrobenzoxazole [C, 11]": f"[CX4;r5](@[{_ACYLATED};r5])@[OX2;r5]c",
+    "N-sulfonyl imidazole [C, 10]": "[nX3]1(c[nX2][c;R1][c;R1]1)[SX4;!$(S[NX3])](=O)=O",
 }
 """Name and source -> SMARTS."""
 

@@ -68,8 +68,12 @@ EXAMPLES = {
     "arylidene malononitrile": "N#CC(C#N)=Cc1ccccc1",
     "carbamate or ester": "CNC(=O)On1ccccc1=O",
     "open enol ether": "C=CC=COCC",
+    "open imide": "CC(=O)NC(=O)c1ccccc1",
+    "acylated dihydrobenzoxazole": "CC(=O)N1COc2ccccc21",
+    "N-sulfonyl imidazole": "CS(=O)(=O)n1ccnc1",
 }
 DRUGS = {
+    "aniracetam, an imide in a ring": "COc1ccc(cc1)C(=O)N1CCCC1=O",
     "aspirin": "CC(=O)Oc1ccccc1C(=O)O",
     "afatinib, an acrylamide": "CN(C)CC=CC(=O)Nc1cc2c(Nc3ccc(F)c(Cl)c3)ncnc2cc1OC1CCOC1",
     "vildagliptin, a nitrile": "N#CC1CCCN1C(=O)CNC12CC3CC(CC(O)(C3)C1)C2",

@@ -93,6 +93,8 @@ EXAMPLES = {
     "cyclohexa-1,3-diene": "CC1=CC=CCC1",
     "quinodimethane": "c1c2c(ccc1)=CCC=2",
     "ketene aminal": "C=C(Nc1ccccc1)Nc1ccccc1",
+    "cyclopropene": "CCOC1=CC1",
+    "hydroxyindole": "Oc1c[nH]c2ccccc12",
 }
 MAKEABLE = [
     "OC1CCCCO1", "OCC1OC(O)C(O)C(O)C1O", "OC(O)C(Cl)(Cl)Cl", "CN1CN(C)CN(C)C1", "OB(O)c1ccccc1", "CC(=O)CC(C)=O",
